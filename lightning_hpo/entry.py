@@ -1,0 +1,62 @@
+"""The command line: finds the configuration, hands over to Hydra, turns mistakes into one line.
+
+Nothing heavy is imported here, so that ``--help``, ``--cfg`` and shell completion answer at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_hpo.errors import Interrupted, UserError, one_line
+
+
+def config_dir() -> Path:
+    """The folder of the YAML files: inside an installed package, or beside it in a clone."""
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "conf", package.parent / "conf"):
+        if (candidate / "config.yaml").is_file():
+            return candidate
+    raise FileNotFoundError(f"conf/config.yaml lies neither in {package} nor beside it.")
+
+
+def task(cfg: DictConfig) -> Any:
+    """One job of a study, as told by ``study.job``; runs in a worker or in this process."""
+    from lightning_hpo.jobs import run
+
+    return run(cfg)
+
+
+def main() -> int:
+    """Run the command line; the exit status as documented in the README."""
+    show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(
+            config_path=str(config_dir()),
+            config_name="config",
+            # A study's configuration is its user's own code and names classes of any package.
+            execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
+        )(task)()
+    except Interrupted as interrupt:
+        return 128 + interrupt.signum
+    except KeyboardInterrupt:
+        return 130
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        if show_tracebacks:
+            raise
+        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+        return 1
+    return 0
+
+
+def console() -> None:
+    """The console script ``lightning-hpo``."""
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The one exception that stands for a user's mistake, and how any such mistake becomes one line."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake that only the user can mend.
+
+    The message states the rule, the value that broke it and the way out, in one line. The entry
+    point prints it without a traceback and exits with status 1.
+    """
+
+
+class StudyFailed(UserError):
+    """The study ended without what was asked for, for example because every trial failed."""
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM ended the run; running trials are closed and the study resumes."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by signal {signum}")
+        self.signum = signum
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A suggestion to append to an error message; empty when nothing comes close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def one_line(error: BaseException) -> str:
+    """The message of ``error``, and of the error that caused it, as one line for the terminal.
+
+    Hydra's messages run over several lines and end with the search path; the rule, the value and
+    the options stay.
+    """
+    text = _folded(str(error)) or type(error).__name__
+    cause = error.__cause__
+    if cause is not None and _folded(str(cause)) not in text:
+        text = f"{text} ({_folded(str(cause))})"
+    return text + _suggestion(text)
+
+
+def _folded(text: str) -> str:
+    text = re.sub(r"Config search path:.*", "", text, flags=re.DOTALL)
+    text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
+    text = re.sub(r"\s*\n\s*", " ", text.strip())
+    return re.sub(r"\s+full_key: \S+ object_type=\S+", "", re.sub(r"\s+", " ", text))
+
+
+def _suggestion(text: str) -> str:
+    options = re.search(r"Could not find '([^']+)' Available options in '([^']+)': (.*)", text)
+    if options is None:
+        return ""
+    wanted, group, known = options.groups()
+    return did_you_mean(wanted.removeprefix(f"{group}/"), known.split())
