@@ -1,0 +1,261 @@
+"""The base data module: tensors that live on the trainer's device, split, normalised, augmented.
+
+Images stay bytes, (N, C, H, W); each batch is gathered by index, turned to float32, normalised by
+the training split's mean and standard deviation per channel, and, for training alone, augmented.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_hpo.data.folds import Split, split_indices, subset
+from lightning_hpo.data.loader import Augment, TensorLoader
+from lightning_hpo.errors import UserError
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set on the host. x: (N, C, ...), bytes or floats; y: (N,) class numbers or targets."""
+
+    train_x: NDArray[Any]
+    train_y: NDArray[Any]
+    test_x: NDArray[Any]
+    test_y: NDArray[Any]
+    classes: tuple[str, ...] | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal digest of the bytes of all four arrays, in the order of the fields."""
+        digest = hashlib.sha256()
+        for array in (self.train_x, self.train_y, self.test_x, self.test_y):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+class TensorDataModule(pl.LightningDataModule):
+    """Serves ``load()``'s arrays from the device of the attached trainer, else from the CPU.
+
+    ``split`` (default: a stratified holdout) says what validates; ``train_limit`` first reduces
+    the training data to so many samples, chosen by the split's seed, so that all folds see the
+    same ones. ``seed`` orders and augments the training batches. An empty ``augment`` (``{}``
+    from a configuration) means none. Test data reach the device in ``setup("test")`` only.
+
+    After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
+    ``classes``; ``train_indices``, ``val_indices`` into the limited training data; ``mean``,
+    ``std`` (C,) float32.
+    """
+
+    name: str = "data"
+    input_shape: tuple[int, ...]
+    num_classes: int
+    classes: tuple[str, ...] | None
+    train_indices: Tensor
+    val_indices: Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 64,
+        eval_batch_size: int = 1000,
+        train_limit: int | None = None,
+        split: Split | Mapping[str, Any] | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for key, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if value < 1:
+                raise UserError(f"{key} must be at least 1, got {key}={value}.")
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.train_limit = train_limit
+        self.split = split if isinstance(split, Split) else Split(**(split or {}))
+        self.augment = augment or None
+        self.seed = seed
+        self.mean: Tensor | None = None
+        self.std: Tensor | None = None
+        self._arrays: Arrays | None = None
+        self._train: tuple[Tensor, Tensor] | None = None
+        self._test: tuple[Tensor, Tensor] | None = None
+
+    def load(self) -> Arrays:
+        """Reads the data set into the host's memory; called once, by the first ``setup``."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        """Loads and splits on the first call; later ones only follow the trainer's device."""
+        if self._arrays is None:
+            self._arrays = self.load()
+            self._describe(self._arrays)
+            self._train = self._limited(self._arrays)
+        assert self._train is not None
+        self._train = self._to_device(self._train)
+        self.train_indices = self.train_indices.to(self.device)
+        self.val_indices = self.val_indices.to(self.device)
+        if self.mean is None or self.std is None:
+            self.mean, self.std = moments(self._train[0], self.train_indices)
+        self.mean, self.std = self.mean.to(self.device), self.std.to(self.device)
+        if stage in ("test", "predict"):
+            test = self._test or _tensors(self._arrays.test_x, self._arrays.test_y)
+            self._test = self._to_device(test)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole data set (``Arrays.sha256``), whatever the split and the limit."""
+        assert self._arrays is not None, "setup() comes first"
+        return self._arrays.sha256
+
+    def raw(self, stage: str) -> tuple[Tensor, Tensor]:
+        """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
+        if stage == "test":
+            return self._test_tensors()
+        if stage not in ("train", "val"):
+            raise ValueError(f"stage must be one of train, val, test, got {stage!r}.")
+        assert self._train is not None, "setup() comes first"
+        index = self.train_indices if stage == "train" else self.val_indices
+        x, y = self._train
+        return x[index], y[index]
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Stored samples (N, C, ...) as the network sees them: float32, by the training split."""
+        assert self.mean is not None and self.std is not None, "setup() comes first"
+        shape = (-1,) + (1,) * (x.ndim - 2)
+        return (x - self.mean.to(x.device).view(shape)) / self.std.to(x.device).view(shape)
+
+    def train_dataloader(self) -> TensorLoader:
+        assert self._train is not None, "setup() comes first"
+        return self._loader(
+            *self._train,
+            self.train_indices,
+            batch_size=self.batch_size,
+            augment=self.augment,
+            shuffle=True,
+        )
+
+    def val_dataloader(self) -> TensorLoader | list[TensorLoader]:
+        """The validation split in its stored order; an empty list if the split leaves none."""
+        assert self._train is not None, "setup() comes first"
+        if not len(self.val_indices):
+            return []
+        return self._loader(*self._train, self.val_indices, batch_size=self.eval_batch_size)
+
+    def test_dataloader(self) -> TensorLoader:
+        x, y = self._test_tensors()
+        index = torch.arange(len(x), device=x.device)
+        return self._loader(x, y, index, batch_size=self.eval_batch_size)
+
+    def predict_dataloader(self) -> TensorLoader:
+        """The test data."""
+        return self.test_dataloader()
+
+    def state_dict(self) -> dict[str, Any]:
+        assert self.mean is not None and self.std is not None, "setup() comes first"
+        return {"mean": self.mean.cpu(), "std": self.std.cpu()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """A checkpoint's normalisation replaces our own, before ``setup`` and after it."""
+        self.mean = state_dict["mean"].to(self.device)
+        self.std = state_dict["std"].to(self.device)
+
+    def _describe(self, arrays: Arrays) -> None:
+        self.input_shape = tuple(arrays.train_x.shape[1:])
+        self.classes = arrays.classes
+        if arrays.classes is not None:
+            self.num_classes = len(arrays.classes)
+        else:
+            self.num_classes = int(arrays.train_y.max()) + 1 if _is_integer(arrays.train_y) else 0
+
+    def _limited(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
+        """Applies ``train_limit``, then splits what is left; returns the training tensors."""
+        x, y = arrays.train_x, arrays.train_y
+        if self.train_limit is not None:
+            labels = y if _is_integer(y) and self.split.stratified else None
+            chosen = subset(len(y), self.train_limit, seed=self.split.seed, labels=labels)
+            x, y = x[chosen], y[chosen]
+        labels = y if _is_integer(y) else None
+        self.train_indices, self.val_indices = split_indices(self.split, len(y), labels=labels)
+        return _tensors(x, y)
+
+    def _to_device(self, tensors: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        x, y = tensors
+        return x.to(self.device), y.to(self.device)
+
+    def _test_tensors(self) -> tuple[Tensor, Tensor]:
+        assert self._test is not None, 'the test data are shut until setup("test")'
+        return self._test
+
+    def _loader(
+        self,
+        x: Tensor,
+        y: Tensor,
+        index: Tensor,
+        *,
+        batch_size: int,
+        augment: Augment | None = None,
+        shuffle: bool = False,
+    ) -> TensorLoader:
+        return TensorLoader(
+            x,
+            y,
+            index,
+            batch_size=batch_size,
+            prepare=self.normalised,
+            augment=augment,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=0 if self.trainer is None else self.trainer.global_rank,
+            world_size=1 if self.trainer is None else self.trainer.world_size,
+        )
+
+
+def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (population) standard deviation per channel of ``x[index]``, each (C,) float32.
+
+    Computed in float64 on the host; bytes are counted where they are, which is exact. A channel
+    that never varies gets the standard deviation 1, so that it normalises to 0.
+    """
+    if x.dtype == torch.uint8:
+        counts = sum(_byte_counts(x[chunk]) for chunk in index.split(_CHUNK))
+        assert isinstance(counts, Tensor), "no training samples"
+        values = torch.arange(256, dtype=torch.float64)
+        share = counts.cpu().double() / counts[0].sum().item()
+        mean = share @ values
+        variance = (share * (values - mean[:, None]) ** 2).sum(1)
+    else:
+        flat = x[index].cpu().double().transpose(0, 1).flatten(1)
+        mean, variance = flat.mean(1), flat.var(1, correction=0)
+    std = torch.where(variance > 0, variance.sqrt(), 1.0)
+    return mean.float(), std.float()
+
+
+def _byte_counts(x: Tensor) -> Tensor:
+    """Occurrences of each byte value per channel, (C, 256)."""
+    channels = x.transpose(0, 1).flatten(1)
+    return torch.stack([torch.bincount(channel, minlength=256) for channel in channels])
+
+
+def _tensors(x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tensor]:
+    """Shares memory where it can; class numbers become int64, real numbers float32."""
+    x_tensor = torch.from_numpy(x)
+    if x.dtype != np.uint8:
+        x_tensor = x_tensor.float()
+    y_tensor = torch.from_numpy(y)
+    return x_tensor, y_tensor.long() if _is_integer(y) else y_tensor.float()
+
+
+def _is_integer(y: NDArray[Any]) -> bool:
+    return np.issubdtype(y.dtype, np.integer)

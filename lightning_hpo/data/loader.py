@@ -1,0 +1,102 @@
+"""A batch iterator over tensors that already lie where the network is.
+
+No dataset, no sampler and no worker processes: a batch is gathered by index from one resident
+tensor, prepared (normalised) and augmented there. Gathering and preparing happen for a block of
+batches at a time, since on small images the cost is that of the calls, not of the arithmetic.
+"""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+Augment = Callable[[Tensor, Generator], Tensor]
+
+# Measured on 28 x 28 images and two cores: 256 to 2048 are equally fast, and 1024 floats of that
+# size (3 MB) still fit the cache.
+_BLOCK_SAMPLES = 1024
+
+
+class TensorLoader:
+    """Yields ``(prepare(x[i]), y[i])`` for the samples in ``index``, batch by batch.
+
+    Epochs are reproducible: order and augmentation depend on ``seed`` and the epoch alone. The
+    Trainer sets the epoch (see ``batch_sampler``); in a plain loop it counts up by itself.
+    Under several processes (``rank`` of ``world_size``) each gets its share: when shuffled, all
+    get equally many, a few samples being repeated; otherwise each sample occurs exactly once.
+
+    x: (N, ...) any dtype; y: (N, ...); index: (n,) int64, all on one device.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        index: Tensor,
+        *,
+        batch_size: int,
+        prepare: Callable[[Tensor], Tensor],
+        augment: Augment | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.x, self.y, self.index = x, y, index
+        self.batch_size = batch_size
+        self.prepare = prepare
+        self.augment = augment
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+
+    @property
+    def batch_sampler(self) -> SimpleNamespace:
+        """Where Lightning looks for ``sampler.set_epoch``, which it calls before each epoch.
+
+        It would look at ``loader.sampler`` first, but takes what has that for a DataLoader.
+        """
+        return SimpleNamespace(sampler=self)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self._n_samples() // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        # A generator: nothing happens before the first batch is asked for, because the Trainer
+        # makes and drops iterators before it sets the epoch.
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        order_seed, augment_seed = _seeds(self.seed, epoch, self.rank)
+        generator = Generator(self.x.device).manual_seed(augment_seed)
+        block_size = max(1, _BLOCK_SAMPLES // self.batch_size) * self.batch_size
+        for block in self._order(order_seed).split(block_size):
+            x = self.prepare(self.x.index_select(0, block))
+            if self.augment is not None:
+                x = self.augment(x, generator)
+            y = self.y.index_select(0, block)
+            yield from zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
+
+    def _order(self, seed: int) -> Tensor:
+        """This process's part of the index, shuffled on the CPU so that every device agrees."""
+        order = self.index
+        if self.shuffle:
+            permutation = torch.randperm(len(order), generator=Generator().manual_seed(seed))
+            order = order[permutation.to(order.device)]
+            order = torch.cat((order, order[: -len(order) % self.world_size]))
+        return order[self.rank :: self.world_size]
+
+    def _n_samples(self) -> int:
+        n, spare = divmod(len(self.index), self.world_size)
+        return n + (spare > 0 if self.shuffle else self.rank < spare)
+
+
+def _seeds(seed: int, epoch: int, rank: int) -> tuple[int, int]:
+    """Independent seeds of the order, which all processes share, and of the augmentation."""
+    order = np.random.SeedSequence((seed, epoch, 0)).generate_state(1, np.uint64)
+    augment = np.random.SeedSequence((seed, epoch, 1, rank)).generate_state(1, np.uint64)
+    return int(order[0]) >> 1, int(augment[0]) >> 1

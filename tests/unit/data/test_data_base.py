@@ -1,0 +1,325 @@
+"""The base data module, on made-up data, with and without a Trainer."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Generator, Tensor
+
+from lightning_hpo.data.base import Arrays, TensorDataModule, moments
+from lightning_hpo.data.folds import Split
+from lightning_hpo.errors import UserError
+
+N = 40
+
+
+class Made(TensorDataModule):
+    """Sample i is an image of the byte i (training) or 100 + i (test); its label is i % 2."""
+
+    name = "made"
+    n_loads = 0
+
+    def load(self) -> Arrays:
+        self.n_loads += 1
+        train, test = np.arange(N, dtype=np.uint8), np.arange(100, 110, dtype=np.uint8)
+
+        def images(values: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(values[:, None, None, None], (len(values), 1, 4, 4)).copy()
+
+        return Arrays(images(train), train % 2, images(test), test % 2, ("even", "odd"))
+
+
+class Recorder(pl.LightningModule):
+    """Trains one weight; keeps which samples each training epoch saw, in which order."""
+
+    def __init__(self, data: Made) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+        self.data = data
+        self.epochs: list[list[int]] = []
+        self.devices: set[str] = set()
+
+    def on_train_epoch_start(self) -> None:
+        self.epochs.append([])
+
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, _ = batch
+        assert self.data.mean is not None and self.data.std is not None
+        values = x[:, 0, 0, 0] * self.data.std + self.data.mean
+        self.epochs[-1] += values.round().int().tolist()
+        return self.layer(x.mean((1, 2, 3))[:, None]).mean()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        self.log("val/loss", batch[0].mean())
+
+    def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        self.log("test/loss", batch[0].mean())
+
+    def predict_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return batch[1]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def trainer(max_epochs: int = 3, **options: Any) -> pl.Trainer:
+    return pl.Trainer(
+        max_epochs=max_epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+
+
+def ready(stage: str = "fit", **options: Any) -> Made:
+    data = Made(**options)
+    data.setup(stage)
+    return data
+
+
+def negate(x: Tensor, generator: Generator) -> Tensor:
+    return -x
+
+
+def everything(loader: Any) -> Tensor:
+    return torch.cat([x for x, _ in loader])
+
+
+def test_setup_describes_the_data() -> None:
+    data = ready()
+    assert data.input_shape == (1, 4, 4)
+    assert data.num_classes == 2
+    assert data.classes == ("even", "odd")
+    assert (len(data.train_indices), len(data.val_indices)) == (36, 4)
+    arrays = data.load()
+    parts = (arrays.train_x, arrays.train_y, arrays.test_x, arrays.test_y)
+    assert data.sha256 == hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+def test_images_stay_bytes_and_batches_are_floats() -> None:
+    data = ready("test", batch_size=8)
+    for stage in ("train", "val", "test"):
+        x, y = data.raw(stage)
+        assert (x.dtype, y.dtype) == (torch.uint8, torch.int64)
+    loaders: list[Any] = [data.train_dataloader(), data.val_dataloader(), data.test_dataloader()]
+    for loader in loaders:
+        x, y = next(iter(loader))
+        assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+        assert x.shape[1:] == (1, 4, 4)
+
+
+def test_normalisation_does_not_see_the_validation_data() -> None:
+    data = ready(split=Split(method="kfold", n_splits=4, fold=1))
+    train = data.train_indices.double()  # sample i consists of the value i
+    assert data.mean is not None and data.std is not None
+    assert data.mean.item() == pytest.approx(train.mean().item(), rel=1e-6)
+    assert data.std.item() == pytest.approx(train.std(correction=0).item(), rel=1e-6)
+    x = everything(data.train_dataloader())
+    assert x.mean().item() == pytest.approx(0, abs=1e-6)
+    assert x.std(correction=0).item() == pytest.approx(1, rel=1e-5)
+    assert everything(data.val_dataloader()).mean().abs() > 1e-3
+
+
+def test_moments_are_exact_per_channel_for_bytes_and_for_floats() -> None:
+    generator = np.random.default_rng(0)
+    x = torch.from_numpy(generator.integers(0, 256, (9000, 3, 2, 2), np.uint8))
+    index = torch.arange(0, 9000, 2)
+    for data in (x, x.float() + 1e6):
+        mean, std = moments(data, index)
+        expected = data[index].double().numpy()
+        np.testing.assert_allclose(mean, expected.mean((0, 2, 3)), rtol=1e-6)
+        np.testing.assert_allclose(std, expected.std((0, 2, 3)), rtol=1e-6)
+
+
+def test_a_channel_that_never_varies_normalises_to_zero() -> None:
+    x = torch.full((5, 2, 2, 2), 7, dtype=torch.uint8)
+    mean, std = moments(x, torch.arange(5))
+    assert mean.tolist() == [7, 7]
+    assert std.tolist() == [1, 1]
+
+
+def test_only_training_batches_are_augmented() -> None:
+    plain, augmented = ready("test"), ready("test", augment=negate)
+    assert torch.equal(
+        everything(augmented.train_dataloader()), -everything(plain.train_dataloader())
+    )
+    assert torch.equal(everything(augmented.val_dataloader()), everything(plain.val_dataloader()))
+    assert torch.equal(everything(augmented.test_dataloader()), everything(plain.test_dataloader()))
+
+
+def test_an_empty_mapping_means_no_augmentation() -> None:
+    assert Made(augment={}).augment is None  # type: ignore[arg-type]
+
+
+def test_one_seed_gives_one_split_whatever_the_training_seed() -> None:
+    first = ready(split={"method": "kfold", "n_splits": 4, "fold": 2, "seed": 5}, seed=1)
+    second = ready(split=Split(method="kfold", n_splits=4, fold=2, seed=5), seed=2)
+    assert torch.equal(first.train_indices, second.train_indices)
+    assert torch.equal(first.val_indices, second.val_indices)
+    assert not torch.equal(
+        everything(first.train_dataloader()), everything(second.train_dataloader())
+    )
+
+
+def test_train_limit_comes_before_the_split_and_is_the_same_for_all_folds() -> None:
+    def values(fold: int) -> list[set[int]]:
+        data = ready(train_limit=20, split={"method": "kfold", "fold": fold}, seed=fold)
+        return [set(data.raw(stage)[0][:, 0, 0, 0].tolist()) for stage in ("train", "val")]
+
+    folds = [values(fold) for fold in range(5)]
+    limited = {value for _, val in folds for value in val}
+    assert len(limited) == 20
+    assert sum(value % 2 for value in limited) == 10  # stratified
+    assert all(train | val == limited and not train & val for train, val in folds)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train_limit": 41}, r"train_limit must lie in \[1, 40\], got train_limit=41"),
+        ({"train_limit": 0}, "train_limit=0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got batch_size=0"),
+        ({"eval_batch_size": -1}, "eval_batch_size=-1"),
+        ({"split": {"method": "kfold", "n_splits": 21}}, r"\[2, 20\].*n_splits=21"),
+    ],
+)
+def test_bad_settings_give_one_line(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        ready(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_setup_loads_once_and_opens_the_test_data_last() -> None:
+    data = ready("fit")
+    index = data.train_indices
+    with pytest.raises(AssertionError, match="shut"):
+        data.test_dataloader()
+    with pytest.raises(AssertionError, match="shut"):
+        data.raw("test")
+    data.setup("validate")
+    data.setup("test")
+    assert data.n_loads == 1
+    assert data.train_indices is index
+    assert data.raw("test")[0][:, 0, 0, 0].tolist() == list(range(100, 110))
+
+
+def test_state_dict_round_trip_before_and_after_setup() -> None:
+    source = ready(split=Split(seed=1))
+    state = source.state_dict()
+    early, late = Made(split=Split(seed=2)), ready(split=Split(seed=2))
+    early.load_state_dict(state)
+    early.setup("fit")
+    assert not torch.equal(late.state_dict()["mean"], state["mean"])
+    late.load_state_dict(state)
+    for data in (early, late):
+        assert torch.equal(data.state_dict()["mean"], state["mean"])
+        assert torch.equal(data.state_dict()["std"], state["std"])
+        x = everything(data.val_dataloader())
+        assert torch.equal(x, source.normalised(data.raw("val")[0]))
+
+
+def test_real_valued_targets_and_inputs() -> None:
+    class Curve(TensorDataModule):
+        def load(self) -> Arrays:
+            x = np.linspace(0, 1, 20)[:, None]
+            return Arrays(x, np.sin(x[:, 0]), x, np.sin(x[:, 0]))
+
+    data = Curve(train_limit=10)
+    data.setup("fit")
+    assert (data.input_shape, data.num_classes, data.classes) == ((1,), 0, None)
+    x, y = next(iter(data.train_dataloader()))
+    assert (x.dtype, y.dtype, x.shape, y.shape) == (torch.float32, torch.float32, (9, 1), (9,))
+
+
+def test_the_trainer_shuffles_anew_each_epoch_and_repeats_itself() -> None:
+    data = Made(batch_size=8)
+    runs = []
+    for _ in range(2):  # a fresh Trainer and module on the same data module
+        module = Recorder(data)
+        trainer(3).fit(module, datamodule=data)
+        runs.append(module.epochs)
+    fresh = Made(batch_size=8)
+    module = Recorder(fresh)
+    trainer(3).fit(module, datamodule=fresh)
+    assert runs[0] == runs[1] == module.epochs
+    assert len({tuple(epoch) for epoch in runs[0]}) == 3
+    assert all(sorted(epoch) == data.train_indices.tolist() for epoch in runs[0])
+    assert data.n_loads == 1
+
+
+def test_the_trainer_gets_the_loaders_own_epochs() -> None:
+    data = Made(batch_size=8)
+    module = Recorder(data)
+    trainer(2).fit(module, datamodule=data)
+    loader = data.train_dataloader()
+    loader.prepare = Tensor.float
+    assert module.epochs == [[int(v) for x, _ in loader for v in x[:, 0, 0, 0]] for _ in range(2)]
+
+
+def test_a_resumed_fit_goes_on_with_the_next_epochs_order(tmp_path: Path) -> None:
+    whole = Made(batch_size=8)
+    uninterrupted = Recorder(whole)
+    trainer(3).fit(uninterrupted, datamodule=whole)
+
+    data = Made(batch_size=8)
+    first = trainer(1)
+    first.fit(Recorder(data), datamodule=data)
+    first.save_checkpoint(tmp_path / "epoch.ckpt")
+    resumed_data = Made(batch_size=8)
+    resumed = Recorder(resumed_data)
+    trainer(3).fit(
+        resumed, datamodule=resumed_data, ckpt_path=tmp_path / "epoch.ckpt", weights_only=True
+    )
+    assert resumed.epochs == uninterrupted.epochs[1:]
+
+
+@pytest.mark.filterwarnings("ignore:Total length of `list`")
+@pytest.mark.parametrize("limit_val_batches", [None, 0])
+def test_the_trainer_accepts_no_validation_split(limit_val_batches: int | None) -> None:
+    # Lightning warns of the empty list of loaders, unless it is told not to validate.
+    data = Made(split=Split(method="none"))
+    module = Recorder(data)
+    trainer(1, limit_val_batches=limit_val_batches).fit(module, datamodule=data)
+    assert sorted(module.epochs[0]) == list(range(N))
+
+
+def test_the_trainer_may_evaluate_on_the_training_batches() -> None:
+    data = ready()
+    runner = trainer(1)
+    runner.validate(Recorder(data), dataloaders=data.train_dataloader(), verbose=False)
+    assert abs(runner.callback_metrics["val/loss"].item()) < 1e-6
+
+
+def test_the_trainer_validates_tests_and_predicts() -> None:
+    data = Made(eval_batch_size=4)
+    module, runner = Recorder(data), trainer(1)
+    runner.fit(module, datamodule=data)
+    assert "val/loss" in runner.callback_metrics
+    runner.test(module, datamodule=data, verbose=False)
+    assert "test/loss" in runner.callback_metrics
+    predicted = runner.predict(module, datamodule=data)
+    assert predicted is not None
+    assert [len(batch) for batch in predicted] == [4, 4, 2]
+    assert data.n_loads == 1
+
+
+@pytest.mark.gpu
+def test_tensors_live_on_the_trainers_gpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    data = Made(batch_size=8)
+    runner = pl.Trainer(accelerator="gpu", devices=1, max_epochs=1, logger=False)
+    module = Recorder(data)
+    runner.fit(module, datamodule=data)
+    assert data.train_indices.device.type == "cuda"
+    assert data.train_dataloader().x.device.type == "cuda"
+    on_cpu = Recorder(other := Made(batch_size=8))
+    trainer(1).fit(on_cpu, datamodule=other)
+    assert module.epochs == on_cpu.epochs  # the order does not depend on the device

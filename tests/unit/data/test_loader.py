@@ -1,0 +1,114 @@
+"""The resident-tensor loader: order, epochs, shares of several processes, blocks of batches."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from lightning_hpo.data.loader import TensorLoader
+
+
+def make(n: int = 10, *, batch_size: int = 4, **options: Any) -> TensorLoader:
+    """Sample i is the byte i, and so is its label."""
+    options.setdefault("prepare", Tensor.float)
+    x = torch.arange(n).to(torch.uint8).view(n, 1)
+    return TensorLoader(x, torch.arange(n), torch.arange(n), batch_size=batch_size, **options)
+
+
+def labels(loader: TensorLoader) -> list[int]:
+    return [int(label) for _, y in loader for label in y]
+
+
+def add_noise(x: Tensor, generator: Generator) -> Tensor:
+    return x + torch.rand(len(x), 1, generator=generator)
+
+
+def test_unshuffled_batches_come_in_the_order_of_the_index() -> None:
+    loader = make()
+    loader.index = torch.tensor([7, 3, 5, 1, 9])
+    batches = list(loader)
+    assert [y.tolist() for _, y in batches] == [[7, 3, 5, 1], [9]]
+    assert [x.flatten().tolist() for x, _ in batches] == [[7, 3, 5, 1], [9]]
+    assert len(loader) == len(batches) == 2
+    assert batches[0][0].dtype == torch.float32
+    assert batches[0][1].dtype == torch.int64
+
+
+def test_a_shuffled_epoch_is_a_permutation_that_the_seed_and_the_epoch_decide() -> None:
+    orders = {}
+    for seed in (0, 1):
+        for epoch in (0, 1):
+            loader = make(100, shuffle=True, seed=seed)
+            loader.set_epoch(epoch)
+            orders[seed, epoch] = labels(loader)
+    assert all(sorted(order) == list(range(100)) for order in orders.values())
+    assert len({tuple(order) for order in orders.values()}) == 4
+
+
+def test_epochs_count_up_by_themselves_and_can_be_set_back() -> None:
+    loader = make(50, shuffle=True)
+    first, second = labels(loader), labels(loader)
+    assert first != second
+    loader.batch_sampler.sampler.set_epoch(0)
+    assert labels(loader) == first
+
+
+def test_an_iterator_that_is_never_used_does_not_count_as_an_epoch() -> None:
+    loader = make(50, shuffle=True)
+    expected = labels(make(50, shuffle=True))
+    iter(loader)
+    assert labels(loader) == expected
+
+
+def test_augmentation_follows_preparation_and_differs_between_epochs() -> None:
+    loader = make(shuffle=False, prepare=lambda x: x * 100.0, augment=add_noise)
+    first, second = (torch.cat([x for x, _ in loader]) for _ in range(2))
+    offsets = first.flatten() - torch.arange(10) * 100
+    assert ((offsets >= 0) & (offsets < 1)).all()
+    assert not torch.equal(first, second)
+    loader.set_epoch(0)
+    assert torch.equal(torch.cat([x for x, _ in loader]), first)
+
+
+@pytest.mark.parametrize("batch_size", [1, 64, 100, 1000, 2000, 5000])
+def test_gathering_in_blocks_does_not_show(batch_size: int) -> None:
+    n = 3000
+    x = torch.arange(n).view(n, 1)
+    loader = TensorLoader(
+        x, torch.arange(n), torch.arange(n), batch_size=batch_size, prepare=Tensor.float
+    )
+    batches = list(loader)
+    assert len(batches) == len(loader)
+    assert [len(y) for _, y in batches[:-1]] == [batch_size] * (len(loader) - 1)
+    assert torch.equal(torch.cat([y for _, y in batches]), torch.arange(n))
+    assert all(torch.equal(x.flatten(), y.float()) for x, y in batches)
+
+
+def test_processes_share_a_shuffled_epoch_evenly() -> None:
+    loaders = [make(10, shuffle=True, rank=rank, world_size=3) for rank in range(3)]
+    shares = [labels(loader) for loader in loaders]
+    assert [len(share) for share in shares] == [4, 4, 4]  # two samples are repeated
+    assert set().union(*shares) == set(range(10))
+    assert [len(loader) for loader in loaders] == [1, 1, 1]
+
+
+def test_processes_evaluate_each_sample_once() -> None:
+    loaders = [make(10, batch_size=2, rank=rank, world_size=3) for rank in range(3)]
+    shares = [labels(loader) for loader in loaders]
+    assert shares == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
+    assert [len(loader) for loader in loaders] == [2, 2, 2]
+
+
+def test_processes_augment_differently() -> None:
+    def noise(rank: int) -> Tensor:
+        loader = make(8, shuffle=True, augment=add_noise, rank=rank, world_size=2)
+        return torch.cat([x.flatten() % 1 for x, _ in loader])
+
+    assert not torch.equal(noise(0), noise(1))
+
+
+def test_global_random_state_is_left_alone() -> None:
+    state = torch.get_rng_state()
+    labels(make(100, shuffle=True, augment=add_noise))
+    assert torch.equal(torch.get_rng_state(), state)
