@@ -1,0 +1,1 @@
+"""The door through which Hydra finds our sweeper and launchers; nothing heavy is imported here."""

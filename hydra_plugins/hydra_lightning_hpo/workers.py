@@ -1,0 +1,63 @@
+"""``hydra/launcher=workers``: one warm process for each slot, no barrier between trials."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+
+    from lightning_hpo.launchers.workers import Workers
+
+
+@dataclass
+class WorkersConf:
+    """How many processes a study's jobs share, and what each of them gets."""
+
+    _target_: str = "hydra_plugins.hydra_lightning_hpo.workers.WorkersLauncher"
+    # CPU threads of each slot; auto: the cores divided among the slots.
+    threads: Any = "auto"
+
+
+ConfigStore.instance().store(
+    group="hydra/launcher", name="workers", node=WorkersConf, provider="lightning_hpo"
+)
+
+
+class WorkersLauncher(Launcher):
+    """Runs jobs in warm processes; see :mod:`lightning_hpo.launchers.workers`."""
+
+    def __init__(self, threads: int | str) -> None:
+        self.threads = threads
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def workers(self, n_slots: int) -> "Workers":
+        """``n_slots`` warm processes that take jobs one by one."""
+        from lightning_hpo.launchers.workers import Workers
+
+        return Workers(
+            n_slots=n_slots,
+            threads=self.threads,
+            hydra_context=self.hydra_context,
+            task_function=self.task_function,
+            config=self.config,
+        )
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence["JobReturn"]:
+        """The batch interface, for other sweepers: one slot for each job, at most one a core."""
+        from lightning_hpo.launchers.workers import launch_batch
+
+        return launch_batch(self, job_overrides, initial_job_idx)

@@ -1,0 +1,1 @@
+"""Execution strategies: warm worker processes, and any Hydra launcher in batches."""

@@ -1,0 +1,83 @@
+"""Keeps a warm process as good as new: what a job changes is undone before the next one."""
+
+import gc
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# torch's registries of hooks that run for every module of the process.
+_GLOBAL_HOOKS = (
+    "_global_buffer_registration_hooks",
+    "_global_module_registration_hooks",
+    "_global_parameter_registration_hooks",
+    "_global_forward_pre_hooks",
+    "_global_forward_hooks",
+    "_global_backward_pre_hooks",
+    "_global_backward_hooks",
+)
+
+
+@contextmanager
+def isolated(threads: int | None = None) -> Iterator[None]:
+    """Restore environment, folder, warnings and torch's global state after a job.
+
+    ``threads``: CPU threads of torch for this job.
+    """
+    environment, folder = dict(os.environ), os.getcwd()
+    try:
+        with warnings.catch_warnings(), _torch_as_before(threads):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(folder)
+        gc.collect()
+
+
+@contextmanager
+def _torch_as_before(threads: int | None) -> Iterator[None]:
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
+    before = _torch_state(torch)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        _restore_torch(torch, before)
+
+
+def _torch_state(torch: Any) -> dict[str, Any]:
+    registry = torch.nn.modules.module
+    return {
+        "threads": torch.get_num_threads(),
+        "dtype": torch.get_default_dtype(),
+        "grad": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "benchmark": torch.backends.cudnn.benchmark,
+        "matmul": torch.get_float32_matmul_precision(),
+        "hooks": {name: dict(getattr(registry, name)) for name in _GLOBAL_HOOKS},
+    }
+
+
+def _restore_torch(torch: Any, state: dict[str, Any]) -> None:
+    torch.set_num_threads(state["threads"])
+    torch.set_default_dtype(state["dtype"])
+    torch.set_grad_enabled(state["grad"])
+    torch.use_deterministic_algorithms(state["deterministic"], warn_only=state["warn_only"])
+    torch.backends.cudnn.benchmark = state["benchmark"]
+    torch.set_float32_matmul_precision(state["matmul"])
+    for name, hooks in state["hooks"].items():
+        registered = getattr(torch.nn.modules.module, name)
+        registered.clear()
+        registered.update(hooks)
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -1,0 +1,186 @@
+"""The ``workers`` launcher: warm slots that take jobs one by one, without a barrier."""
+
+import os
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from lightning_hpo.errors import StudyFailed
+from lightning_hpo.launchers.slot import Job, Slot, SlotDied, SlotSetup
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+
+    from hydra_plugins.hydra_lightning_hpo.workers import WorkersLauncher
+
+# A process that cannot even start will not start the next time either.
+_MAX_FAILED_STARTS = 3
+_PRELOADED = "lightning_hpo.jobs"
+
+
+class Workers:
+    """``n_slots`` warm processes; a context manager that leaves none behind.
+
+    ``submit`` needs a free slot, ``wait`` returns the jobs that have ended by then.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_slots: int,
+        threads: int | str,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+        job_timeout_s: float | None = None,
+    ) -> None:
+        self.job_timeout_s = job_timeout_s
+        gpus = visible_gpus()
+        share = _threads_of_slot(threads, n_slots)
+        singletons = _hydra_singletons()
+        self._slots = [
+            Slot(
+                SlotSetup(
+                    index=index,
+                    env=_environment(index, share, gpus),
+                    threads=share,
+                    log_file=Path(config.hydra.sweep.dir) / "logs" / f"slot_{index}.log",
+                    task=(task_function.__module__, task_function.__qualname__),
+                    context=hydra_context,
+                    config=config,
+                    singletons=singletons,
+                    preload=[_PRELOADED]
+                    if task_function.__module__ == "lightning_hpo.entry"
+                    else [],
+                )
+            )
+            for index in range(n_slots)
+        ]
+        self._failed_starts = 0
+
+    def __enter__(self) -> "Workers":
+        for slot in self._slots:
+            slot.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for slot in self._slots:
+            slot.stop()
+
+    @property
+    def n_slots(self) -> int:
+        return len(self._slots)
+
+    @property
+    def n_free(self) -> int:
+        return sum(slot.job is None for slot in self._slots)
+
+    def submit(self, job: Job) -> int:
+        """Give ``job`` to a free slot, one that is already warm if there is one; its index."""
+        free = [slot for slot in self._slots if slot.job is None]
+        slot = max(free, key=lambda slot: slot.ready)
+        slot.submit(job)
+        return slot.setup.index
+
+    def wait(self, timeout_s: float | None = None) -> "list[tuple[Job, JobReturn | SlotDied]]":
+        """Jobs that have ended, at least one unless ``timeout_s`` passes first."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            wait([w for slot in self._slots for w in slot.waitables], self._patience(deadline))
+            ended = [end for slot in self._slots if (end := self._collect(slot)) is not None]
+            busy = any(slot.job for slot in self._slots)
+            if ended or not busy or (deadline is not None and time.monotonic() >= deadline):
+                return ended
+
+    def _patience(self, deadline: float | None) -> float | None:
+        limits = [] if deadline is None else [deadline]
+        if self.job_timeout_s is not None:
+            limits += [s.started_s + self.job_timeout_s for s in self._slots if s.job]
+        return max(0.0, min(limits) - time.monotonic()) if limits else None
+
+    def _collect(self, slot: Slot) -> "tuple[Job, JobReturn | SlotDied] | None":
+        end = slot.receive()
+        if end is None and self._overdue(slot):
+            slot.kill()
+            end = SlotDied(f"the job ran longer than study.trial_timeout_s={self.job_timeout_s:g}")
+        if end is None:
+            return None
+        job = slot.job
+        if isinstance(end, SlotDied):
+            self._replace(slot, end)
+        slot.job = None
+        return (job, end) if job is not None else None
+
+    def _overdue(self, slot: Slot) -> bool:
+        if slot.job is None or self.job_timeout_s is None:
+            return False
+        return time.monotonic() - slot.started_s > self.job_timeout_s
+
+    def _replace(self, slot: Slot, death: SlotDied) -> None:
+        self._failed_starts = 0 if slot.ready else self._failed_starts + 1
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            raise StudyFailed(
+                f"worker processes must be able to start, but {self._failed_starts} in a row did"
+                f" not: {death.reason}. See {slot.setup.log_file}, or use hydra/launcher=basic."
+            )
+        slot.start()
+
+
+def launch_batch(
+    launcher: "WorkersLauncher", job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+) -> "Sequence[JobReturn]":
+    """All jobs of a batch, in order, for sweepers that know nothing of slots."""
+    from hydra.core.utils import JobReturn, JobStatus
+
+    jobs = [Job(initial_job_idx + i, tuple(o)) for i, o in enumerate(job_overrides)]
+    pending = list(jobs)
+    returns: dict[int, JobReturn] = {}
+    with launcher.workers(min(len(jobs), cpu_cores())) as workers:
+        while len(returns) < len(jobs):
+            while pending and workers.n_free:
+                workers.submit(pending.pop(0))
+            for job, end in workers.wait():
+                if isinstance(end, SlotDied):
+                    reason, end = end.reason, JobReturn(status=JobStatus.FAILED)
+                    end.return_value = RuntimeError(reason)
+                returns[job.id] = end
+    return [returns[job.id] for job in jobs]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; torch-free."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        return [gpu.strip() for gpu in listed.split(",") if gpu.strip() not in ("", "-1")]
+    return [str(i) for i in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
+
+
+def cpu_cores() -> int:
+    """The CPU cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _environment(index: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
+    env = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    if gpus:
+        env["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
+    return env
+
+
+def _threads_of_slot(threads: int | str, n_slots: int) -> int:
+    if threads == "auto":
+        return max(1, cpu_cores() // n_slots)
+    return int(threads)
+
+
+def _hydra_singletons() -> dict[Any, Any]:
+    # Resolvers and plugins are set up anew in each process: lambdas do not pickle.
+    return {cls: obj for cls, obj in Singleton._instances.items() if cls is not Plugins}

@@ -1,0 +1,137 @@
+"""Warm slots with real processes: answers, deaths, time limits, isolation, no barrier."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import HydraContext
+
+from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.workers import Workers
+
+HERE = Path(__file__).parent
+CONFIG = """
+do: number
+x: 0.5
+hydra:
+  sweep: {{dir: '{folder}', subdir: 'job_${{hydra.job.num}}'}}
+"""
+
+
+@pytest.fixture
+def make_workers(tmp_path, monkeypatch):
+    """Workers on a configuration of their own, whose task functions stand beside this file."""
+    monkeypatch.syspath_prepend(str(HERE))
+    import jobs_for_slots
+
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "config.yaml").write_text(CONFIG.format(folder=tmp_path / "sweep"))
+    initialize_config_dir(str(conf), job_name="slots")
+    config = compose("config", return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks())
+    try:
+        yield lambda n_slots=1, **limits: Workers(
+            n_slots=n_slots,
+            threads="auto",
+            hydra_context=context,
+            task_function=jobs_for_slots.task,
+            config=config,
+            **limits,
+        )
+    finally:
+        GlobalHydra.instance().clear()
+        HydraConfig.instance().cfg = None
+        sys.modules.pop("jobs_for_slots", None)
+
+
+def run(workers: Workers, *overrides: str):
+    """The end of a single job."""
+    workers.submit(Job(0, overrides))
+    ((_, end),) = workers.wait(60)
+    return end
+
+
+def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
+    with make_workers() as workers:
+        assert run(workers, "x=0.25").return_value == 0.25
+        pids = {run(workers, "do=pid").return_value for _ in range(3)}
+        assert len(pids) == 1
+        failed = run(workers, "do=raise")
+        assert isinstance(failed._return_value, ZeroDivisionError)
+        assert run(workers, "do=pid").return_value in pids
+        unpicklable = run(workers, "do=unpicklable")._return_value
+        assert "must return what can be pickled" in str(unpicklable)
+        assert run(workers, "do=pid").return_value in pids
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("die", "was killed by SIGKILL (perhaps for want of memory); its last words: these are my"),
+        ("exit", "exited with status 7"),
+    ],
+)
+def test_a_slot_that_dies_says_why_and_comes_back(make_workers, what, reason):
+    with make_workers() as workers:
+        before = run(workers, "do=pid").return_value
+        end = run(workers, f"do={what}")
+        assert isinstance(end, SlotDied)
+        assert reason in end.reason
+        assert run(workers, "do=pid").return_value != before
+
+
+def test_a_job_that_hangs_is_ended_after_its_time(make_workers):
+    with make_workers(job_timeout_s=0.5) as workers:
+        assert run(workers, "do=hang").reason == "the job ran longer than study.trial_timeout_s=0.5"
+        assert run(workers, "x=1").return_value == 1.0
+
+
+def test_a_slow_job_does_not_hold_up_the_other_slot(make_workers):
+    with make_workers(2) as workers:
+        run(workers, "x=0")
+        workers.submit(Job(1, ("do=hang",)))
+        for index in range(2, 5):
+            workers.submit(Job(index, (f"x={index}",)))
+            ((job, end),) = workers.wait(60)
+            assert (job.id, end.return_value) == (index, float(index))
+            assert workers.n_free == 1
+
+
+def test_nothing_leaks_from_one_job_to_the_next(make_workers):
+    with make_workers() as workers:
+        before = run(workers, "do=state").return_value
+        run(workers, "do=spoil").return_value  # noqa: B018  # raises if the job failed
+        assert run(workers, "do=state").return_value == before
+        assert before[1] == os.getcwd()
+
+
+def test_threads_are_divided_among_slots_and_gpus_are_pinned(make_workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr("lightning_hpo.launchers.workers.cpu_cores", lambda: 8)
+    with make_workers(3) as workers:
+        for index in range(3):
+            workers.submit(Job(index, ("do=environment",)))
+        found = []
+        while len(found) < 3:
+            found += [end.return_value for _, end in workers.wait(60)]
+    assert {env["OMP_NUM_THREADS"] for env in found} == {"2"}
+    assert sorted(env["CUDA_VISIBLE_DEVICES"] for env in found) == ["4", "4", "7"]
+
+
+def test_a_busy_slot_ends_with_its_controller(make_workers):
+    workers = make_workers()
+    with workers:
+        pid = run(workers, "do=pid").return_value
+        workers.submit(Job(1, ("do=hang",)))
+        # What the kernel does with the pipes of a controller that was killed.
+        workers._slots[0]._lifeline.close()
+        psutil.Process(pid).wait(10)
