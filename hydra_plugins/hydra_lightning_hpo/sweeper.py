@@ -1,0 +1,69 @@
+"""``hydra/sweeper=lightning_hpo``: the Optuna sweeper with pruning, resume and no barrier.
+
+Every key of the stock plugin keeps its name and meaning; the others are ours.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
+from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper
+from omegaconf import DictConfig
+
+
+@dataclass
+class StudySweeperConf(OptunaSweeperConf):
+    """The stock plugin's configuration and what a study adds to it."""
+
+    _target_: str = "hydra_plugins.hydra_lightning_hpo.sweeper.StudySweeper"
+    # Here also null (from `mode`) and "auto" are allowed.
+    direction: Any = None
+    n_jobs: Any = "auto"
+    # An Optuna pruner as a `_target_`; null: no pruning.
+    pruner: Any = None
+    # parameter -> {other parameter: value or list of values}
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="lightning_hpo",
+    node=StudySweeperConf,
+    provider="lightning_hpo",
+)
+
+
+class StudySweeper(OptunaSweeper):
+    """Drives one Optuna study; see :mod:`lightning_hpo.sweep.sweeper`."""
+
+    def __init__(
+        self,
+        sampler: DictConfig,
+        direction: Any,
+        storage: Any,
+        study_name: str | None,
+        n_trials: int,
+        n_jobs: int | str,
+        max_failure_rate: float,
+        custom_search_space: str | None,
+        params: DictConfig | None,
+        pruner: DictConfig | None,
+        conditions: DictConfig,
+    ) -> None:
+        # Not super().__init__: it builds the sampler and the loop that ours replace.
+        from lightning_hpo.sweep.sweeper import StudySweeperImpl
+
+        self.sweeper = StudySweeperImpl(
+            sampler=sampler,
+            direction=direction,
+            storage=storage,
+            study_name=study_name,
+            n_trials=n_trials,
+            n_jobs=n_jobs,
+            max_failure_rate=max_failure_rate,
+            custom_search_space=custom_search_space,
+            params=params,
+            pruner=pruner,
+            conditions=conditions,
+        )

@@ -1,0 +1,97 @@
+"""The final job, seen from the controller: fold jobs on all slots, then the refit on all cores.
+
+What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
+belongs to other parameters is moved aside, not overwritten.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_hpo.errors import StudyFailed
+from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.sweep.executors import Executor
+from lightning_hpo.sweep.verdict import judge
+
+MARKER = "overrides.json"
+_RESULT = "result.json"
+# Far from any trial number, so that logs of trials and of the final job are told apart.
+_FIRST_JOB_ID = 1_000_000
+
+
+@dataclass(frozen=True)
+class Finale:
+    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refit and test."""
+
+    executor: Executor
+    final_dir: Path
+    overrides: tuple[str, ...]
+    n_splits: int
+    say: Callable[[str], None]
+
+    def is_done(self) -> bool:
+        """Whether this very final job has already been done."""
+        return self._same_parameters() and (self.final_dir / "refit" / _RESULT).is_file()
+
+    def run(self) -> None:
+        """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
+        if not self._same_parameters():
+            self._begin()
+        folds = [f"fold_{k}" for k in range(self.n_splits)]
+        missing = [f for f in folds if not (self.final_dir / f / _RESULT).is_file()]
+        if missing:
+            self.say(f"cross-validation of the best parameters, {self.n_splits} folds")
+            self._run_all([self._job(k, fold) for k, fold in enumerate(folds) if fold in missing])
+        self.say("refit on all training data, test, figures")
+        self._run_all([self._job(self.n_splits, "refit", threads=cpu_cores())])
+
+    def _job(self, index: int, folder: str, threads: int | None = None) -> Job:
+        kind = "refit" if folder == "refit" else "fold"
+        told = (f"study.job={kind}", f"study.fold={index if kind == 'fold' else 'null'}")
+        where = f"hydra.sweep.subdir={self.final_dir.name}/{folder}"
+        return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
+
+    def _run_all(self, jobs: Sequence[Job]) -> None:
+        waiting, running, again = list(jobs), 0, set()
+        while waiting or running:
+            while waiting and self.executor.n_free:
+                self.executor.submit(waiting.pop(0))
+                running += 1
+            for job, end in self.executor.wait():
+                running -= 1
+                if isinstance(end, SlotDied) and job.id not in again:
+                    again.add(job.id)
+                    waiting.append(job)
+                else:
+                    _check(job, end)
+
+    def _same_parameters(self) -> bool:
+        marker = self.final_dir / MARKER
+        return marker.is_file() and json.loads(marker.read_text()) == list(self.overrides)
+
+    def _begin(self) -> None:
+        if self.final_dir.exists():
+            earlier = 1
+            while (aside := self.final_dir.with_name(f"final_{earlier}")).exists():
+                earlier += 1
+            self.final_dir.rename(aside)
+            self.say(f"the final job of earlier parameters is kept in {aside}")
+        self.final_dir.mkdir(parents=True)
+        (self.final_dir / MARKER).write_text(json.dumps(list(self.overrides), indent=2))
+
+
+def _check(job: Job, end: object) -> None:
+    if not isinstance(end, SlotDied):
+        status, value = end.status, end._return_value  # type: ignore[attr-defined]
+        if status.name == "COMPLETED":
+            return
+        verdict = judge(end, n_objectives=1)  # type: ignore[arg-type]
+        if verdict.mistake is not None:
+            raise verdict.mistake from value
+        reason = verdict.reason
+    else:
+        reason = end.reason
+    name = next(o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir="))
+    raise StudyFailed(f"the final job must finish, but {name} failed: {reason}; see its trial.log.")

@@ -1,0 +1,200 @@
+"""The search: ask the study, submit to a slot, tell the study, until the total is reached.
+
+There is no barrier: a slot that ends gets the next trial at once, however long the others take.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from lightning_hpo.errors import StudyFailed
+from lightning_hpo.launchers.slot import Job
+from lightning_hpo.sweep.executors import Executor
+from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.space import SearchSpace
+from lightning_hpo.sweep.verdict import Verdict, judge
+
+# When the first trials all fail, so will the others.
+_HOPELESS_AFTER = 3
+# A storage URL may hold a password.
+_SECRET = ("study.storage", "hydra.sweeper.storage")
+
+
+class Observer(Protocol):
+    """Sees trials start and end; the live display is one."""
+
+    def started(self, number: int) -> None: ...
+
+    def finished(self, number: int, verdict: Verdict, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When the search ends. ``n_trials``: the study's total, also after a resume."""
+
+    n_trials: int
+    max_failure_rate: float = 0.5
+    max_retries: int = 1
+    timeout_s: float | None = None
+
+
+class Search:
+    """Runs trials of ``study`` until its total is reached, its time is up or hope is lost."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: SearchSpace,
+        executor: Executor,
+        owner: Owner,
+        *,
+        limits: Limits,
+        observer: Observer,
+        extra_overrides: Sequence[str] = (),
+        tells_number: bool = True,
+    ) -> None:
+        self.study = study
+        self.space = space
+        self.executor = executor
+        self.owner = owner
+        self.limits = limits
+        self.observer = observer
+        self.extra_overrides = tuple(extra_overrides)
+        self.tells_number = tells_number
+        self._running: dict[int, tuple[Trial, float]] = {}
+        self._finished: list[Verdict] = []
+
+    def run(self) -> int:
+        """The number of trials that ended in this run. Closes its trials when interrupted."""
+        deadline = self._deadline()
+        try:
+            while True:
+                self._fill_slots(deadline)
+                if not self._running:
+                    return len(self._finished)
+                for job, end in self.executor.wait():
+                    self._tell(job, judge(end, n_objectives=len(self.study.directions)))
+        finally:
+            self._close_running("the sweep was interrupted")
+
+    def remaining(self) -> int:
+        """Trials still to be started; those being tried again do not count twice."""
+        trials = self.study.get_trials(deepcopy=False)
+        return self.limits.n_trials - sum(_counts(trial) for trial in trials)
+
+    def recover(self) -> list[int]:
+        """Close and requeue trials whose controller died; their numbers."""
+        with self.owner.exclusive():
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            # Asking and signing happen under the lock: a trial without an owner lost its own.
+            lost = [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            for trial in lost:
+                self._fail(trial.number, "its controller died", again=True, counts=False)
+        return [trial.number for trial in lost]
+
+    def _deadline(self) -> float | None:
+        timeout_s = self.limits.timeout_s
+        return None if timeout_s is None else time.monotonic() + timeout_s
+
+    def _fill_slots(self, deadline: float | None) -> None:
+        while self.executor.n_free and (deadline is None or time.monotonic() < deadline):
+            trial = self._claim()
+            if trial is None:
+                return
+            self._submit(trial)
+
+    def _claim(self) -> Trial | None:
+        with self.owner.exclusive():
+            if self.remaining() <= 0:
+                return None
+            trial = self.study.ask()
+            trial.set_user_attr("owner", self.owner.id)
+        self._running[trial.number] = (trial, time.monotonic())
+        return trial
+
+    def _submit(self, trial: Trial) -> None:
+        self.space.suggest(trial)
+        for name, value in self.space.fixed_params.items():
+            if name not in _SECRET:
+                trial.set_user_attr(name, value)
+        told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
+        overrides = (*self.space.overrides(trial.params), *self.extra_overrides, *told)
+        slot = self.executor.submit(Job(trial.number, overrides))
+        trial.set_user_attr("slot", slot)
+        self.observer.started(trial.number)
+
+    def _tell(self, job: Job, verdict: Verdict) -> None:
+        trial, started_s = self._running.pop(job.id)
+        seconds = time.monotonic() - started_s
+        trial.set_user_attr("seconds", round(seconds, 3))
+        if verdict.state is TrialState.FAIL:
+            again = self._fail(trial.number, verdict.reason or "unknown", again=verdict.retry)
+            verdict = replace(verdict, retry=again)
+        else:
+            self._tell_study(trial, verdict)
+        if not verdict.retry:
+            self._finished.append(verdict)
+        self.observer.finished(trial.number, verdict, seconds)
+        self._check_hope(verdict)
+
+    def _tell_study(self, trial: Trial, verdict: Verdict) -> None:
+        try:
+            self.study.tell(trial, state=verdict.state, values=verdict.values)
+        except RuntimeError as error:
+            # The grid sampler asks to stop when its grid is exhausted; the total sees to that.
+            if "`Study.stop`" not in str(error):
+                raise
+
+    def _fail(self, number: int, reason: str, *, again: bool, counts: bool = True) -> bool:
+        """Close a trial as FAILED; ``again``: ask for the same parameters in a new trial.
+
+        ``counts``: as one of the tries that ``max_retries`` allows. Returns whether it is retried.
+        """
+        storage = self.study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+        trial = storage.get_trial(trial_id)
+        tries = trial.user_attrs.get("tries", 1) + counts
+        storage.set_trial_user_attr(trial_id, "failure", reason)
+        again = again and tries <= self.limits.max_retries + 1
+        if again:
+            # All this before the tell: a kill in between leaves a running trial without an owner,
+            # which the next start finds and closes, without requeueing it twice.
+            storage.set_trial_user_attr(trial_id, "retried", True)
+            self._requeue(trial, tries)
+        self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        return again
+
+    def _requeue(self, trial: FrozenTrial, tries: int) -> None:
+        others = self.study.get_trials(deepcopy=False)
+        if trial.params and not any(t.user_attrs.get("retry_of") == trial.number for t in others):
+            self.study.enqueue_trial(
+                trial.params, user_attrs={"retry_of": trial.number, "tries": tries}
+            )
+
+    def _check_hope(self, verdict: Verdict) -> None:
+        if verdict.mistake is not None:
+            raise verdict.mistake
+        failed = [v for v in self._finished if v.state is TrialState.FAIL]
+        allowed = self.limits.max_failure_rate * self.limits.n_trials
+        hopeless = len(failed) == len(self._finished) >= _HOPELESS_AFTER
+        if self.limits.max_failure_rate < 1 and (hopeless or len(failed) > allowed):
+            raise StudyFailed(
+                f"at most a share of hydra.sweeper.max_failure_rate={self.limits.max_failure_rate}"
+                f" of the trials may fail, but {len(failed)} of {len(self._finished)} did;"
+                f" the last: {failed[-1].reason}."
+            )
+
+    def _close_running(self, reason: str) -> None:
+        for number in list(self._running):
+            self._fail(number, reason, again=True, counts=False)
+            del self._running[number]
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    if trial.state is TrialState.WAITING:
+        return False
+    return not (trial.state is TrialState.FAIL and trial.user_attrs.get("retried"))

@@ -1,0 +1,202 @@
+"""What a study leaves behind: the plugin's result file, ``results.json`` and the last words."""
+
+import json
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import optuna
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from lightning_hpo.study import EMBEDDED_FILE
+from lightning_hpo.sweep.display import Tally, duration
+
+_PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
+
+
+def public(storage: Any, study_dir: Path) -> str:
+    """The storage as it may be shown: without a password."""
+    if storage is None:
+        return f"sqlite:///{study_dir / EMBEDDED_FILE}"
+    if not isinstance(storage, str):
+        return str(storage.get("_target_", "custom"))
+    try:
+        return make_url(storage).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "custom"
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial | None:
+    """The best completed trial of a study with one objective, if there is any."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete or len(study.directions) > 1:
+        return None
+    return study.best_trial
+
+
+def counts(study: optuna.Study) -> dict[str, int]:
+    """Trials by state. A failed trial that was tried again counts in the trial that replaced it."""
+    trials = study.get_trials(deepcopy=False)
+    by_state = {
+        "complete": sum(t.state is TrialState.COMPLETE for t in trials),
+        "pruned": sum(t.state is TrialState.PRUNED for t in trials),
+        "failed": sum(
+            t.state is TrialState.FAIL and not t.user_attrs.get("retried") for t in trials
+        ),
+    }
+    return {**by_state, "total": sum(by_state.values())}
+
+
+def tally_earlier(study: optuna.Study, tally: Tally) -> None:
+    """Count the trials of earlier runs into what the display shows."""
+    by_state = counts(study)
+    tally.complete, tally.pruned = by_state["complete"], by_state["pruned"]
+    tally.failed = by_state["failed"]
+    best = best_trial(study)
+    if best is not None and best.value is not None:
+        tally.offer(best.number, best.value)
+
+
+def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
+    """``optimization_results.yaml`` as the stock plugin writes it, also when nothing completed."""
+    if len(study.directions) > 1:
+        front = [{"params": t.params, "values": list(t.values)} for t in study.best_trials]
+        found: dict[str, Any] = {"name": "optuna", "solutions": front}
+    else:
+        best = best_trial(study)
+        found = {
+            "name": "optuna",
+            "best_params": best.params if best else None,
+            "best_value": best.value if best else None,
+        }
+    found["trials"] = counts(study)
+    OmegaConf.save(OmegaConf.create(found), study_dir / "optimization_results.yaml")
+
+
+def results(
+    study: optuna.Study,
+    *,
+    study_dir: Path,
+    config: Any,
+    data: dict[str, Any],
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """The content of ``results.json``; parts that did not run are null."""
+    best = best_trial(study)
+    final_dir = study_dir / "final"
+    folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
+    refit = final_dir / "refit" / "result.json"
+    return {
+        "study_name": study.study_name,
+        "experiment": config.hydra.runtime.choices.get("experiment"),
+        "monitor": config.monitor,
+        "direction": study.directions[0].name.lower(),
+        "trials": counts(study),
+        "best": {"number": best.number, "value": best.value, "params": best.params}
+        if best
+        else None,
+        "cv": cross_validation(folds) if folds else None,
+        "test": json.loads(refit.read_text())["test"] if refit.is_file() else None,
+        "data": data,
+        "seed": config.seed,
+        "seconds": seconds,
+        "versions": versions(),
+        "storage": public(config.study.storage, study_dir.resolve()),
+        "command": "python -m lightning_hpo " + shlex.join(_without_storage(sys.argv[1:])),
+    }
+
+
+def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Per-fold metrics at the best epoch, with mean and sample standard deviation over folds."""
+    folds = sorted(folds, key=lambda fold: fold["fold"])
+    names = sorted(n for n in folds[0]["metrics"] if n.startswith("val/"))
+    summary: dict[str, Any] = {
+        "n_splits": len(folds),
+        "folds": [
+            {k: fold[k] for k in ("fold", "epochs", "best_epoch")}
+            | {name: fold["metrics"][name] for name in names}
+            for fold in folds
+        ],
+    }
+    for name in names:
+        values = [fold["metrics"][name] for fold in folds]
+        summary[f"{name}_mean"] = fmean(values)
+        summary[f"{name}_std"] = stdev(values)
+    return summary
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide a result."""
+    found = {"python": sys.version.split()[0]}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            # A clone that is run without an installation has no metadata of its own.
+            continue
+    return found
+
+
+def summary(found: dict[str, Any], study_dir: Path) -> str:
+    """The last words: what came out, where everything is, what to type next."""
+    trials, lines = found["trials"], [""]
+    if trials["total"]:
+        parts = ", ".join(f"{trials[state]} {state}" for state in ("complete", "pruned", "failed"))
+        lines.append(f"{trials['total']} trials: {parts}")
+    if found["best"]:
+        value = f"{found['monitor']} {found['best']['value']:.4f}"
+        lines.append(f"best: trial {found['best']['number']} with {value}")
+        lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
+    lines += _evaluation(found)
+    seconds = found["seconds"]
+    took = f"search {duration(seconds['search'])}, final job {duration(seconds['final'])}"
+    lines += [f"took: {took}", "", *_where(study_dir, found)]
+    return "\n".join(lines)
+
+
+def _evaluation(found: dict[str, Any]) -> list[str]:
+    lines = []
+    if found["cv"]:
+        cv = found["cv"]
+        means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
+        values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
+        lines.append(f"{cv['n_splits']}-fold cross-validation: {values}")
+    if found["test"]:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
+        lines.append(f"test, opened once: {values}")
+    return lines
+
+
+def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
+    rows = [("report", "report.html"), ("results", "results.json"), ("trials", "trials/")]
+    if found["test"]:
+        rows += [("model", "final/model.ckpt"), ("figures", "final/figures/")]
+    lines = [f"{what:<12}{study_dir / where}" for what, where in rows]
+    n = max(found["trials"]["total"], 1)
+    return [
+        *lines,
+        "",
+        "next:",
+        f"    tensorboard --logdir {study_dir}",
+        *(
+            [f"    {found['command']} study.n_trials={2 * n}   # more trials"]
+            if found["best"]
+            else []
+        ),
+        f"    python -m lightning_hpo.report {study_dir}   # the report again",
+    ]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _without_storage(arguments: list[str]) -> list[str]:
+    # A storage URL may hold a password.
+    return [a for a in arguments if "storage=" not in a]

@@ -1,0 +1,65 @@
+"""What a job's end means for its trial: complete, pruned, failed; again, or never again."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from hydra.errors import HydraException
+from optuna.trial import TrialState
+
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.launchers.slot import SlotDied
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state to tell the study, with the reason of a failure.
+
+    ``retry``: the trial itself may be fine, its process was not. ``mistake``: every further trial
+    would fail in the same way, so the sweep ends.
+    """
+
+    state: TrialState
+    values: Sequence[float] | None = None
+    reason: str | None = None
+    retry: bool = False
+    mistake: UserError | None = None
+
+
+def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
+    """The verdict on a job that returned, raised or lost its process."""
+    from hydra.core.utils import JobStatus
+
+    if isinstance(end, SlotDied):
+        return Verdict(TrialState.FAIL, reason=end.reason, retry=True)
+    # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
+    value = end._return_value
+    if end.status is JobStatus.COMPLETED:
+        return _judge_value(value, n_objectives)
+    if isinstance(value, optuna.TrialPruned):
+        return Verdict(TrialState.PRUNED, reason=str(value))
+    if isinstance(value, UserError | HydraException):
+        mistake = UserError(one_line(value))
+        return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)
+    return Verdict(TrialState.FAIL, reason=f"{type(value).__name__}: {one_line(value)}")
+
+
+def _judge_value(value: Any, n_objectives: int) -> Verdict:
+    try:
+        values = [float(value)] if n_objectives == 1 else [float(v) for v in value]
+    except (TypeError, ValueError):
+        what = "a number" if n_objectives == 1 else f"{n_objectives} numbers"
+        return Verdict(TrialState.FAIL, reason=f"the objective must be {what}, got {value!r}")
+    if len(values) != n_objectives:
+        return Verdict(
+            TrialState.FAIL,
+            reason=f"the objective must have {n_objectives} values, got {len(values)}: {values}",
+        )
+    if any(math.isnan(v) for v in values):
+        return Verdict(TrialState.FAIL, reason=f"the objective must be a number, got {value}")
+    return Verdict(TrialState.COMPLETE, values=values)

@@ -1,0 +1,206 @@
+"""The search loop: totals, retries, recovery and interrupts, without training anything."""
+
+from collections.abc import Callable
+
+import optuna
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from optuna.trial import TrialState
+
+from lightning_hpo.errors import Interrupted, StudyFailed, UserError
+from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.sweep.loop import Limits, Search
+from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.space import parse_space
+
+
+class FakeExecutor:
+    """Runs ``behaviour(job)`` when waited for, the job submitted last first."""
+
+    def __init__(self, behaviour: Callable[[Job], object], n_slots: int = 2) -> None:
+        self.behaviour, self.n_slots = behaviour, n_slots
+        self.queue: list[Job] = []
+        self.submitted: list[Job] = []
+        self.most_at_once = 0
+
+    @property
+    def n_free(self) -> int:
+        return self.n_slots - len(self.queue)
+
+    def submit(self, job: Job) -> int:
+        self.queue.append(job)
+        self.submitted.append(job)
+        self.most_at_once = max(self.most_at_once, len(self.queue))
+        return len(self.queue) - 1
+
+    def wait(self, timeout_s=None):
+        job = self.queue.pop()
+        outcome = self.behaviour(job)
+        if isinstance(outcome, SlotDied):
+            return [(job, outcome)]
+        ret = JobReturn()
+        ret.status = JobStatus.FAILED if isinstance(outcome, Exception) else JobStatus.COMPLETED
+        ret.return_value = outcome
+        return [(job, ret)]
+
+
+class Silent:
+    def started(self, number): ...
+    def finished(self, number, verdict, seconds): ...
+
+
+@pytest.fixture
+def owner(tmp_path):
+    with Owner(tmp_path) as owner:
+        yield owner
+
+
+def search(study, executor, owner, n_trials=6, **limits) -> Search:
+    space = parse_space(["x=interval(0, 1)"], conditions={}, configured=lambda name: None)
+    return Search(
+        study, space, executor, owner, limits=Limits(n_trials, **limits), observer=Silent()
+    )
+
+
+def states(study) -> list[TrialState]:
+    return [trial.state for trial in study.trials]
+
+
+def number(job: Job) -> int:
+    return int(dict(o.split("=") for o in job.overrides)["study.trial_number"])
+
+
+def test_a_study_reaches_its_total_and_running_it_again_adds_nothing(owner):
+    study = optuna.create_study()
+    executor = FakeExecutor(lambda job: 1.0)
+    assert search(study, executor, owner).run() == 6
+    assert executor.most_at_once == 2
+    assert search(study, executor, owner).run() == 0
+    assert search(study, executor, owner, n_trials=8).run() == 2
+    assert [job.id for job in executor.submitted] == list(range(8))
+    assert states(study) == [TrialState.COMPLETE] * 8
+
+
+def test_jobs_are_told_their_trial_and_its_parameters(owner):
+    study = optuna.create_study()
+    executor = FakeExecutor(lambda job: 1.0)
+    search(study, executor, owner, n_trials=1).run()
+    x = study.trials[0].params["x"]
+    assert executor.submitted[0].overrides == (f"x={x}", "study.trial_number=0")
+
+
+def test_a_pruned_trial_counts_and_does_not_fail_the_sweep(owner):
+    study = optuna.create_study()
+    pruned = FakeExecutor(lambda job: optuna.TrialPruned() if job.id % 2 else 1.0)
+    search(study, pruned, owner, max_failure_rate=0.0).run()
+    assert states(study) == [TrialState.COMPLETE, TrialState.PRUNED] * 3
+
+
+def test_nan_fails_with_the_reason_and_the_sweep_goes_on(owner):
+    study = optuna.create_study()
+    search(study, FakeExecutor(lambda job: float("nan") if job.id == 2 else 1.0), owner).run()
+    assert states(study).count(TrialState.COMPLETE) == 5
+    assert study.trials[2].state is TrialState.FAIL
+    assert study.trials[2].user_attrs["failure"] == "the objective must be a number, got nan"
+
+
+def test_a_trial_whose_process_died_is_tried_again_with_the_same_parameters(owner):
+    study = optuna.create_study()
+    behaviour = FakeExecutor(lambda job: SlotDied("killed") if job.id == 1 else 1.0)
+    search(study, behaviour, owner).run()
+    assert states(study).count(TrialState.COMPLETE) == 6
+    (again,) = [t for t in study.trials if t.user_attrs.get("retry_of") == 1]
+    assert again.params == study.trials[1].params
+    assert study.trials[1].user_attrs["failure"] == "killed"
+
+
+def test_a_trial_is_not_retried_for_ever(owner):
+    study = optuna.create_study()
+    first = {}
+
+    def kill_one_parameter(job: Job):
+        x = job.overrides[0]
+        first.setdefault("x", x)
+        return SlotDied("killed") if x == first["x"] else 1.0
+
+    search(study, FakeExecutor(kill_one_parameter, n_slots=1), owner, max_retries=2).run()
+    failed = [t for t in study.trials if t.state is TrialState.FAIL]
+    assert len(failed) == 3
+    assert states(study).count(TrialState.COMPLETE) == 5
+
+
+def test_when_the_first_trials_all_fail_the_sweep_ends(owner):
+    study = optuna.create_study()
+    with pytest.raises(StudyFailed, match=r"3 of 3 did; the last: ZeroDivisionError: by zero"):
+        search(study, FakeExecutor(lambda job: ZeroDivisionError("by zero")), owner).run()
+    assert TrialState.RUNNING not in states(study)
+
+
+def test_a_failure_rate_of_zero_ends_the_sweep_at_the_first_failure(owner):
+    study = optuna.create_study()
+    behaviour = FakeExecutor(lambda job: ZeroDivisionError() if job.id == 1 else 1.0, n_slots=1)
+    with pytest.raises(StudyFailed, match=r"max_failure_rate=0.0"):
+        search(study, behaviour, owner, max_failure_rate=0.0).run()
+    assert len(study.trials) == 2
+
+
+def test_a_users_mistake_ends_the_sweep_with_its_own_words(owner):
+    study = optuna.create_study()
+    with pytest.raises(UserError, match="monitor 'val/los' was not logged"):
+        behaviour = FakeExecutor(lambda job: UserError("monitor 'val/los' was not logged"))
+        search(study, behaviour, owner).run()
+
+
+def test_an_interrupt_closes_and_requeues_the_running_trials(owner):
+    study = optuna.create_study()
+
+    def interrupted(job: Job):
+        raise Interrupted(2)
+
+    with pytest.raises(Interrupted):
+        search(study, FakeExecutor(interrupted), owner).run()
+    assert states(study).count(TrialState.FAIL) == 2
+    assert states(study).count(TrialState.WAITING) == 2
+    search(study, FakeExecutor(lambda job: 1.0), owner).run()
+    assert states(study).count(TrialState.COMPLETE) == 6
+    tried = {t.params["x"] for t in study.trials if t.state is TrialState.FAIL}
+    assert tried <= {t.params["x"] for t in study.trials if t.state is TrialState.COMPLETE}
+
+
+def test_trials_of_a_dead_controller_are_recovered_and_those_of_a_live_one_are_not(owner, tmp_path):
+    study = optuna.create_study()
+    with Owner(tmp_path) as neighbour:
+        for claimed_by in ("", f"{owner.id.rsplit('-', 1)[0]}-0123456789ab", neighbour.id):
+            trial = study.ask()
+            trial.suggest_float("x", 0, 1)
+            trial.set_user_attr("owner", claimed_by)
+        restarted = search(study, FakeExecutor(lambda job: 1.0), owner)
+        assert restarted.recover() == [0, 1]
+        assert restarted.recover() == []
+        assert states(study)[2] is TrialState.RUNNING
+        assert restarted.run() == 5
+    assert states(study).count(TrialState.COMPLETE) == 5
+
+
+def test_a_timeout_lets_running_trials_finish_and_starts_no_more(owner):
+    study = optuna.create_study()
+    assert search(study, FakeExecutor(lambda job: 1.0), owner, timeout_s=0.0).run() == 0
+
+
+def test_a_storage_url_is_not_copied_into_the_trials(owner):
+    study = optuna.create_study()
+    space = parse_space(
+        ["x=interval(0, 1)", "study.storage=postgresql://u:secret@h/d", "seed=3"],
+        conditions={},
+        configured=lambda name: None,
+    )
+    Search(
+        study,
+        space,
+        FakeExecutor(lambda job: 1.0),
+        owner,
+        limits=Limits(1),
+        observer=Silent(),
+    ).run()
+    assert "secret" not in str(study.trials[0].user_attrs)
+    assert study.trials[0].user_attrs["seed"] == "3"

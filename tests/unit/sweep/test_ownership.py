@@ -1,0 +1,42 @@
+"""A controller is alive exactly as long as the kernel holds its lock."""
+
+import subprocess
+import sys
+
+from lightning_hpo.sweep.ownership import Owner
+
+HOLD = """
+import sys
+from pathlib import Path
+from lightning_hpo.sweep.ownership import Owner
+with Owner(Path(sys.argv[1])) as owner:
+    print(owner.id, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_controller_is_dead_and_a_running_one_is_alive(tmp_path):
+    with Owner(tmp_path) as me:
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            other_id = other.stdout.readline().strip()
+            assert me.is_alive(other_id)
+        finally:
+            other.kill()
+            other.communicate()
+        assert not me.is_alive(other_id)
+        assert me.is_alive(me.id)
+
+
+def test_a_controller_that_left_is_dead_and_one_elsewhere_is_believed_alive(tmp_path):
+    with Owner(tmp_path) as me, Owner(tmp_path) as left:
+        left_id = left.id
+    with Owner(tmp_path) as me:
+        assert not me.is_alive(left_id)
+        assert me.is_alive("another-host-0123456789ab")
+        assert not me.is_alive("")

@@ -1,0 +1,53 @@
+"""Suggestions derive from (seed, trial number), not from the order of calls."""
+
+import optuna
+from optuna.samplers import RandomSampler, TPESampler
+
+from lightning_hpo.sweep.sampling import SeededPerTrial, derive_seed
+
+
+def suggestions(study: optuna.Study, n: int) -> list[float]:
+    values = []
+    for _ in range(n):
+        trial = study.ask()
+        values.append(trial.suggest_float("x", 0, 1))
+        study.tell(trial, values[-1])
+    return values
+
+
+def sampler(seed: int = 0) -> SeededPerTrial:
+    return SeededPerTrial(lambda s: RandomSampler(seed=s), seed=seed)
+
+
+def test_derived_seeds_differ_by_every_part_and_are_the_same_everywhere():
+    assert derive_seed(0, "trial", 1) == derive_seed(0, "trial", 1) == 2043471749
+    assert len({derive_seed(s, k, n) for s in (0, 1) for k in "ab" for n in (0, 1)}) == 8
+
+
+def test_a_resumed_study_goes_on_as_if_it_had_never_stopped():
+    whole = suggestions(optuna.create_study(sampler=sampler()), 6)
+    storage = optuna.storages.InMemoryStorage()
+    first = optuna.create_study(storage=storage, study_name="s", sampler=sampler())
+    halves = suggestions(first, 3)
+    again = optuna.load_study(storage=storage, study_name="s", sampler=sampler())
+    assert halves + suggestions(again, 3) == whole
+    assert len(set(whole)) == 6
+
+
+def test_the_seed_decides():
+    zero, one = (suggestions(optuna.create_study(sampler=sampler(s)), 3) for s in (0, 1))
+    assert zero != one
+
+
+def test_conditional_spaces_work_through_the_wrapper():
+    def make(seed: int) -> TPESampler:
+        return TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=2)
+
+    study = optuna.create_study(sampler=SeededPerTrial(make, seed=0))
+    for _ in range(8):
+        trial = study.ask()
+        value = trial.suggest_float("x", 0, 1)
+        if trial.suggest_categorical("c", ["a", "b"]) == "a":
+            value += trial.suggest_float("y", 0, 1)
+        study.tell(trial, value)
+    assert all(("y" in t.params) == (t.params["c"] == "a") for t in study.trials)

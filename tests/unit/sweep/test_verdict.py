@@ -1,0 +1,72 @@
+"""What a job's end means for its trial."""
+
+import math
+
+import optuna
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import ConfigCompositionException
+from optuna.trial import TrialState
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.sweep.verdict import Verdict, judge
+
+
+def returned(value) -> JobReturn:
+    ret = JobReturn(status=JobStatus.COMPLETED)
+    ret.return_value = value
+    return ret
+
+
+def raised(error: Exception) -> JobReturn:
+    ret = JobReturn(status=JobStatus.FAILED)
+    ret.return_value = error
+    return ret
+
+
+def test_a_number_completes_the_trial():
+    assert judge(returned("0.25"), n_objectives=1) == Verdict(TrialState.COMPLETE, values=[0.25])
+
+
+def test_several_objectives_complete_with_as_many_numbers():
+    verdict = judge(returned([1, 2.5]), n_objectives=2)
+    assert verdict == Verdict(TrialState.COMPLETE, values=[1.0, 2.5])
+
+
+def test_a_pruned_trial_is_pruned_and_nothing_else():
+    verdict = judge(raised(optuna.TrialPruned("pruned at epoch 3")), n_objectives=1)
+    assert verdict == Verdict(TrialState.PRUNED, reason="pruned at epoch 3")
+
+
+@pytest.mark.parametrize(
+    ("value", "n_objectives", "reason"),
+    [
+        (math.nan, 1, "the objective must be a number, got nan"),
+        (None, 1, "the objective must be a number, got None"),
+        ([1.0], 2, r"must have 2 values, got 1"),
+        (1.0, 2, "must be 2 numbers, got 1.0"),
+    ],
+)
+def test_an_objective_that_is_none_fails_with_the_reason(value, n_objectives, reason):
+    verdict = judge(returned(value), n_objectives=n_objectives)
+    assert verdict.state is TrialState.FAIL
+    assert reason in verdict.reason
+    assert not verdict.retry
+
+
+def test_an_exception_fails_the_trial_with_its_type_and_message():
+    verdict = judge(raised(ZeroDivisionError("by zero")), n_objectives=1)
+    assert verdict == Verdict(TrialState.FAIL, reason="ZeroDivisionError: by zero")
+
+
+def test_a_dead_process_fails_the_trial_but_may_be_retried():
+    verdict = judge(SlotDied("was killed by SIGKILL"), n_objectives=1)
+    assert verdict == Verdict(TrialState.FAIL, reason="was killed by SIGKILL", retry=True)
+
+
+@pytest.mark.parametrize("error", [UserError("no"), ConfigCompositionException("no")])
+def test_a_users_mistake_is_marked_as_one(error):
+    verdict = judge(raised(error), n_objectives=1)
+    assert verdict.state is TrialState.FAIL
+    assert str(verdict.mistake) == "no"
