@@ -1,0 +1,108 @@
+"""From configuration to objects: data module, module, callbacks, Trainer.
+
+With the entry points and the jobs, this is where configuration stops: everything below takes plain
+keyword arguments. A user's own class gets only those of our arguments that its constructor takes.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from lightning_hpo.data.folds import Split
+from lightning_hpo.errors import UserError
+
+
+def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
+    """The data module of ``cfg.data`` with this split, ready for a fit."""
+    ours = {"split": split, "augment": _augmentation(cfg), "seed": cfg.seed}
+    data = instantiate(cfg.data, **_accepted(cfg.data, ours, needed=_needs(split)))
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
+    """The module of ``cfg.model``, with the optimizer of ``cfg.optimizer`` and the data's shape."""
+    ours: dict[str, Any] = {"optimizer": instantiate(cfg.optimizer)}
+    for name in ("input_shape", "num_classes"):
+        if name not in cfg.model and hasattr(data, name):
+            ours[name] = getattr(data, name)
+    return instantiate(cfg.model, **_accepted(cfg.model, ours, needed=()))
+
+
+def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
+    """The configured callbacks; those that watch a monitor need a validation split."""
+    made = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    return [c for c in made if with_validation or not hasattr(c, "monitor")]
+
+
+def trainer(
+    cfg: DictConfig,
+    folder: Path,
+    callbacks: Sequence[pl.Callback],
+    *,
+    max_epochs: int | None = None,
+) -> pl.Trainer:
+    """A Trainer that logs to TensorBoard and ``metrics.csv`` in ``folder``, without checkpoints."""
+    extra: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
+    return instantiate(
+        cfg.trainer,
+        logger=[
+            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+            CSVLogger(folder, name="", version=""),
+        ],
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+        **extra,
+    )
+
+
+def search_split(cfg: DictConfig, fold: int) -> Split:
+    """The split that a trial validates on; the same in every trial of a study."""
+    return _split(cfg, method=cfg.cv.search, fold=fold)
+
+
+def final_split(cfg: DictConfig, fold: int | None) -> Split:
+    """Fold ``fold`` of the final cross-validation; None: all training data, for the refit."""
+    if fold is None:
+        return _split(cfg, method="none", fold=0)
+    return _split(cfg, method="kfold", fold=fold)
+
+
+def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
+    return Split(
+        method=method,  # type: ignore[arg-type]  # validated by Split
+        n_splits=cfg.cv.n_splits,
+        fold=fold,
+        val_fraction=cfg.cv.val_fraction,
+        stratified=cfg.cv.stratified,
+        seed=cfg.seed,
+    )
+
+
+def _augmentation(cfg: DictConfig) -> Any:
+    return instantiate(cfg.augment) if cfg.augment else None
+
+
+def _needs(split: Split) -> tuple[str, ...]:
+    return ("split",) if split.method != "holdout" else ()
+
+
+def _accepted(
+    node: DictConfig, ours: Mapping[str, Any], *, needed: Sequence[str]
+) -> dict[str, Any]:
+    parameters = inspect.signature(get_class(node._target_)).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in needed:
+        if name not in parameters and not anything:
+            raise UserError(
+                f"{node._target_} must take the argument '{name}' to be cross-validated; derive it"
+                " from TensorDataModule, or set cv=holdout cv.final=false."
+            )
+    return {name: value for name, value in ours.items() if anything or name in parameters}

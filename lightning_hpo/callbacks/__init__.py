@@ -1,0 +1,1 @@
+"""Callbacks: thin observers of a fit; what they compute lives in pure functions elsewhere."""

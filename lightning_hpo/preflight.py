@@ -1,0 +1,76 @@
+"""What can be known before any training: data, device, folds, model and monitor."""
+
+import logging
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from lightning_hpo import build
+from lightning_hpo.callbacks.reporting import monitored
+from lightning_hpo.errors import UserError
+from lightning_hpo.trial import n_folds
+
+_GPU_NAMES = ("gpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a study records about its data and its machine."""
+
+    data_name: str
+    data_sha256: str | None
+    n_train: int | None
+    device: str
+    versions: dict[str, str]
+
+
+def run_preflight(cfg: DictConfig) -> Facts:
+    """Build everything once and validate on one batch; raises :class:`UserError` for mistakes."""
+    _check_accelerator(cfg.trainer.accelerator)
+    if cfg.mode not in ("min", "max"):
+        raise UserError(f"mode must be 'min' or 'max', got mode={cfg.mode}.")
+    if cfg.study.final and cfg.cv.final:
+        build.data_module(cfg, build.final_split(cfg, cfg.cv.n_splits - 1))
+    pl.seed_everything(cfg.seed, verbose=False)
+    data = build.data_module(cfg, build.search_split(cfg, n_folds(cfg) - 1))
+    trainer = _trainer(cfg)
+    trainer.validate(build.module(cfg, data), datamodule=data, verbose=False)
+    monitored(trainer, cfg.monitor)
+    indices = getattr(data, "train_indices", None)
+    return Facts(
+        data_name=getattr(data, "name", type(data).__name__),
+        data_sha256=getattr(data, "sha256", None),
+        n_train=None if indices is None else len(indices),
+        device=_device_name(trainer),
+        versions={m.__name__: m.__version__ for m in (torch, pl)},
+    )
+
+
+def _trainer(cfg: DictConfig) -> pl.Trainer:
+    # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    return instantiate(
+        cfg.trainer,
+        logger=False,
+        enable_checkpointing=False,
+        limit_val_batches=1,
+        enable_progress_bar=False,
+    )
+
+
+def _check_accelerator(accelerator: str) -> None:
+    if accelerator in _GPU_NAMES and not torch.cuda.is_available():
+        raise UserError(
+            f"trainer.accelerator={accelerator} needs a CUDA GPU and none is available; "
+            "use trainer.accelerator=auto or cpu."
+        )
+
+
+def _device_name(trainer: pl.Trainer) -> str:
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads a slot"
