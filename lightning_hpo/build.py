@@ -5,23 +5,25 @@ keyword arguments. A user's own class gets only those of our arguments that its 
 """
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
+from lightning_hpo.instantiate import make
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     """The data module of ``cfg.data`` with this split, ready for a fit."""
     ours = {"split": split, "augment": _augmentation(cfg), "seed": cfg.seed}
-    data = instantiate(cfg.data, **_accepted(cfg.data, ours, needed=_needs(split)))
+    data = make(cfg.data, **_accepted(cfg.data, ours, needed=_needs(split)))
     data.prepare_data()
     data.setup("fit")
     return data
@@ -29,29 +31,29 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
 
 def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     """The module of ``cfg.model``, with the optimizer of ``cfg.optimizer`` and the data's shape."""
-    ours: dict[str, Any] = {"optimizer": instantiate(cfg.optimizer)}
+    ours: dict[str, Any] = {"optimizer": make(cfg.optimizer)}
     for name in ("input_shape", "num_classes"):
         if name not in cfg.model and hasattr(data, name):
             ours[name] = getattr(data, name)
-    return instantiate(cfg.model, **_accepted(cfg.model, ours, needed=()))
+    return make(cfg.model, **_accepted(cfg.model, ours, needed=()))
 
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
     """The configured callbacks; those that watch a monitor need a validation split."""
-    made = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    made = [make(callback) for callback in cfg.callbacks.values() if callback]
     return [c for c in made if with_validation or not hasattr(c, "monitor")]
 
 
 def trainer(
-    cfg: DictConfig,
-    folder: Path,
-    callbacks: Sequence[pl.Callback],
-    *,
-    max_epochs: int | None = None,
+    cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback], **changes: Any
 ) -> pl.Trainer:
-    """A Trainer that logs to TensorBoard and ``metrics.csv`` in ``folder``, without checkpoints."""
-    extra: dict[str, Any] = {} if max_epochs is None else {"max_epochs": max_epochs}
-    return instantiate(
+    """A Trainer that logs to TensorBoard and ``metrics.csv`` in ``folder``, without checkpoints.
+
+    ``changes``: arguments of the Trainer that differ from ``cfg.trainer``.
+    """
+    # Hydra makes the folder and its log before the logger comes.
+    warnings.filterwarnings("ignore", message="Experiment logs directory")
+    return make(
         cfg.trainer,
         logger=[
             TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
@@ -59,7 +61,7 @@ def trainer(
         ],
         callbacks=list(callbacks),
         enable_checkpointing=False,
-        **extra,
+        **changes,
     )
 
 
@@ -87,7 +89,7 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
 
 
 def _augmentation(cfg: DictConfig) -> Any:
-    return instantiate(cfg.augment) if cfg.augment else None
+    return make(cfg.augment) if cfg.augment else None
 
 
 def _needs(split: Split) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     module = build.module(cfg, data)
     epochs = _refit_epochs(cfg, final_dir)
     observers = build.callbacks(cfg, with_validation=False)
-    trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs)
+    trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, limit_val_batches=0)
     trainer.fit(module, datamodule=data)
     (test,) = trainer.test(module, datamodule=data, verbose=False)
     trainer.save_checkpoint(final_dir / "model.ckpt", weights_only=True)

@@ -7,11 +7,11 @@ from typing import Any
 import optuna
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.final import run_fold, run_refit
+from lightning_hpo.instantiate import make
 from lightning_hpo.preflight import run_preflight
 from lightning_hpo.study import attach_trial
 from lightning_hpo.sweep.outcome import versions
@@ -46,7 +46,7 @@ def _live_trial(cfg: DictConfig) -> optuna.trial.Trial | None:
         Path(cfg.study.dir),
         study_name=cfg.study.name,
         number=cfg.study.trial_number,
-        pruner=instantiate(cfg.pruner),
+        pruner=make(cfg.pruner),
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from lightning_hpo import build
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.errors import UserError
+from lightning_hpo.instantiate import make
 from lightning_hpo.trial import n_folds
 
 _GPU_NAMES = ("gpu", "cuda")
@@ -52,7 +52,7 @@ def run_preflight(cfg: DictConfig) -> Facts:
 def _trainer(cfg: DictConfig) -> pl.Trainer:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    return instantiate(
+    return make(
         cfg.trainer,
         logger=False,
         enable_checkpointing=False,

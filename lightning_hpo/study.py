@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.utils import instantiate
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import Trial
 
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.instantiate import make
 
 EMBEDDED_FILE = "study.db"
 _LOCK_TIMEOUT_S = 60
@@ -38,7 +38,7 @@ def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
         return _embedded(str((study_dir / EMBEDDED_FILE).resolve()))
     if isinstance(spec, str):
         return _from_url(spec)
-    return instantiate(spec)
+    return make(spec)
 
 
 @lru_cache(maxsize=4)

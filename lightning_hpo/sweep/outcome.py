@@ -178,19 +178,23 @@ def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
     if found["test"]:
         rows += [("model", "final/model.ckpt"), ("figures", "final/figures/")]
     lines = [f"{what:<12}{study_dir / where}" for what, where in rows]
-    n = max(found["trials"]["total"], 1)
-    return [
-        *lines,
-        "",
-        "next:",
-        f"    tensorboard --logdir {study_dir}",
-        *(
-            [f"    {found['command']} study.n_trials={2 * n}   # more trials"]
-            if found["best"]
-            else []
-        ),
-        f"    python -m lightning_hpo.report {study_dir}   # the report again",
-    ]
+    return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
+
+
+def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
+    commands = [f"tensorboard --logdir {study_dir}"]
+    if found["best"]:
+        more = _with_trials(found["command"], 2 * found["trials"]["total"])
+        commands.append(f"{more}   # more trials")
+        number = found["best"]["number"]
+        again = f"python -m lightning_hpo.rerun {study_dir} {number}"
+        commands.append(f"{again}   # the best trial again")
+    return commands
+
+
+def _with_trials(command: str, n: int) -> str:
+    kept = [word for word in shlex.split(command) if not word.startswith("study.n_trials=")]
+    return shlex.join([*kept, f"study.n_trials={n}"])
 
 
 def _short(value: Any) -> str:

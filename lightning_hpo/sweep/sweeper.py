@@ -19,13 +19,13 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from hydra.utils import instantiate
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GridSampler
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import cpu_cores, visible_gpus
 from lightning_hpo.study import create_storage
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 
 _MAX_AUTO_SLOTS = 4
 _RESEEDED = ("TPESampler", "RandomSampler", "GPSampler", "create_nsgaii_sampler")
-_TRUSTED_SAMPLERS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 
 
 class StudySweeperImpl(OptunaSweeperImpl):
@@ -219,7 +218,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 study_name=self.study_name,
                 storage=create_storage(self.storage, study_dir) if self.is_study else self.storage,
                 sampler=self._make_sampler(space),
-                pruner=self._make(self.pruner) if self.pruner else optuna.pruners.NopPruner(),
+                pruner=make(self.pruner) if self.pruner else optuna.pruners.NopPruner(),
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
@@ -238,19 +237,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
             return GridSampler(self._grid(space), seed=self.sampler.get("seed"))
         seed = self.sampler.get("seed")
         if seed is None or not str(self.sampler._target_).endswith(_RESEEDED):
-            return self._make(self.sampler, _execution_whitelist_=_TRUSTED_SAMPLERS)
-        return SeededPerTrial(
-            lambda derived: self._make(
-                self.sampler, seed=derived, _execution_whitelist_=_TRUSTED_SAMPLERS
-            ),
-            seed=seed,
-        )
-
-    def _make(self, node: DictConfig, **extra: Any) -> Any:
-        try:
-            return instantiate(node, **extra)
-        except HydraException as error:
-            raise UserError(one_line(error)) from None
+            return make(self.sampler)
+        return SeededPerTrial(lambda derived: make(self.sampler, seed=derived), seed=seed)
 
     def _search(
         self,

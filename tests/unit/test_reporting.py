@@ -1,0 +1,195 @@
+"""Pruning, best epoch and diverged losses: rules on literal sequences, and the oracle."""
+
+import math
+import sys
+
+import optuna
+import pytest
+import pytorch_lightning as pl
+import torch
+from optuna.trial import TrialState
+
+from lightning_hpo.callbacks.reporting import (
+    BestEpoch,
+    FailOnNonFinite,
+    NonFiniteLoss,
+    PruningCallback,
+)
+from lightning_hpo.errors import UserError
+
+
+class Scripted(pl.LightningModule):
+    """Logs ``values[epoch]`` as val/loss; what it trains does not matter."""
+
+    def __init__(self, values: list[float], *, train_loss: float = 1.0) -> None:
+        super().__init__()
+        self.values = values
+        self.train_loss = train_loss
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch, batch_idx):
+        self.log("train/loss", self.train_loss)
+        return self.layer(batch).sum()
+
+    def validation_step(self, batch, batch_idx):
+        value = 1e9 if self.trainer.sanity_checking else self.values[self.current_epoch]
+        self.log("val/loss", value)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+def fit(module: pl.LightningModule, *callbacks: pl.Callback, epochs: int | None = None) -> None:
+    loader = torch.utils.data.DataLoader(torch.zeros(2, 1), batch_size=2)
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs or len(module.values),
+        callbacks=list(callbacks),
+        num_sanity_val_steps=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(module, loader, loader)
+
+
+def study_with(*curves: list[float], pruner: optuna.pruners.BasePruner | None = None):
+    study = optuna.create_study(pruner=pruner or optuna.pruners.NopPruner())
+    for curve in curves:
+        trial = study.ask()
+        for step, value in enumerate(curve):
+            trial.report(value, step)
+        study.tell(trial, min(curve))
+    return study
+
+
+def test_each_validation_is_reported_once_and_the_sanity_check_never():
+    trial = study_with().ask()
+    fit(Scripted([0.5, 0.25, 0.75]), PruningCallback(trial, monitor="val/loss"))
+    # 0.5, 0.25 and 0.75 are exact in float32, in which Lightning logs.
+    assert trial.study.trials[0].intermediate_values == {0: 0.5, 1: 0.25, 2: 0.75}
+
+
+def test_steps_of_a_later_fold_go_on_after_the_earlier_ones():
+    trial = study_with().ask()
+    fit(Scripted([0.5, 0.25]), PruningCallback(trial, monitor="val/loss", first_step=10))
+    assert trial.study.trials[0].intermediate_values == {10: 0.5, 11: 0.25}
+
+
+def test_the_pruners_word_ends_the_fit():
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=0)
+    study = study_with([0.5, 0.25, 0.1], [0.5, 0.25, 0.1], pruner=pruner)
+    trial = study.ask()
+    # Epoch 0: 0.5 is not worse than the median 0.5. Epoch 1: best so far 0.5 > median 0.25.
+    with pytest.raises(optuna.TrialPruned, match=r"epoch 1 with val/loss=0.5"):
+        fit(Scripted([0.5, 0.5, 0.5]), PruningCallback(trial, monitor="val/loss"))
+    assert study.trials[2].intermediate_values == {0: 0.5, 1: 0.5}
+
+
+def test_a_missing_monitor_raises_before_the_first_training_step():
+    class NeverTrained(Scripted):
+        def training_step(self, batch, batch_idx):
+            raise AssertionError("trained")
+
+    with pytest.raises(UserError) as caught:
+        fit(NeverTrained([0.5]), PruningCallback(study_with().ask(), monitor="val/los"))
+    assert str(caught.value) == (
+        "monitor 'val/los' was not logged; available: ['val/loss']. Did you mean 'val/loss'?"
+    )
+
+
+CURVES = {
+    "improving": [0.75, 0.5, 0.25, 0.125],
+    "hopeless": [4.0, 4.0, 4.0, 4.0],
+    "late": [1.0, 1.0, 1.0, 0.125],
+    "one good epoch": [0.25, 2.0, 2.0, 2.0],
+    "border": [0.75, 0.5, 0.5, 0.5],
+}
+PRUNERS = {
+    "none": optuna.pruners.NopPruner,
+    "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=1),
+    "percentile": lambda: optuna.pruners.PercentilePruner(25.0, n_startup_trials=1),
+    "successive halving": lambda: optuna.pruners.SuccessiveHalvingPruner(reduction_factor=2),
+    "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=4, reduction_factor=2),
+    "threshold": lambda: optuna.pruners.ThresholdPruner(upper=3.0),
+    "patient": lambda: optuna.pruners.PatientPruner(
+        optuna.pruners.MedianPruner(n_startup_trials=1), patience=1
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("curve", CURVES)
+def test_agrees_with_optuna_integrations_callback(curve, pruner):
+    pytest.importorskip("lightning", reason="optuna-integration's callback imports it")
+    from optuna_integration import PyTorchLightningPruningCallback
+
+    def outcome(make_callback) -> tuple[TrialState, dict[int, float]]:
+        study = study_with(CURVES["improving"], CURVES["border"], pruner=PRUNERS[pruner]())
+        trial = study.ask()
+        try:
+            fit(Scripted(CURVES[curve]), make_callback(trial))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, 0.0)
+        return study.trials[2].state, study.trials[2].intermediate_values
+
+    ours = outcome(lambda trial: PruningCallback(trial, monitor="val/loss"))
+    assert ours == outcome(
+        lambda t: _as_pl_callback(PyTorchLightningPruningCallback(t, "val/loss"))
+    )
+
+
+def _as_pl_callback(theirs) -> pl.Callback:
+    """Their callback derives from ``lightning``'s; a Trainer of pytorch_lightning takes it so."""
+
+    class Adapter(pl.Callback):
+        def on_fit_start(self, trainer, pl_module):
+            theirs.on_fit_start(trainer, pl_module)
+
+        def on_validation_end(self, trainer, pl_module):
+            theirs.on_validation_end(trainer, pl_module)
+
+    assert "lightning" in sys.modules
+    return Adapter()
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "best"),
+    [
+        ("min", [0.5, 0.25, 0.25, 0.75], (0.25, 1)),
+        ("max", [0.5, 0.75, 0.75, 0.25], (0.75, 1)),
+    ],
+)
+def test_the_best_epoch_is_the_first_of_equals(mode, values, best):
+    tracker = BestEpoch(monitor="val/loss", mode=mode)
+    fit(Scripted(values), tracker)
+    assert (tracker.value, tracker.epoch) == best
+    assert tracker.metrics["val/loss"] == best[0]
+
+
+def test_the_best_epoch_starts_clean_at_each_fit():
+    tracker = BestEpoch(monitor="val/loss", mode="min")
+    fit(Scripted([0.25, 0.5]), tracker)
+    fit(Scripted([0.75, 0.5]), tracker)
+    assert (tracker.value, tracker.epoch) == (0.5, 1)
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(UserError, match="mode must be 'min' or 'max', got mode='lowest'"):
+        BestEpoch(monitor="val/loss", mode="lowest")
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (Scripted([0.5, math.nan, 0.5]), "val/loss became nan in epoch 1"),
+        (Scripted([0.5, math.inf, 0.5]), "val/loss became inf in epoch 1"),
+        (Scripted([0.5, 0.5], train_loss=math.nan), "train/loss became nan in epoch 0"),
+    ],
+)
+def test_a_loss_that_is_not_finite_ends_the_fit_with_the_reason(module, reason):
+    with pytest.raises(NonFiniteLoss, match=reason):
+        fit(module, FailOnNonFinite(monitor="val/loss"))
