@@ -1,7 +1,6 @@
 """What can be known before any training: data, device, folds, model and monitor."""
 
 import logging
-from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
@@ -11,20 +10,10 @@ from lightning_hpo import build
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
+from lightning_hpo.messages import Facts
 from lightning_hpo.trial import n_folds
 
 _GPU_NAMES = ("gpu", "cuda")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a study records about its data and its machine."""
-
-    data_name: str
-    data_sha256: str | None
-    n_train: int | None
-    device: str
-    versions: dict[str, str]
 
 
 def run_preflight(cfg: DictConfig) -> Facts:
@@ -45,7 +34,6 @@ def run_preflight(cfg: DictConfig) -> Facts:
         data_sha256=getattr(data, "sha256", None),
         n_train=None if indices is None else len(indices),
         device=_device_name(trainer),
-        versions={m.__name__: m.__version__ for m in (torch, pl)},
     )
 
 

@@ -16,6 +16,7 @@ from lightning_hpo.callbacks.records import HyperparameterSummary
 from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
+from lightning_hpo.messages import FitResult, TrialResult
 from lightning_hpo.sweep.sampling import derive_seed
 
 
@@ -25,28 +26,6 @@ class JobContext:
 
     folder: Path
     searched: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """One fit: the monitor's best value, at which 0-based epoch, and what else was logged there."""
-
-    value: float
-    best_epoch: int
-    epochs: int
-    metrics: dict[str, float]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """The objective of a trial, the mean of its fits' best values; a float to any sweeper."""
-
-    value: float
-    fits: tuple[FitResult, ...]
-
-    def __float__(self) -> float:
-        return self.value
 
 
 def run_trial(
