@@ -1,0 +1,337 @@
+"""The sections of the page, each a function from a study's record to HTML."""
+
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.report import words
+from lightning_hpo.report.markup import (
+    Picture,
+    bullets,
+    cell,
+    command,
+    facts,
+    figure,
+    paragraphs,
+    place_in_range,
+    read_png,
+    table,
+    text,
+)
+from lightning_hpo.report.record import Record, last_value
+from lightning_hpo.report.study_figures import (
+    fold_spread,
+    history,
+    importance_bars,
+    intermediate_values,
+    slices,
+)
+from lightning_hpo.report.timeline import timeline
+
+ERROR_FIGURES = ("confusion_matrix", "learning_curves")
+CAPTIONS = {
+    "confusion_matrix": "Confusion matrix of the final model on the test set: each row is a true "
+    "class, each column what the model took it for.",
+    "learning_curves": "Learning curves of the folds and of the final fit: training and "
+    "validation over the epochs.",
+    "grad_cam": "Grad-CAM: where in each sample the last convolutional layer finds what speaks "
+    "for the predicted class.",
+}
+STATE_NAMES = {
+    TrialState.COMPLETE: "● completed",
+    TrialState.PRUNED: "▲ pruned",
+    TrialState.FAIL: "✕ failed",
+    TrialState.RUNNING: "■ running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def asked(record: Record) -> str:
+    """What was asked: the experiment, the goal, the data, the search space."""
+    results = record.results
+    data = results.get("data") or {}
+    fixed = words.fixed_settings(record)
+    html = facts(
+        [
+            ("Study", results["study_name"]),
+            ("Experiment", results.get("experiment")),
+            ("Goal", f"{results['direction']} {record.monitor}"),
+            ("Data", data.get("name")),
+            ("SHA-256 of the data", data.get("sha256")),
+            ("Seed", results.get("seed")),
+            ("Sampler", _named(results.get("sampler"))),
+            ("Pruner", _named(results.get("pruner"))),
+            ("Held fixed", ", ".join(f"{name}={value}" for name, value in fixed.items())),
+        ]
+    )
+    return html + _space_table(record)
+
+
+def _named(setting: object) -> object:
+    """A sampler or pruner recorded as text, or as a configuration with a `_target_`."""
+    if not isinstance(setting, Mapping):
+        return setting
+    arguments = ", ".join(f"{k}={v}" for k, v in setting.items() if not k.startswith("_"))
+    return f"{str(setting.get('_target_', '')).rpartition('.')[2]}({arguments})"
+
+
+def _space_table(record: Record) -> str:
+    if not record.space:
+        nothing = "Nothing was searched: every parameter has a fixed value."
+        unknown = "No trial got as far as drawing its parameters."
+        return paragraphs([unknown if record.trials else nothing])
+    partial = words.conditional_parameters(record)
+    total = sum(bool(trial.params) for trial in record.trials)
+    rows = [
+        [
+            cell(f"<code>{text(name)}</code>", head=True),
+            cell(text(words.value_range(distribution))),
+            cell(text(words.scale(distribution))),
+            cell(f"{partial[name]} of {total} trials" if name in partial else "every trial"),
+        ]
+        for name, distribution in record.space.items()
+    ]
+    return table("Search space", ["Parameter", "Range", "Scale", "Searched in"], rows)
+
+
+def winner(record: Record) -> str:
+    """The winner, its folds and its test result, and how sure all of that is."""
+    best = record.results["best"]
+    html = ""
+    if best is not None:
+        html += _winner_parameters(best, record.winner)
+        if record.winner is not None:
+            html += bullets(words.borders(record.winner)) or paragraphs(
+                ["No parameter lies at the border of its range."]
+            )
+    elif record.objectives > 1:
+        html += paragraphs(["With several objectives no single trial is the best."])
+    elif record.results["trials"]["total"]:
+        html += paragraphs(["There is no winner, because no trial completed."])
+    html += _folds(record.results)
+    html += paragraphs([words.test_words(record.results)])
+    if best is not None or record.results.get("cv"):
+        html += "<h3>How sure is that?</h3>\n" + bullets(words.sureness(record))
+    return html + _optional(fold_spread(record))
+
+
+def tiles(results: Mapping[str, Any]) -> str:
+    """The key figures, large: the search's best value, the folds' means, the test results."""
+    cv, best, monitor = results.get("cv") or {}, results["best"], results["monitor"]
+    shown = [(f"best {monitor}", words.number(best["value"]), "in the search")] if best else []
+    for key, mean in cv.items():
+        if key.endswith("_mean"):
+            name = key.removesuffix("_mean")
+            std = cv.get(f"{name}_std")
+            shown.append((name, words.plus_minus(mean, std), f"over {cv['n_splits']} folds"))
+    shown += [
+        (name, words.number(value), "on the test set")
+        for name, value in (results.get("test") or {}).items()
+    ]
+    items = "".join(
+        f"<li><span>{text(name)}</span><strong>{text(value)}</strong><span>{text(note)}</span></li>"
+        for name, value, note in shown
+    )
+    return f'<ul class="tiles">{items}</ul>\n' if shown else ""
+
+
+def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> str:
+    distributions = trial.distributions if trial else {}
+    rows = []
+    for name, value in best["params"].items():
+        distribution = distributions.get(name)
+        position = words.place(value, distribution) if distribution else None
+        rows.append(
+            [
+                cell(f"<code>{text(name)}</code>", head=True),
+                cell(text(words.number(value))),
+                cell(
+                    ""
+                    if position is None
+                    else place_in_range(position, at_border=words.at_border(position))
+                ),
+                cell(text(words.value_range(distribution)) if distribution else ""),
+            ]
+        )
+    columns = ["Parameter", "Best value", "Place in its range", "Range"]
+    return table(f"Parameters of trial {best['number']}", columns, rows)
+
+
+def _folds(results: Mapping[str, Any]) -> str:
+    cv = results.get("cv")
+    if not cv and results.get("test"):
+        return paragraphs(["There was no cross-validation."])
+    if not cv:
+        return paragraphs(
+            [
+                "The final job did not run: no cross-validation, no refit, no figures of the "
+                "model. Run the study's command again with study.final=true to get them."
+            ]
+        )
+    keys = list(dict.fromkeys(key for fold in cv["folds"] for key in fold))
+    rows = [[cell(text(words.number(fold.get(key)))) for key in keys] for fold in cv["folds"]]
+    foot = [
+        cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
+        for key in keys
+    ]
+    return table(f"{cv['n_splits']}-fold cross-validation", keys, rows, foot=foot)
+
+
+def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:
+    mean = cv.get(f"{key}_mean")
+    return "" if mean is None else words.plus_minus(mean, cv.get(f"{key}_std"))
+
+
+def search(record: Record) -> str:
+    """How the winner was found: the trials, what mattered, what pruning saved."""
+    if not record.trials:
+        return paragraphs(["There was no search: the study has no search space."])
+    html = bullets(
+        [
+            *words.progress(record),
+            words.pruning_saved(record),
+            words.importance_words(record.importances),
+            *words.failures(record),
+        ]
+    )
+    pictures = [
+        history(record),
+        intermediate_values(record),
+        importance_bars(record),
+        timeline(record),
+    ]
+    html += f'<div class="pair">\n{"".join(map(_optional, pictures))}</div>\n'
+    small = "".join(figure(picture) for picture in slices(record))
+    if small:
+        html += (
+            "<h3>One parameter at a time</h3>\n"
+            + paragraphs(
+                [
+                    "Each picture spans a parameter's whole range; the marks are those of the "
+                    "first picture. Pruned trials stand at their last value, which is not "
+                    "strictly comparable."
+                ]
+            )
+            + f'<div class="small">\n{small}</div>\n'
+        )
+    return html + "<h3>Every trial</h3>\n" + _trial_table(record)
+
+
+def _optional(picture: Picture | None) -> str:
+    return "" if picture is None else figure(picture)
+
+
+def _trial_table(record: Record) -> str:
+    names = list(record.space)
+    slots = any("slot" in trial.user_attrs for trial in record.trials)
+    failed = any("failure" in trial.user_attrs for trial in record.trials)
+    columns = ["Trial", "State", record.monitor, *names, "Epochs", "Time"]
+    columns += ["Slot"] * slots + ["Reason"] * failed
+    rows = [list(_trial_row(trial, names, slots, failed)) for trial in record.trials]
+    return table("All trials", columns, rows, sortable=True)
+
+
+def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) -> Iterator[str]:
+    yield cell(str(trial.number), key=trial.number, head=True)
+    yield cell(text(STATE_NAMES[trial.state]))
+    value = last_value(trial)
+    yield cell(text(words.number(value)), key="" if value is None else value)
+    for name in names:
+        parameter = trial.params.get(name)
+        yield cell(text(words.number(parameter)), key=_sort_key(parameter))
+    yield cell(str(len(trial.intermediate_values)), key=len(trial.intermediate_values))
+    time_s = trial.duration.total_seconds() if trial.duration else None
+    yield cell(text(words.duration(time_s)), key="" if time_s is None else time_s)
+    if slots:
+        yield cell(text(words.number(trial.user_attrs.get("slot"))))
+    if failed:
+        yield cell(text(trial.user_attrs.get("failure", "")), css="long")
+
+
+def _sort_key(parameter: object) -> float | None:
+    return float(parameter) if isinstance(parameter, (int, float)) else None
+
+
+def sees(record: Record) -> str:
+    """What the final model looks at: every stored picture that does not show its errors."""
+    return _stored_figures(
+        record, lambda stem: stem not in ERROR_FIGURES, "No pictures of what the model sees."
+    )
+
+
+def errs(record: Record) -> str:
+    """Where the final model errs: the test result in words, and the pictures of its errors."""
+    accuracy = (record.results.get("test") or {}).get("test/accuracy")
+    html = ""
+    if accuracy is not None:
+        html = paragraphs([f"The model gets {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
+    return html + _stored_figures(
+        record, lambda stem: stem in ERROR_FIGURES, "No pictures of the model's errors."
+    )
+
+
+def _stored_figures(record: Record, chosen: Callable[[str], bool], nothing: str) -> str:
+    folder = record.folder / "final" / "figures"
+    html = ""
+    for path in sorted(folder.glob("*.png"), key=_reading_order):
+        if chosen(path.stem):
+            caption = _caption(path.stem)
+            picture = read_png(path, alt=caption, caption=caption)
+            html += (
+                figure(picture, css="stored")
+                if picture
+                else paragraphs([f"{path.name} is damaged and is not shown."])
+            )
+    return html or paragraphs([nothing])
+
+
+def _reading_order(path: Path) -> tuple[int, int, str]:
+    """Known pictures first, in the order of their captions; filters_10 after filters_2."""
+    known = list(CAPTIONS)
+    rank = known.index(path.stem) if path.stem in known else len(known)
+    return rank, len(path.stem), path.stem
+
+
+def _caption(stem: str) -> str:
+    kind, _, layer = stem.rpartition("_")
+    if kind == "filters" and layer.isdigit():
+        return f"Filters of convolutional layer {layer}."
+    return CAPTIONS.get(stem, f"{stem.replace('_', ' ').capitalize()}.")
+
+
+def again(record: Record) -> str:
+    """The commands that repeat, extend and open the study, and the versions it ran with."""
+    results = record.results
+    folder = shlex.quote(_typed(record.folder))
+    html = ""
+    if results.get("command"):
+        html += "<h3>Run or finish it</h3>\n" + command(results["command"])
+        if record.trials:
+            more = words.resume_command(results["command"], total=results["trials"]["total"])
+            html += "<h3>Search on, with 50 more trials</h3>\n" + command(more)
+    if record.trials:
+        number = results["best"]["number"] if results["best"] else record.trials[0].number
+        html += f"<h3>Run one trial again, here number {text(number)}</h3>\n"
+        html += command(f"python -m lightning_hpo.rerun {folder} {number}")
+    html += "<h3>Look at the curves</h3>\n" + command(f"tensorboard --logdir {folder}")
+    html += "<h3>Build this page again</h3>\n"
+    html += command(f"python -m lightning_hpo.report {folder}")
+    seconds = results.get("seconds") or {}
+    html += "<h3>It ran with</h3>\n" + facts(
+        [
+            *(results.get("versions") or {}).items(),
+            ("search", words.duration(seconds.get("search"))),
+            ("final job", words.duration(seconds.get("final"))),
+        ]
+    )
+    return html
+
+
+def _typed(folder: Path) -> str:
+    """The folder as one would type it here: relative where that is shorter."""
+    relative = os.path.relpath(folder)
+    return str(folder.resolve()) if relative.startswith("..") else relative

@@ -1,0 +1,352 @@
+"""Conclusions in plain language: pure functions from a study's record to sentences."""
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.report.record import Importances, Record, by_value
+
+BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
+
+
+BOOKKEEPING = ("failure", "owner")  # texts among a trial's attributes that are no settings
+TRIALS_FOR_TRUST = 40  # below this many completed trials importances are called a hint
+
+
+def number(value: object) -> str:
+    """Four significant digits for a float, anything else as it is written."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def plus_minus(mean: float, std: float | None) -> str:
+    """Mean and standard deviation with the same decimals: two significant digits of the latter."""
+    if std is None or not math.isfinite(std):
+        return number(mean)
+    decimals = 4 if std == 0 else min(max(1 - math.floor(math.log10(std)), 0), 8)
+    return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction in per cent; what is not quite all or nothing does not become it by rounding."""
+    if 0 < fraction < 0.01:
+        return "under 1 %"
+    return "over 99 %" if 0.99 < fraction < 1 else f"{round(100 * fraction)} %"
+
+
+def count(many: int, noun: str) -> str:
+    return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
+
+
+def listing(items: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_s} s"
+
+
+def value_range(distribution: BaseDistribution) -> str:
+    """`0.0001 to 0.1`, with the step where there is one, or the choices."""
+    if isinstance(distribution, (FloatDistribution, IntDistribution)):
+        coarse = distribution.step not in (None, 1)
+        step = f", step {number(distribution.step)}" if coarse else ""
+        return f"{number(distribution.low)} to {number(distribution.high)}{step}"
+    return ", ".join(str(choice) for choice in getattr(distribution, "choices", ()))
+
+
+def scale(distribution: BaseDistribution) -> str:
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        return "choice"
+    kind = "whole numbers" if isinstance(distribution, IntDistribution) else "numbers"
+    return f"{kind}, logarithmic" if distribution.log else kind
+
+
+def place(value: float, distribution: BaseDistribution) -> float | None:
+    """Where in its range a value lies, 0 at the low end and 1 at the high one, on the range's own
+    scale; None for choices, and for ranges of one or two values, which are all border."""
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        return None
+    low, high = float(distribution.low), float(distribution.high)
+    if low == high or (distribution.step and (high - low) / distribution.step < 1.5):
+        return None
+    if distribution.log:
+        value, low, high = math.log(value), math.log(low), math.log(high)
+    return (value - low) / (high - low)
+
+
+def at_border(position: float | None) -> bool:
+    """Within 5 % of the range's length of either end (and a rounding error)."""
+    return position is not None and min(position, 1 - position) <= BORDER + 1e-9
+
+
+def borders(trial: FrozenTrial) -> list[str]:
+    """One sentence for each parameter whose optimum lies at the border of its range."""
+    sentences = []
+    for name, distribution in trial.distributions.items():
+        position = place(trial.params[name], distribution)
+        if position is None or not at_border(position):
+            continue
+        end, limit = (
+            ("lower", getattr(distribution, "low", None))
+            if position < 0.5
+            else ("upper", getattr(distribution, "high", None))
+        )
+        logarithmic = " on its logarithmic scale" if getattr(distribution, "log", False) else ""
+        sentences.append(
+            f"{name} = {number(trial.params[name])} lies at the {end} border of its range "
+            f"({value_range(distribution)}){logarithmic}: where values beyond "
+            f"{number(limit)} make sense, search a wider range."
+        )
+    return sentences
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The monitor over the folds: mean, standard deviation, each fold's value."""
+
+    mean: float
+    std: float
+    folds: tuple[float, ...]
+
+
+def spread(results: Mapping[str, Any]) -> Spread | None:
+    """The spread of the study's monitor, where the final job cross-validated the winner."""
+    cv, monitor = results.get("cv"), results["monitor"]
+    if not cv or cv.get(f"{monitor}_mean") is None or cv.get(f"{monitor}_std") is None:
+        return None
+    folds = tuple(fold[monitor] for fold in cv["folds"] if fold.get(monitor) is not None)
+    return Spread(cv[f"{monitor}_mean"], cv[f"{monitor}_std"], folds)
+
+
+def test_value(results: Mapping[str, Any]) -> float | None:
+    """The test set's value of the quantity that the study's monitor measures."""
+    stage, _, quantity = str(results["monitor"]).rpartition("/")
+    return (results.get("test") or {}).get(f"test/{quantity}") if stage else None
+
+
+def sureness(record: Record) -> list[str]:
+    """How sure the winner is: the spread over folds against the lead over the other trials."""
+    ranked = by_value(record.in_state(TrialState.COMPLETE), minimize=record.minimize)
+    folds = spread(record.results)
+    if folds is None:
+        return [
+            "The winner was not cross-validated, so nothing is known about how much its value "
+            "depends on the split of the data."
+        ]
+    values = [trial.value for trial in ranked if trial.value is not None]
+    return [
+        *_lead_against_spread(values, folds, record.monitor),
+        *_optimism(values, folds, record),
+        *_test_against_folds(folds, record),
+    ]
+
+
+def _lead_against_spread(values: Sequence[float], folds: Spread, monitor: str) -> list[str]:
+    if len(values) < 2:
+        return [f"Over the folds {monitor} varies with a standard deviation of {folds.std:.2g}."]
+    lead = abs(values[0] - values[1])
+    near = sum(abs(value - values[0]) <= folds.std for value in values[1:])
+    yardstick = (
+        f"The best trial leads the second by {lead:.2g}; over the folds its {monitor} varies with "
+        f"a standard deviation of {folds.std:.2g}"
+    )
+    if lead > 2 * folds.std:
+        return [f"{yardstick}. The lead is more than twice that: the winner is a clear one."]
+    if near == 0:
+        return [
+            f"{yardstick}. The lead is about as large as what another split of the data changes: "
+            "a likely winner, not a certain one."
+        ]
+    others = (
+        "one other trial lies within one standard deviation of the best, and another split of the "
+        "data could have put it first: both are good choices."
+        if near == 1
+        else f"{near} other trials lie within one standard deviation of the best, and another "
+        "split of the data could have put any of them first: take the winner as one of several "
+        "good choices."
+    )
+    times = f", {folds.std / lead:.0f} times as much" if lead and folds.std >= 2 * lead else ""
+    return [f"{yardstick}{times}. So {others}"]
+
+
+def _optimism(values: Sequence[float], folds: Spread, record: Record) -> list[str]:
+    """The search's best value was chosen for being best, so the folds' mean is the fairer one."""
+    if not values:
+        return []
+    worse = folds.mean - values[0] if record.minimize else values[0] - folds.mean
+    compared = f"{number(values[0])} in the search, {number(folds.mean)} on average over the folds"
+    if worse > folds.std:
+        return [
+            f"{compared}: the search's value was picked as the best of {len(values)} and flatters "
+            "the winner; expect the folds' mean."
+        ]
+    return [f"{compared}: the folds confirm what the search promised."]
+
+
+def _test_against_folds(folds: Spread, record: Record) -> list[str]:
+    value = test_value(record.results)
+    if value is None or folds.std == 0:
+        return []
+    distance = abs(value - folds.mean) / folds.std
+    better = (value < folds.mean) == record.minimize
+    suggested = f"than the folds suggest, by {distance:.1f} standard deviations"
+    if distance <= 2:
+        verdict = "as expected, within two standard deviations of the folds' mean"
+    elif better:
+        verdict = f"better {suggested}: the refit saw more data, or the test data are easier"
+    else:
+        verdict = f"worse {suggested}: the test data are harder, or the refit went less well"
+    return [f"{number(value)} on the test set: {verdict}."]
+
+
+def test_words(results: Mapping[str, Any]) -> str:
+    """The test result, which the page's head shows large, where the winner is explained."""
+    test = results.get("test")
+    if not test:
+        return "The test set has not been used."
+    shown = listing([f"{name} = {number(value)}" for name, value in test.items()])
+    return f"On the test set, opened once, after the search: {shown}."
+
+
+def verdict(record: Record) -> str:
+    """The study in one sentence or two, for the top of the page."""
+    best, totals = record.results["best"], record.results["trials"]
+    if best is not None:
+        least = "lowest" if record.minimize else "highest"
+        opening = (
+            f"Trial {best['number']} won with {record.monitor} = {number(best['value'])}, the "
+            f"{least} of {count(totals['complete'], 'completed trial')}."
+        )
+    elif record.objectives > 1:
+        opening = (
+            f"A search with {record.objectives} objectives, so without a single winner: "
+            f"{count(totals['complete'], 'completed trial')}. This page shows the first objective."
+        )
+    elif totals["total"]:
+        opening = f"No trial completed: of {totals['total']}, {_states(totals)}."
+    else:
+        opening = "A baseline: fixed parameters, nothing searched."
+    folds = spread(record.results)
+    if folds is None:
+        return opening
+    splits = record.results["cv"]["n_splits"]
+    return (
+        f"{opening} Cross-validated on {splits} folds, {record.monitor} is "
+        f"{plus_minus(folds.mean, folds.std)}."
+    )
+
+
+def _states(totals: Mapping[str, int]) -> str:
+    return listing([f"{totals[s]} {s}" for s in ("pruned", "failed") if totals.get(s)]) or "none"
+
+
+def progress(record: Record) -> list[str]:
+    """Whether the search was still getting better when it ended."""
+    winner = record.winner
+    if winner is None:
+        return []
+    after = sum(trial.number > winner.number for trial in record.trials)
+    following = "the one trial" if after == 1 else f"the {after} trials"
+    if after == 0:
+        return [
+            f"The best trial, number {winner.number}, was also the last: more trials would "
+            "probably find a better one."
+        ]
+    return [f"The best trial is number {winner.number}; {following} after it found nothing better."]
+
+
+def pruning_saved(record: Record) -> str:
+    """Epochs that pruning saved, counting each intermediate value as one epoch, and a pruned
+    trial as if it would have lasted as long as the longest trial did."""
+    pruned = record.in_state(TrialState.PRUNED)
+    if not pruned:
+        return "No trial was pruned."
+    longest = max(len(trial.intermediate_values) for trial in record.trials)
+    ran = sum(len(trial.intermediate_values) for trial in record.trials)
+    saved = sum(longest - len(trial.intermediate_values) for trial in pruned)
+    if longest == 0:
+        return f"{count(len(pruned), 'trial')} pruned, without intermediate values to count."
+    typical = median(len(trial.intermediate_values) for trial in pruned)
+    most = f", half of them within {typical:g} epochs," if len(pruned) > 1 and typical > 1 else ""
+    return (
+        f"Pruning stopped {len(pruned)} of {count(len(record.trials), 'trial')}{most} and saved "
+        f"{count(saved, 'epoch')}: {ran} were trained instead of "
+        f"{ran + saved} ({percent(saved / (ran + saved))} saved), counted against the longest "
+        f"trial's {longest}."
+    )
+
+
+def failures(record: Record) -> list[str]:
+    """The reasons why trials failed, the most frequent first, with the trials' numbers."""
+    failed: dict[str, list[FrozenTrial]] = {}
+    for trial in record.in_state(TrialState.FAIL):
+        reason = str(trial.user_attrs.get("failure", "no reason recorded"))
+        failed.setdefault(reason.rstrip("."), []).append(trial)
+    sentences = []
+    for reason, trials in sorted(failed.items(), key=lambda entry: -len(entry[1])):
+        numbers = [str(trial.number) for trial in trials[:8]] + ["…"] * (len(trials) > 8)
+        retried = sum(bool(trial.user_attrs.get("retried")) for trial in trials)
+        again = f" Tried again: {retried}." if retried else ""
+        sentences.append(
+            f"{count(len(trials), 'trial')} failed ({', '.join(numbers)}): {reason}.{again}"
+        )
+    return sentences
+
+
+def importance_words(importances: Importances) -> str:
+    """Which parameters matter, and how far that rating can be trusted."""
+    if not importances.shares:
+        return importances.why_not
+    first, *others = importances.shares.items()
+    few = importances.completed < TRIALS_FOR_TRUST
+    doubt = (
+        f"; with {importances.completed} completed trials that is a hint, no more" if few else ""
+    )
+    rest = listing([f"{name} ({percent(share)})" for name, share in others[:2]])
+    return (
+        f"{first[0]} ({percent(first[1])}) sets the best {percent(importances.top)} of the "
+        f"completed trials apart most clearly, followed by {rest}{doubt}."
+    )
+
+
+def conditional_parameters(record: Record) -> dict[str, int]:
+    """Parameters that only some trials have, with the number of trials that have them."""
+    asked = [trial for trial in record.trials if trial.params]
+    counts = Counter(name for trial in asked for name in trial.params)
+    return {name: many for name, many in counts.items() if many < len(asked)}
+
+
+def fixed_settings(record: Record) -> dict[str, str]:
+    """Short text attributes that no two trials contradict: the overrides held fixed."""
+    values: dict[str, set[object]] = {}
+    for trial in record.trials:
+        for name, value in trial.user_attrs.items():
+            values.setdefault(name, set()).add(value if isinstance(value, str) else None)
+    single = {name: found.pop() for name, found in values.items() if len(found) == 1}
+    return {
+        name: value
+        for name, value in single.items()
+        if isinstance(value, str) and len(value) <= 80 and name not in BOOKKEEPING
+    }
+
+
+def resume_command(command: str, *, total: int, more: int = 50) -> str:
+    """The study's command with its total of trials raised by `more`."""
+    words = [word for word in shlex.split(command) if not word.startswith("study.n_trials=")]
+    return shlex.join([*words, f"study.n_trials={total + more}"])

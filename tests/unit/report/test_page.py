@@ -1,0 +1,231 @@
+"""The whole page: complete, self-contained, escaped, small and quick to build."""
+
+import random
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial
+from report_study import results_of, some_trial, write_results, write_study, write_trials
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.report import __main__ as entry
+from lightning_hpo.report.page import SECTIONS, build_report
+
+SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
+VOID = {"meta", "link", "img", "wbr", "br"}
+
+
+class Page(HTMLParser):
+    """Collects ids, images and addresses, and checks that every element is closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self.ids.append(attributes["id"] or "")
+        if tag == "img":
+            self.images.append(attributes)
+        self.addresses += [attributes[key] or "" for key in ("src", "href") if key in attributes]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("studies") / "cnn_dropout", n_trials=100)
+
+
+@pytest.fixture(scope="module")
+def page(study: Path) -> Page:
+    return Page(build_report(study))
+
+
+def test_hundred_trials_are_small_and_quick(study: Path) -> None:
+    start_s = time.monotonic()
+    report = build_report(study)
+    assert time.monotonic() - start_s < 30
+    assert report == study / "report.html"
+    assert report.stat().st_size < 8_000_000
+
+
+def test_all_sections_are_there_in_order_and_closed(page: Page) -> None:
+    assert page.ids == SECTION_IDS == [key for key, _, _ in SECTIONS]
+    assert page.open == []
+
+
+def test_nothing_is_fetched(page: Page) -> None:
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+
+
+def test_every_image_has_an_alternative_text_and_a_size(page: Page) -> None:
+    assert len(page.images) == 1 + 4 + 6 + 6  # folds, search, slices, stored figures
+    for image in page.images:
+        assert len(image["alt"] or "") > 15
+        assert int(image["width"] or 0) > 100
+        assert int(image["height"] or 0) > 50
+
+
+def test_page_says_what_the_study_found(page: Page) -> None:
+    for words in (
+        "Trial 52 won",
+        "0.2888 ± 0.0087",
+        "test/accuracy = 0.8973",
+        "5f3c" * 16,
+        "Pruning stopped 29 of 100 trials",
+        "5 trials failed (9, 29, 49, 69, 89): the loss became NaN.",
+        "model.dropout = 0.02373 lies at the lower border",
+        "of 100 trials",  # in how many trials the momentum was searched
+        "study.n_trials=150",
+        "python -m lightning_hpo.rerun",
+        "tensorboard --logdir",
+        "Filters of convolutional layer 2.",
+        "Weight histograms.",
+    ):
+        assert words in page.text, words
+
+
+def test_figures_go_to_their_sections(study: Path, page: Page) -> None:
+    html = (study / "report.html").read_text(encoding="utf-8")
+    sees, errs = html.index('id="sees"'), html.index('id="errs"')
+    assert sees < html.index("Grad-CAM: where") < html.index("Filters of") < errs
+    assert sees < html.index("Weight histograms.") < errs < html.index("Confusion matrix of")
+
+
+def test_rebuilding_gives_the_same_page_and_writes_nothing_else(study: Path, page: Page) -> None:
+    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
+    build_report(study)
+    assert {path: path.read_bytes() for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
+    name = "<script>alert(1)</script>"
+    folder = write_study(tmp_path / name.replace("/", "_"), name=name, n_trials=12)
+    (folder / "final" / "figures" / "filters_1.png").rename(
+        folder / "final" / "figures" / "<img src=x onerror=alert(1)>.png"
+    )
+    page = Page(build_report(folder))
+    assert page.tags.count("script") == 1  # our own
+    assert all("onerror" not in image for image in page.images)
+    assert name in page.text
+
+
+def test_passwords_in_commands_and_attributes_are_hidden(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", n_trials=0, final=False)
+    results = results_of("s", [], final=False)
+    results["command"] += " study.storage=postgresql://me:hunter2@host/db"
+    write_results(folder, results)
+    page = build_report(folder).read_text(encoding="utf-8")
+    assert "hunter2" not in page
+    assert "postgresql://me:***@host/db" in page
+
+
+def build_of(folder: Path, trials: list[FrozenTrial]) -> Page:
+    folder.mkdir()
+    write_trials(folder, "s", trials)
+    write_results(folder, results_of("s", trials, final=False))
+    return Page(build_report(folder))
+
+
+def test_baseline_has_a_result_and_no_search(tmp_path: Path) -> None:
+    page = Page(build_report(write_study(tmp_path / "s", name="cnn_baseline", n_trials=0)))
+    assert page.ids == SECTION_IDS
+    assert "A baseline: fixed parameters, nothing searched." in page.text
+    assert "There was no search" in page.text
+    assert "0.2888 ± 0.0087" in page.text
+    assert "rerun" not in page.text
+
+
+def test_search_without_final_job_says_how_to_get_it(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    page = build_of(tmp_path / "s", [some_trial(number, rng) for number in range(4)])
+    assert "The final job did not run" in page.text
+    assert "The test set has not been used." in page.text
+
+
+def test_study_of_failures_alone_names_their_reasons(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    page = build_of(tmp_path / "s", [some_trial(9, rng), some_trial(19, rng)])
+    assert page.ids == SECTION_IDS
+    assert "No trial completed: of 2, 2 failed." in page.text
+    assert "out of memory" in page.text
+
+
+def test_single_trial_has_a_page(tmp_path: Path) -> None:
+    page = build_of(tmp_path / "s", [some_trial(0, random.Random(0))])
+    assert "the lowest of 1 completed trial." in page.text
+    assert "Importances need 8 completed trials, this study has 1." in page.text
+
+
+def test_several_objectives_have_a_page_without_a_winner(tmp_path: Path) -> None:
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    rng = random.Random(0)
+    for number in range(10):
+        trial = some_trial(number, rng)
+        if trial.values:
+            trial.values = [trial.values[0], 0.5]
+        study.add_trial(trial)
+    results = results_of("s", study.trials[:0], final=False)
+    results["trials"] = {"complete": 9, "pruned": 0, "failed": 1, "total": 10}
+    write_results(tmp_path, results)
+    page = Page(build_report(tmp_path, study=study))
+    assert page.ids == SECTION_IDS
+    assert "A search with 2 objectives, so without a single winner" in page.text
+    assert "With several objectives no single trial is the best." in page.text
+
+
+def test_damaged_figure_is_named_and_the_page_is_built(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", n_trials=0)
+    (folder / "final" / "figures" / "grad_cam.png").write_bytes(b"\x89PNG")
+    assert "grad_cam.png is damaged" in Page(build_report(folder)).text
+
+
+def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "s", n_trials=0, final=False)
+    (folder / "report.html").mkdir()
+    with pytest.raises(UserError, match="must be writable"):
+        build_report(folder)
+    assert [path.name for path in folder.iterdir() if "report." in path.name] == ["report.html"]
+
+
+def test_command_line_rebuilds_and_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_study(tmp_path / "s", n_trials=0, final=False)
+    assert entry.main([str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
+    assert entry.main([str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert re.fullmatch(r"A study's folder holds results\.json, got .*\n", captured.err)
+    assert captured.out == ""
+
+
+def test_report_never_imports_torch() -> None:
+    code = "import sys, lightning_hpo.report.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
