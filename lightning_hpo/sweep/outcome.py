@@ -107,6 +107,8 @@ def results(
         "seed": config.seed,
         "seconds": seconds,
         "versions": versions(),
+        "sampler": config.hydra.sweeper.sampler.get("_target_"),
+        "pruner": (config.get("pruner") or {}).get("_target_"),
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(_without_storage(sys.argv[1:])),
     }

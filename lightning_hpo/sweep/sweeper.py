@@ -319,7 +319,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             )
             (study_dir / "results.json").write_text(json.dumps(found, indent=2))
             display.stage("report")
-            build_report(study_dir)
+            build_report(study_dir, study=study)
             display.note(outcome.summary(found, study_dir))
         if best is None and study.get_trials(deepcopy=False) and len(study.directions) == 1:
             raise StudyFailed(_none_completed(study))
