@@ -1,0 +1,1 @@
+"""Networks: the shared classification module, the two architectures and their initialisation."""

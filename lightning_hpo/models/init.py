@@ -1,0 +1,33 @@
+"""Weight initialisation by name, for any module made of convolutional and linear layers."""
+
+from typing import Literal, get_args
+
+from torch import nn
+
+from lightning_hpo.errors import UserError
+
+Scheme = Literal["kaiming", "xavier", "default"]
+
+
+def initialise(module: nn.Module, scheme: Scheme) -> None:
+    """Re-initialise every linear and convolutional layer inside `module`, in place.
+
+    kaiming: normal, std = sqrt(2 / fan_in) (He et al. 2015, arXiv:1502.01852), biases zero.
+    xavier:  normal, std = sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010), biases zero.
+    default: what PyTorch's constructors drew, untouched; no random number is consumed.
+
+    The output layer is treated like the others.
+    """
+    if scheme not in get_args(Scheme):
+        names = ", ".join(get_args(Scheme))
+        raise UserError(f"init must be one of {names}, got init={scheme!r}.")
+    if scheme == "default":
+        return
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            if scheme == "kaiming":
+                nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+            else:
+                nn.init.xavier_normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
