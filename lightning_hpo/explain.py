@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from lightning_hpo import plots
 from lightning_hpo.attribution import evaluating, grad_cam, last_conv
 
-_METRICS = ("loss", "accuracy")
 _N_SAMPLES = 6
 
 
@@ -31,7 +30,7 @@ def explain(
     loggers: Iterable[Logger],
 ) -> list[Path]:
     """Draw every figure that applies to this model and these data; the files."""
-    figures = {"learning_curves": _learning_curves(final_dir)}
+    figures = _learning_curves(final_dir)
     if getattr(data, "num_classes", 0):
         logits_nk, labels_n = predictions(module, data.test_dataloader())
         figures |= _classification(module, data, logits_nk, labels_n)
@@ -89,7 +88,8 @@ def _grad_cam(
     raw_nchw = data.raw("test")[0][chosen.to(data.raw("test")[0].device)]
     images_nchw = data.normalised(raw_nchw).to(next(module.parameters()).device)
     layer, _ = last_conv(module)
-    maps_nhw = grad_cam(module, layer, images_nchw, size=tuple(images_nchw.shape[-2:]))
+    size = tuple(images_nchw.shape[-2:])
+    maps_nhw = grad_cam(module, layer, images_nchw, positive_activations=True, size=size)
     titles = [_verdict(names[int(labels_n[i])], names[int(logits_nk[i].argmax())]) for i in chosen]
     return plots.grad_cam_panel(raw_nchw.cpu() / 255, maps_nhw.cpu(), titles)
 
@@ -106,18 +106,25 @@ def _filters(module: nn.Module) -> dict[str, Figure]:
     }
 
 
-def _learning_curves(final_dir: Path) -> Figure:
+def _learning_curves(final_dir: Path) -> dict[str, Figure]:
+    """Every metric that was logged by epoch in training or validation; none when none was."""
     folders = sorted(final_dir.glob("fold_*"))
-    keys = [f"{stage}/{metric}" for metric in _METRICS for stage in ("train", "val")]
     folds = [read_curves(folder / "metrics.csv") for folder in folders]
-    curves = {key: [f[key] for f in folds if key in f] for key in keys}
     refit = read_curves(final_dir / "refit" / "metrics.csv")
+    keys = sorted({key for fold in (*folds, refit) for key in fold if _is_curve(key)})
+    if not keys:
+        return {}
     results = [json.loads((folder / "result.json").read_text()) for folder in folders]
-    return plots.learning_curves(
-        {key: series for key, series in curves.items() if series},
-        refit={key: values for key, values in refit.items() if key in keys},
+    figure = plots.learning_curves(
+        {key: [f[key] for f in folds if key in f] for key in keys},
+        refit={key: refit[key] for key in keys if key in refit},
         best_epochs=[result["best_epoch"] for result in results] or None,
     )
+    return {"learning_curves": figure}
+
+
+def _is_curve(key: str) -> bool:
+    return key.startswith(("train/", "val/"))
 
 
 def read_curves(path: Path) -> dict[str, list[float]]:
