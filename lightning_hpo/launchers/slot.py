@@ -48,18 +48,20 @@ class SlotSetup:
 
 @dataclass(frozen=True)
 class Job:
-    """A Hydra job: its overrides and, where it is not the slot's share, its CPU threads."""
+    """A Hydra job: its overrides, its CPU threads (None: the slot's share), and its time limit."""
 
     id: int
     overrides: tuple[str, ...]
     threads: int | None = None
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
 class SlotDied:
-    """The process ended, or was ended, before its job did."""
+    """The process ended, or was ended, before its job did; ``retry``: another may do better."""
 
     reason: str
+    retry: bool = True
 
 
 @dataclass
@@ -89,6 +91,13 @@ class Slot:
         theirs.close()
         death_notice.close()
         self.ready = False
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When the present job's time is up, by the monotonic clock."""
+        if self.job is None or self.job.timeout_s is None:
+            return None
+        return self.started_s + self.job.timeout_s
 
     @property
     def waitables(self) -> list[Any]:

@@ -39,9 +39,7 @@ class Workers:
         hydra_context: HydraContext,
         task_function: TaskFunction,
         config: DictConfig,
-        job_timeout_s: float | None = None,
     ) -> None:
-        self.job_timeout_s = job_timeout_s
         gpus = visible_gpus()
         share = _threads_of_slot(threads, n_slots)
         singletons = _hydra_singletons()
@@ -100,16 +98,17 @@ class Workers:
                 return ended
 
     def _patience(self, deadline: float | None) -> float | None:
-        limits = [] if deadline is None else [deadline]
-        if self.job_timeout_s is not None:
-            limits += [s.started_s + self.job_timeout_s for s in self._slots if s.job]
-        return max(0.0, min(limits) - time.monotonic()) if limits else None
+        limits = [deadline, *(slot.deadline_s for slot in self._slots)]
+        soonest = min((limit for limit in limits if limit is not None), default=None)
+        return None if soonest is None else max(0.0, soonest - time.monotonic())
 
     def _collect(self, slot: Slot) -> "tuple[Job, JobReturn | SlotDied] | None":
         end = slot.receive()
-        if end is None and self._overdue(slot):
+        if end is None and slot.deadline_s is not None and time.monotonic() >= slot.deadline_s:
+            assert slot.job is not None
             slot.kill()
-            end = SlotDied(f"the job ran longer than study.trial_timeout_s={self.job_timeout_s:g}")
+            limit = f"study.trial_timeout_s={slot.job.timeout_s:g}"
+            end = SlotDied(f"the job ran longer than {limit}", retry=False)
         if end is None:
             return None
         job = slot.job
@@ -117,11 +116,6 @@ class Workers:
             self._replace(slot, end)
         slot.job = None
         return (job, end) if job is not None else None
-
-    def _overdue(self, slot: Slot) -> bool:
-        if slot.job is None or self.job_timeout_s is None:
-            return False
-        return time.monotonic() - slot.started_s > self.job_timeout_s
 
     def _replace(self, slot: Slot, death: SlotDied) -> None:
         self._failed_starts = 0 if slot.ready else self._failed_starts + 1

@@ -31,6 +31,11 @@ class Finale:
     n_splits: int
     say: Callable[[str], None]
 
+    @property
+    def identity(self) -> list[str]:
+        """What decides the model: bookkeeping, such as study.n_trials, does not."""
+        return [o for o in self.overrides if not o.startswith(("study.", "hydra.", "hydra/"))]
+
     def is_done(self) -> bool:
         """Whether this very final job has already been done."""
         return self._same_parameters() and (self.final_dir / "refit" / _RESULT).is_file()
@@ -69,7 +74,7 @@ class Finale:
 
     def _same_parameters(self) -> bool:
         marker = self.final_dir / MARKER
-        return marker.is_file() and json.loads(marker.read_text()) == list(self.overrides)
+        return marker.is_file() and json.loads(marker.read_text()) == self.identity
 
     def _begin(self) -> None:
         if self.final_dir.exists():
@@ -79,7 +84,7 @@ class Finale:
             self.final_dir.rename(aside)
             self.say(f"the final job of earlier parameters is kept in {aside}")
         self.final_dir.mkdir(parents=True)
-        (self.final_dir / MARKER).write_text(json.dumps(list(self.overrides), indent=2))
+        (self.final_dir / MARKER).write_text(json.dumps(self.identity, indent=2))
 
 
 def _check(job: Job, end: object) -> None:

@@ -40,6 +40,7 @@ class Limits:
     max_failure_rate: float = 0.5
     max_retries: int = 1
     timeout_s: float | None = None
+    trial_timeout_s: float | None = None
 
 
 class Search:
@@ -123,7 +124,9 @@ class Search:
                 trial.set_user_attr(name, value)
         told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
         overrides = (*self.space.overrides(trial.params), *self.extra_overrides, *told)
-        slot = self.executor.submit(Job(trial.number, overrides))
+        slot = self.executor.submit(
+            Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s)
+        )
         trial.set_user_attr("slot", slot)
         self.observer.started(trial.number)
 

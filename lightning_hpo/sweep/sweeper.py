@@ -253,6 +253,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             max_failure_rate=self.max_failure_rate,
             max_retries=int(self._setting("max_retries", 0)),
             timeout_s=self._setting("timeout_s", None),
+            trial_timeout_s=self._setting("trial_timeout_s", None),
         )
         return Search(
             study,
@@ -290,7 +291,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         finale = Finale(
             executor=executor,
             final_dir=Path(self.sweep_dir) / "final",
-            overrides=_lasting(space.overrides(best.params if best else {})),
+            overrides=space.overrides(best.params if best else {}),
             n_splits=self._n_splits(),
             say=display.stage,
         )
@@ -333,11 +334,6 @@ def _none_completed(study: optuna.Study) -> str:
         f"at least one trial must complete, but of {n['total']} {n['pruned']} were pruned and"
         f" {n['failed']} failed.{last}"
     )
-
-
-def _lasting(overrides: Sequence[str]) -> tuple[str, ...]:
-    # The study's bookkeeping, such as study.n_trials, does not change what the model is.
-    return tuple(o for o in overrides if not o.startswith(("study.", "hydra.")))
 
 
 def _seconds(study: optuna.Study, **more: float) -> dict[str, float]:

@@ -36,7 +36,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     from hydra.core.utils import JobStatus
 
     if isinstance(end, SlotDied):
-        return Verdict(TrialState.FAIL, reason=end.reason, retry=True)
+        return Verdict(TrialState.FAIL, reason=end.reason, retry=end.retry)
     # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
     value = end._return_value
     if end.status is JobStatus.COMPLETED:

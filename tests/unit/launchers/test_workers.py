@@ -38,13 +38,12 @@ def make_workers(tmp_path, monkeypatch):
     HydraConfig.instance().set_config(config)
     context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks())
     try:
-        yield lambda n_slots=1, **limits: Workers(
+        yield lambda n_slots=1: Workers(
             n_slots=n_slots,
             threads="auto",
             hydra_context=context,
             task_function=jobs_for_slots.task,
             config=config,
-            **limits,
         )
     finally:
         GlobalHydra.instance().clear()
@@ -52,9 +51,9 @@ def make_workers(tmp_path, monkeypatch):
         sys.modules.pop("jobs_for_slots", None)
 
 
-def run(workers: Workers, *overrides: str):
+def run(workers: Workers, *overrides: str, timeout_s: float | None = None):
     """The end of a single job."""
-    workers.submit(Job(0, overrides))
+    workers.submit(Job(0, overrides, timeout_s=timeout_s))
     ((_, end),) = workers.wait(60)
     return end
 
@@ -90,8 +89,9 @@ def test_a_slot_that_dies_says_why_and_comes_back(make_workers, what, reason):
 
 
 def test_a_job_that_hangs_is_ended_after_its_time(make_workers):
-    with make_workers(job_timeout_s=0.5) as workers:
-        assert run(workers, "do=hang").reason == "the job ran longer than study.trial_timeout_s=0.5"
+    with make_workers() as workers:
+        end = run(workers, "do=hang", timeout_s=0.5)
+        assert end == SlotDied("the job ran longer than study.trial_timeout_s=0.5", retry=False)
         assert run(workers, "x=1").return_value == 1.0
 
 

@@ -1,0 +1,122 @@
+"""The final job from the controller's side: what is done stays done, the rest is run."""
+
+import json
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+
+from lightning_hpo.errors import StudyFailed, UserError
+from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.sweep.finale import Finale
+
+
+class WritingExecutor:
+    """Does what a job would do: writes its result, unless told to fail."""
+
+    n_slots = 2
+
+    def __init__(self, final_dir, fail=None):
+        self.final_dir, self.fail = final_dir, dict(fail or {})
+        self.queue, self.ran = [], []
+
+    @property
+    def n_free(self):
+        return self.n_slots - len(self.queue)
+
+    def submit(self, job):
+        self.queue.append(job)
+        return 0
+
+    def wait(self, timeout_s=None):
+        job = self.queue.pop(0)
+        told = dict(o.split("=", 1) for o in job.overrides)
+        name = told["hydra.sweep.subdir"].removeprefix("final/")
+        self.ran.append((name, told["study.job"], told["study.fold"], job.threads))
+        if name in self.fail:
+            return [(job, self.fail.pop(name))]
+        folder = self.final_dir / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").write_text("{}")
+        ret = JobReturn(status=JobStatus.COMPLETED)
+        ret.return_value = {}
+        return [(job, ret)]
+
+
+@pytest.fixture
+def final_dir(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightning_hpo.sweep.finale.cpu_cores", lambda: 8)
+    return tmp_path / "final"
+
+
+def finale(final_dir, executor, *overrides, n_splits=2) -> Finale:
+    return Finale(executor, final_dir, tuple(overrides or ("x=1",)), n_splits, lambda text: None)
+
+
+def test_folds_share_the_slots_and_the_refit_gets_all_cores(final_dir):
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, "x=1", "study.dir=elsewhere").run()
+    assert executor.ran == [
+        ("fold_0", "fold", "0", None),
+        ("fold_1", "fold", "1", None),
+        ("refit", "refit", "null", 8),
+    ]
+
+
+def test_every_override_reaches_the_jobs(final_dir):
+    executor = WritingExecutor(final_dir)
+    job = finale(final_dir, executor, "x=1", "study.dir=elsewhere")._job(0, "fold_0")
+    assert job.overrides[:2] == ("x=1", "study.dir=elsewhere")
+
+
+def test_without_cross_validation_only_the_refit_runs(final_dir):
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, n_splits=0).run()
+    assert [name for name, *_ in executor.ran] == ["refit"]
+
+
+def test_an_interrupted_final_job_goes_on_at_the_missing_fold(final_dir):
+    finale(final_dir, WritingExecutor(final_dir)).run()
+    (final_dir / "fold_1" / "result.json").unlink()
+    (final_dir / "refit" / "result.json").unlink()
+    executor = WritingExecutor(final_dir)
+    assert not finale(final_dir, executor).is_done()
+    finale(final_dir, executor).run()
+    assert [name for name, *_ in executor.ran] == ["fold_1", "refit"]
+
+
+def test_bookkeeping_does_not_repeat_a_final_job_and_other_parameters_do(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), "x=1", "study.n_trials=4").run()
+    executor = WritingExecutor(final_dir)
+    assert finale(final_dir, executor, "x=1", "study.n_trials=8").is_done()
+    assert not finale(final_dir, executor, "x=2").is_done()
+
+
+def test_the_final_job_of_earlier_parameters_is_moved_aside(final_dir):
+    for x in (1, 2, 3):
+        finale(final_dir, WritingExecutor(final_dir), f"x={x}").run()
+    kept = [final_dir.with_name(name) for name in ("final_1", "final_2", "final")]
+    assert [json.loads((f / "overrides.json").read_text()) for f in kept] == [
+        ["x=1"],
+        ["x=2"],
+        ["x=3"],
+    ]
+
+
+def test_a_fold_whose_process_died_is_tried_once_more(final_dir):
+    executor = WritingExecutor(final_dir, {"fold_0": SlotDied("killed")})
+    finale(final_dir, executor).run()
+    assert [name for name, *_ in executor.ran] == ["fold_0", "fold_1", "fold_0", "refit"]
+
+
+def test_a_failing_fit_ends_the_final_job_with_its_reason(final_dir):
+    failed = JobReturn(status=JobStatus.FAILED)
+    failed.return_value = ZeroDivisionError("by zero")
+    with pytest.raises(StudyFailed, match=r"final/fold_1 failed: ZeroDivisionError: by zero"):
+        finale(final_dir, WritingExecutor(final_dir, {"fold_1": failed})).run()
+
+
+def test_a_users_mistake_keeps_its_words(final_dir):
+    failed = JobReturn(status=JobStatus.FAILED)
+    failed.return_value = UserError("dropout must lie in [0, 1), got dropout=2.")
+    with pytest.raises(UserError, match="dropout must lie"):
+        finale(final_dir, WritingExecutor(final_dir, {"refit": failed})).run()

@@ -1,0 +1,73 @@
+"""What a study leaves behind, from literal folds and trials."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+
+from lightning_hpo.sweep import outcome
+
+
+def fold(k: int, loss: float) -> dict:
+    metrics = {"val/loss": loss, "train/loss": 0.0}
+    return {"fold": k, "epochs": 3, "best_epoch": 2, "metrics": metrics}
+
+
+def test_cross_validation_is_summarised_by_mean_and_sample_standard_deviation():
+    found = outcome.cross_validation([fold(1, 0.5), fold(0, 0.25), fold(2, 0.75)])
+    assert [f["fold"] for f in found["folds"]] == [0, 1, 2]
+    assert found["folds"][0] == {"fold": 0, "epochs": 3, "best_epoch": 2, "val/loss": 0.25}
+    assert (found["val/loss_mean"], found["val/loss_std"]) == (0.5, 0.25)
+    assert "train/loss_mean" not in found
+
+
+def study_of(*states: TrialState) -> optuna.Study:
+    study = optuna.create_study()
+    for number, state in enumerate(states):
+        value = float(number) if state is TrialState.COMPLETE else None
+        study.add_trial(optuna.trial.create_trial(state=state, value=value))
+    return study
+
+
+def test_a_retried_trial_counts_in_the_one_that_replaced_it():
+    study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    retried = optuna.trial.create_trial(state=TrialState.FAIL, user_attrs={"retried": True})
+    study.add_trial(retried)
+    assert outcome.counts(study) == {"complete": 1, "pruned": 1, "failed": 1, "total": 3}
+
+
+def test_the_plugins_file_is_written_also_when_nothing_completed(tmp_path):
+    outcome.save_plugin_file(study_of(TrialState.PRUNED), tmp_path)
+    found = OmegaConf.load(tmp_path / "optimization_results.yaml")
+    assert (found.name, found.best_value, found.trials.pruned) == ("optuna", None, 1)
+
+
+def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    for values in ([1.0, 1.0], [2.0, 2.0], [2.0, 0.0]):
+        study.add_trial(optuna.trial.create_trial(values=values))
+    outcome.save_plugin_file(study, tmp_path)
+    found = OmegaConf.load(tmp_path / "optimization_results.yaml")
+    assert [list(s["values"]) for s in found.solutions] == [[1.0, 1.0], [2.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        (None, "sqlite:///s/study.db"),
+        ("postgresql://user:secret@host/db", "postgresql://user:***@host/db"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+        ({"_target_": "optuna.storages.InMemoryStorage"}, "optuna.storages.InMemoryStorage"),
+    ],
+)
+def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
+    assert outcome.public(storage, Path("s")) == shown
+
+
+def test_the_command_for_more_trials_replaces_the_total():
+    command = "python -m lightning_hpo +experiment=x study.n_trials=12"
+    assert outcome._with_trials(command, 24) == (
+        "python -m lightning_hpo +experiment=x study.n_trials=24"
+    )
