@@ -1,6 +1,7 @@
 """What a study leaves behind: the plugin's result file, ``results.json`` and the last words."""
 
 import json
+import logging
 import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from lightning_hpo.errors import StudyFailed
+from lightning_hpo.messages import Facts
 from lightning_hpo.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
+
+log = logging.getLogger(__name__)
 
 _PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
 
@@ -79,13 +84,38 @@ def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
     OmegaConf.save(OmegaConf.create(found), study_dir / "optimization_results.yaml")
 
 
+def log_best(study: optuna.Study) -> None:
+    """The plugin's closing log lines."""
+    best = best_trial(study)
+    if best is not None:
+        log.info(f"Best parameters: {best.params}")
+        log.info(f"Best value: {best.value}")
+    elif len(study.directions) > 1:
+        log.info(f"Number of Pareto solutions: {len(study.best_trials)}")
+        for trial in study.best_trials:
+            log.info(f"    Values: {trial.values}, Params: {trial.params}")
+
+
+def require_a_complete_trial(study: optuna.Study) -> None:
+    """Raise :class:`StudyFailed` when all trials were pruned or failed."""
+    trials = study.get_trials(deepcopy=False)
+    if not trials or any(trial.state is TrialState.COMPLETE for trial in trials):
+        return
+    n = counts(study)
+    failures = [t.user_attrs["failure"] for t in trials if "failure" in t.user_attrs]
+    last = f" The last failure: {failures[-1]}." if failures else ""
+    raise StudyFailed(
+        f"at least one trial must complete, but of {n['total']} {n['pruned']} were pruned and"
+        f" {n['failed']} failed.{last}"
+    )
+
+
 def results(
     study: optuna.Study,
     *,
     study_dir: Path,
     config: Any,
-    data: dict[str, Any],
-    seconds: dict[str, float],
+    facts: Facts,
 ) -> dict[str, Any]:
     """The content of ``results.json``; parts that did not run are null."""
     best = best_trial(study)
@@ -103,9 +133,9 @@ def results(
         else None,
         "cv": cross_validation(folds) if folds else None,
         "test": json.loads(refit.read_text())["test"] if refit.is_file() else None,
-        "data": data,
+        "data": {"name": facts.data_name, "sha256": facts.data_sha256},
         "seed": config.seed,
-        "seconds": seconds,
+        "seconds": {"search": 0.0, "final": 0.0} | study.user_attrs.get("seconds", {}),
         "versions": versions(),
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),

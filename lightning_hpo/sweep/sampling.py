@@ -1,13 +1,18 @@
 """Samplers whose suggestions derive from (seed, trial number) instead of from call order."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GridSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.instantiate import make
+
+_RESEEDED = ("TPESampler", "RandomSampler", "GPSampler", "create_nsgaii_sampler")
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -58,3 +63,22 @@ class SeededPerTrial(BaseSampler):
 
     def reseed_rng(self) -> None:
         self.inner.reseed_rng()
+
+
+def make_sampler(node: DictConfig, grid: Mapping[str, Sequence[Any]] | None) -> BaseSampler:
+    """The sampler that ``node`` describes, seeded for each trial where its kind allows that.
+
+    ``grid``: the values of each parameter, for the grid sampler. CMA-ES keeps its state in the
+    study, and the grid and quasi-random samplers count trials there, so they need one fixed seed.
+    """
+    seed = node.get("seed")
+    if grid is not None:
+        return GridSampler(dict(grid), seed=seed)
+    if seed is None or not str(node.get("_target_")).endswith(_RESEEDED):
+        return make(node)
+    return SeededPerTrial(lambda derived: make(node, seed=derived), seed=seed)
+
+
+def is_grid(node: DictConfig) -> bool:
+    """Whether ``node`` describes the grid sampler, which needs the grid itself."""
+    return str(node.get("_target_")).endswith("GridSampler")

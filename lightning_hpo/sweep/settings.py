@@ -1,0 +1,95 @@
+"""What a study's configuration means for its sweep: directions, slots, folds, limits.
+
+With another application's task function, whose configuration has no ``study``, the plugin's own
+keys apply and everything that is ours is switched off.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.launchers.workers import cpu_cores, visible_gpus
+from lightning_hpo.sweep.loop import Limits
+
+_MAX_AUTO_SLOTS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Reads the composed configuration; ``n_jobs`` and the others are the sweeper's own keys."""
+
+    config: DictConfig
+    n_jobs: int | str
+    max_failure_rate: float
+
+    @property
+    def is_study(self) -> bool:
+        """Whether the jobs are ours."""
+        return self._select("study.job") is not None
+
+    @property
+    def study_dir(self) -> Path:
+        return Path(self.config.hydra.sweep.dir)
+
+    @property
+    def monitor(self) -> str:
+        return str(self._select("monitor", "value"))
+
+    @property
+    def force_resume(self) -> bool:
+        return bool(self._select("study.force_resume", False))
+
+    @property
+    def final(self) -> bool:
+        """Whether the final job follows the search."""
+        return bool(self._select("study.final", False))
+
+    @property
+    def final_folds(self) -> int:
+        """Folds of the final cross-validation; 0: none."""
+        return int(self.config.cv.n_splits) if self.final and self.config.cv.final else 0
+
+    def final_rounds(self, slots: int) -> int:
+        """Fits of the final job that follow each other: rounds of folds, and the refit."""
+        return -(-self.final_folds // slots) + 1 if self.final else 0
+
+    def direction(self) -> str:
+        """The direction that follows from ``mode``."""
+        mode = self._select("mode", "min")
+        if mode not in ("min", "max"):
+            raise UserError(f"mode must be 'min' or 'max', got mode={mode}.")
+        return "minimize" if mode == "min" else "maximize"
+
+    def slots(self, n_trials: int) -> int:
+        """How many jobs run at a time: as many as wanted, but no more than there can be."""
+        wanted = self.n_jobs
+        if wanted == "auto":
+            on_cpu = self._select("trainer.accelerator") == "cpu"
+            gpus = [] if on_cpu else visible_gpus()
+            wanted = len(gpus) or min(cpu_cores(), _MAX_AUTO_SLOTS)
+        if not isinstance(wanted, int) or wanted < 1:
+            raise UserError(
+                f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."
+            )
+        return min(wanted, max(n_trials, self.final_folds, 1))
+
+    def limits(self, n_trials: int) -> Limits:
+        """When the search ends."""
+        return Limits(
+            n_trials,
+            max_failure_rate=self.max_failure_rate,
+            max_retries=int(self._select("study.max_retries", 0)),
+            timeout_s=self._select("study.timeout_s"),
+            trial_timeout_s=self._select("study.trial_timeout_s"),
+        )
+
+    def configured(self, name: str) -> Any:
+        """The value of a key, or the chosen option of a group."""
+        choices = self.config.hydra.runtime.choices
+        return choices[name] if name in choices else self._select(name)
+
+    def _select(self, key: str, default: Any = None) -> Any:
+        return OmegaConf.select(self.config, key, default=default)
