@@ -4,7 +4,7 @@ There is no barrier: a slot that ends gets the next trial at once, however long 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,6 +17,9 @@ from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
+
+# As Optuna's own loop calls them, for example its terminator or a tracker's callback.
+StudyCallback = Callable[[optuna.Study, FrozenTrial], None]
 
 # When the first trials all fail, so will the others.
 _HOPELESS_AFTER = 3
@@ -55,7 +58,7 @@ class Search:
         *,
         limits: Limits,
         observer: Observer,
-        extra_overrides: Sequence[str] = (),
+        callbacks: Sequence[StudyCallback] = (),
         tells_number: bool = True,
     ) -> None:
         self.study = study
@@ -64,7 +67,7 @@ class Search:
         self.owner = owner
         self.limits = limits
         self.observer = observer
-        self.extra_overrides = tuple(extra_overrides)
+        self.callbacks = callbacks
         self.tells_number = tells_number
         self._running: dict[int, tuple[Trial, float]] = {}
         self._finished: list[Verdict] = []
@@ -102,11 +105,15 @@ class Search:
         return None if timeout_s is None else time.monotonic() + timeout_s
 
     def _fill_slots(self, deadline: float | None) -> None:
-        while self.executor.n_free and (deadline is None or time.monotonic() < deadline):
+        while self.executor.n_free and not self._stopped(deadline):
             trial = self._claim()
             if trial is None:
                 return
             self._submit(trial)
+
+    def _stopped(self, deadline: float | None) -> bool:
+        late = deadline is not None and time.monotonic() >= deadline
+        return late or self.study._stop_flag
 
     def _claim(self) -> Trial | None:
         with self.owner.exclusive():
@@ -123,7 +130,7 @@ class Search:
             if name not in _SECRET:
                 trial.set_user_attr(name, value)
         told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
-        overrides = (*self.space.overrides(trial.params), *self.extra_overrides, *told)
+        overrides = (*self.space.overrides(trial.params), *told)
         slot = self.executor.submit(
             Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s)
         )
@@ -142,7 +149,17 @@ class Search:
         if not verdict.retry:
             self._finished.append(verdict)
         self.observer.finished(trial.number, verdict, seconds)
+        self._call_back(trial.number)
         self._check_hope(verdict)
+
+    def _call_back(self, number: int) -> None:
+        # Optuna's own callbacks end a study with Study.stop(), which wants to be in its loop.
+        self.study._thread_local.in_optimize_loop = True
+        try:
+            for callback in self.callbacks:
+                callback(self.study, self.study.get_trials(deepcopy=False)[number])
+        finally:
+            self.study._thread_local.in_optimize_loop = False
 
     def _tell_study(self, trial: Trial, verdict: Verdict) -> None:
         try:

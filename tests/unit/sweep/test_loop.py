@@ -55,10 +55,16 @@ def owner(tmp_path):
         yield owner
 
 
-def search(study, executor, owner, n_trials=6, **limits) -> Search:
+def search(study, executor, owner, n_trials=6, callbacks=(), **limits) -> Search:
     space = parse_space(["x=interval(0, 1)"], conditions={}, configured=lambda name: None)
     return Search(
-        study, space, executor, owner, limits=Limits(n_trials, **limits), observer=Silent()
+        study,
+        space,
+        executor,
+        owner,
+        limits=Limits(n_trials, **limits),
+        observer=Silent(),
+        callbacks=callbacks,
     )
 
 
@@ -204,3 +210,24 @@ def test_a_storage_url_is_not_copied_into_the_trials(owner):
     ).run()
     assert "secret" not in str(study.trials[0].user_attrs)
     assert study.trials[0].user_attrs["seed"] == "3"
+
+
+def test_callbacks_see_each_told_trial_and_may_stop_the_study(owner):
+    study = optuna.create_study()
+    seen = []
+
+    def stop_after_three(study, trial):
+        seen.append((trial.number, trial.state))
+        if len(seen) == 3:
+            study.stop()
+
+    executor = FakeExecutor(lambda job: 1.0, n_slots=1)
+    assert search(study, executor, owner, callbacks=[stop_after_three]).run() == 3
+    assert seen == [(number, TrialState.COMPLETE) for number in range(3)]
+
+
+def test_optunas_own_callbacks_work(owner):
+    study = optuna.create_study()
+    at_most = optuna.study.MaxTrialsCallback(2, states=(TrialState.COMPLETE,))
+    search(study, FakeExecutor(lambda job: 1.0, n_slots=1), owner, callbacks=[at_most]).run()
+    assert states(study) == [TrialState.COMPLETE] * 2
