@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.workers import cpu_cores, visible_gpus
 from lightning_hpo.sweep.loop import Limits
 
@@ -55,6 +56,22 @@ class Settings:
     def final_rounds(self, slots: int) -> int:
         """Fits of the final job that follow each other: rounds of folds, and the refit."""
         return -(-self.final_folds // slots) + 1 if self.final else 0
+
+    @property
+    def replay(self) -> str | None:
+        """The folder of the study to be replayed."""
+        return self._select("study.replay")
+
+    @property
+    def callbacks(self) -> list[Any]:
+        """Study callbacks, called after each told trial."""
+        return [make(node) for node in self._select("study.callbacks") or []]
+
+    @property
+    def start_points(self) -> list[dict[str, Any]]:
+        """Parameter sets that the study begins with."""
+        points = self._select("study.enqueue")
+        return [] if points is None else OmegaConf.to_container(points, resolve=True)  # type: ignore[return-value]
 
     def direction(self) -> str:
         """The direction that follows from ``mode``."""

@@ -69,6 +69,19 @@ class SearchSpace:
             for parent, wanted in self.conditions.get(name, {}).items()
         )
 
+    def checked_point(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """``point`` if all its parameters are searched and inside their ranges."""
+        for name, value in point.items():
+            if name not in self.distributions:
+                hint = did_you_mean(name, self.distributions)
+                raise UserError(f"study.enqueue must name searched parameters, got {name}.{hint}")
+            if not _contains(self.distributions[name], value):
+                raise UserError(
+                    f"study.enqueue must lie in the ranges, got {name}={value},"
+                    f" not in {self.distributions[name]}."
+                )
+        return dict(point)
+
     def order(self) -> list[str]:
         """Searched parameters such that each comes after those that its condition names."""
         done: list[str] = []
@@ -196,6 +209,12 @@ def _as_list(value: Any) -> list[Any]:
 def _among(value: Any, wanted: Sequence[Any]) -> bool:
     # Overrides arrive as text, YAML values typed: compare both ways.
     return any(value == w or str(value).lower() == str(w).lower() for w in wanted)
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    return distribution._contains(distribution.to_internal_repr(value))
 
 
 def _first(distribution: BaseDistribution) -> Any:

@@ -23,6 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
@@ -35,6 +36,7 @@ from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.finale import Finale
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
@@ -168,7 +170,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             study = optuna.create_study(
                 study_name=self.study_name,
                 storage=create_storage(self.storage, study_dir) if facts else self.storage,
-                sampler=make_sampler(self.sampler, self._grid(space)),
+                sampler=self._make_sampler(space),
                 pruner=make(self.pruner) if self.pruner else optuna.pruners.NopPruner(),
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
@@ -176,12 +178,19 @@ class StudySweeperImpl(OptunaSweeperImpl):
             if facts is not None:
                 now = fingerprint.of(space, directions, self.settings.monitor, facts.data_sha256)
                 fingerprint.check(study, now, force=self.settings.force_resume)
+            for point in self.settings.start_points:
+                study.enqueue_trial(space.checked_point(point), skip_if_exists=True)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _make_sampler(self, space: SearchSpace) -> BaseSampler:
+        if self.settings.replay is not None:
+            return ReplaySampler(self.settings.replay)
+        return make_sampler(self.sampler, self._grid(space))
 
     def _search(
         self,
@@ -198,6 +207,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             owner,
             limits=self.settings.limits(display.tally.total),
             observer=display,
+            callbacks=self.settings.callbacks,
             tells_number=self.settings.is_study,
         )
 
