@@ -11,7 +11,7 @@ from lightning_hpo.sweep.replay import ReplayPruner, ReplaySampler
 
 
 def run(study: optuna.Study, n_trials: int) -> None:
-    """Trials with a conditional parameter whose values fall with each step, the lower x the lower."""
+    """Trials with a conditional parameter; values fall with each step and rise with x."""
     for _ in range(n_trials):
         trial = study.ask()
         x = trial.suggest_float("x", 0, 1)
