@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lightning_hpo.errors import StudyFailed
+from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.messages import Facts
 from lightning_hpo.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
@@ -45,6 +45,19 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     return study.best_trial
 
 
+def chosen_trial(study: optuna.Study, number: int | None) -> FrozenTrial | None:
+    """Trial ``number`` if it is complete, or the best one if no number is given."""
+    if number is None:
+        return best_trial(study)
+    complete = {t.number: t for t in study.trials if t.state is TrialState.COMPLETE}
+    if number not in complete:
+        raise UserError(
+            f"study.final_trial must be a complete trial, got {number}; there are"
+            f" {sorted(complete)}."
+        )
+    return complete[number]
+
+
 def counts(study: optuna.Study) -> dict[str, int]:
     """Trials by state. A failed trial that was tried again counts in the trial that replaced it."""
     trials = study.get_trials(deepcopy=False)
@@ -70,9 +83,10 @@ def tally_earlier(study: optuna.Study, tally: Tally) -> None:
 
 def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
     """``optimization_results.yaml`` as the stock plugin writes it, also when nothing completed."""
-    if len(study.directions) > 1:
-        front = [{"params": t.params, "values": list(t.values)} for t in study.best_trials]
-        found: dict[str, Any] = {"name": "optuna", "solutions": front}
+    front = pareto_front(study)
+    if front is not None:
+        solutions = [{key: point[key] for key in ("params", "values")} for point in front]
+        found: dict[str, Any] = {"name": "optuna", "solutions": solutions}
     else:
         best = best_trial(study)
         found = {
@@ -131,6 +145,7 @@ def results(
         "best": {"number": best.number, "value": best.value, "params": best.params}
         if best
         else None,
+        "pareto": pareto_front(study),
         "cv": cross_validation(folds) if folds else None,
         "test": json.loads(refit.read_text())["test"] if refit.is_file() else None,
         "data": {"name": facts.data_name, "sha256": facts.data_sha256},
@@ -142,6 +157,16 @@ def results(
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(_without_storage(sys.argv[1:])),
     }
+
+
+def pareto_front(study: optuna.Study) -> list[dict[str, Any]] | None:
+    """The trials that no other beats in every objective; None for a single objective."""
+    if len(study.directions) == 1:
+        return None
+    return [
+        {"number": t.number, "values": list(t.values), "params": t.params}
+        for t in study.best_trials
+    ]
 
 
 def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:

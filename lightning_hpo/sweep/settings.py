@@ -73,12 +73,24 @@ class Settings:
         points = self._select("study.enqueue")
         return [] if points is None else OmegaConf.to_container(points, resolve=True)  # type: ignore[return-value]
 
-    def direction(self) -> str:
-        """The direction that follows from ``mode``."""
+    @property
+    def final_trial(self) -> int | None:
+        """The trial that the final job is asked to take."""
+        return self._select("study.final_trial")
+
+    def directions(self) -> list[str]:
+        """Of the monitor, from ``mode``, and of the further objectives."""
         mode = self._select("mode", "min")
         if mode not in ("min", "max"):
             raise UserError(f"mode must be 'min' or 'max', got mode={mode}.")
-        return "minimize" if mode == "min" else "maximize"
+        further = self._select("study.objectives") or {}
+        for name, direction in further.items():
+            if direction not in ("minimize", "maximize"):
+                raise UserError(
+                    "study.objectives must map to 'minimize' or 'maximize',"
+                    f" got {name}: {direction}."
+                )
+        return ["minimize" if mode == "min" else "maximize", *further.values()]
 
     def slots(self, n_trials: int) -> int:
         """How many jobs run at a time: as many as wanted, but no more than there can be."""

@@ -23,6 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
@@ -97,7 +98,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _get_directions(self) -> list[str]:
         if self.direction is None:
-            return [self.settings.direction()]
+            return self.settings.directions()
         return super()._get_directions()
 
     def _space(self, arguments: Sequence[str]) -> SearchSpace:
@@ -171,7 +172,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 study_name=self.study_name,
                 storage=create_storage(self.storage, study_dir) if facts else self.storage,
                 sampler=self._make_sampler(space),
-                pruner=make(self.pruner) if self.pruner else optuna.pruners.NopPruner(),
+                pruner=self._make_pruner(directions),
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
@@ -186,6 +187,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _make_pruner(self, directions: Sequence[str]) -> BasePruner:
+        # Optuna cannot compare trials midway by several objectives.
+        if not self.pruner or len(directions) > 1:
+            return NopPruner()
+        return make(self.pruner)
 
     def _make_sampler(self, space: SearchSpace) -> BaseSampler:
         if self.settings.replay is not None:
@@ -239,8 +246,11 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _evaluate(self, search: Search, display: Display) -> None:
         """Run the final job on the best parameters, unless it is done."""
-        best = outcome.best_trial(search.study)
-        if not self.settings.final or (best is None and search.space):
+        best = outcome.chosen_trial(search.study, self.settings.final_trial)
+        if not self.settings.final:
+            return
+        if best is None and search.space:
+            display.note("several objectives have no best trial; choose one: study.final_trial=N")
             return
         finale = Finale(
             executor=search.executor,

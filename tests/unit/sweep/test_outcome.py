@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
+from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.sweep import outcome
 
 
@@ -71,3 +72,24 @@ def test_the_command_for_more_trials_replaces_the_total():
     assert outcome._with_trials(command, 24) == (
         "python -m lightning_hpo +experiment=x study.n_trials=24"
     )
+
+
+def test_the_final_job_takes_the_best_trial_or_the_one_asked_for():
+    study = study_of(TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED)
+    assert outcome.chosen_trial(study, None).number == 0
+    assert outcome.chosen_trial(study, 1).number == 1
+    with pytest.raises(UserError, match=r"must be a complete trial, got 2; there are \[0, 1\]"):
+        outcome.chosen_trial(study, 2)
+
+
+def test_a_study_without_a_complete_trial_is_a_failure_that_says_why():
+    study = study_of(TrialState.PRUNED)
+    reason = {"failure": "ZeroDivisionError: by zero"}
+    study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL, user_attrs=reason))
+    with pytest.raises(StudyFailed) as caught:
+        outcome.require_a_complete_trial(study)
+    assert str(caught.value) == (
+        "at least one trial must complete, but of 2 1 were pruned and 1 failed."
+        " The last failure: ZeroDivisionError: by zero."
+    )
+    outcome.require_a_complete_trial(study_of(TrialState.COMPLETE, TrialState.PRUNED))
