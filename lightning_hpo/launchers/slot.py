@@ -11,11 +11,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +89,8 @@ class Slot:
             name=f"slot-{self.setup.index}",
             daemon=False,
         )
-        self._process.start()
+        with _deaf_to_interrupts():
+            self._process.start()
         theirs.close()
         death_notice.close()
         self.ready = False
@@ -161,6 +164,7 @@ def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> Non
     """A slot's process: jobs in, job returns out, until the controller closes the pipe."""
     # The controller decides what an interrupt means; a terminal sends it to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_controller, args=(lifeline,), daemon=True).start()
     os.environ.update(setup.env)
     _write_output_to(setup.log_file)
@@ -174,6 +178,18 @@ def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> Non
         except EOFError:
             return
         _send(connection, _run(job, setup))
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A process that is started within begins with SIGINT blocked, until it says what to do."""
+    # It unblocks the signal when it starts, so it has to be there before.
+    ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _send(connection: Connection, ret: "JobReturn") -> None:

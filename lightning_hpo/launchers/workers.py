@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +65,16 @@ class Workers:
         self._failed_starts = 0
 
     def __enter__(self) -> "Workers":
-        for slot in self._slots:
-            slot.start()
+        # An interrupt between two starts must stop those that have been started.
+        with ExitStack() as started:
+            for slot in self._slots:
+                started.callback(slot.stop)
+                slot.start()
+            self._started = started.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for slot in self._slots:
-            slot.stop()
+        self._started.close()
 
     @property
     def n_slots(self) -> int:

@@ -130,7 +130,7 @@ class Display:
     def stage(self, what: str) -> None:
         """A step other than a trial: preparation, the final job's fits, the report."""
         self._stage, self._stage_started_s = what, time.monotonic()
-        if not self.console.is_terminal:
+        if self._live is None:
             self.console.print(Text(what))
 
     def note(self, what: str) -> None:

@@ -1,10 +1,12 @@
 """One interface to run jobs: warm slots without a barrier, or any Hydra launcher in batches."""
 
+from concurrent.futures import BrokenExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from hydra.plugins.launcher import Launcher
 
+from lightning_hpo.errors import Interrupted, one_line
 from lightning_hpo.launchers.slot import Job, SlotDied
 
 if TYPE_CHECKING:
@@ -64,5 +66,13 @@ class BatchExecutor:
         if not batch:
             return []
         first = min(job.id for job in batch)
-        returns = self._launcher.launch([list(job.overrides) for job in batch], first)
+        try:
+            returns = self._launcher.launch([list(job.overrides) for job in batch], first)
+        except BrokenExecutor as error:
+            # One of its processes died and took the batch with it.
+            return [(job, SlotDied(one_line(error))) for job in batch]
+        for end in returns:
+            # In this process, Hydra takes the interrupt for the job's own failure.
+            if isinstance(end._return_value, Interrupted):
+                raise end._return_value
         return list(zip(batch, returns, strict=True))

@@ -5,16 +5,19 @@ There is no barrier: a slot that ends gets the next trial at once, however long 
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lightning_hpo.errors import StudyFailed
+from lightning_hpo.errors import StudyFailed, one_line
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
 
@@ -73,17 +76,32 @@ class Search:
         self._finished: list[Verdict] = []
 
     def run(self) -> int:
-        """The number of trials that ended in this run. Closes its trials when interrupted."""
-        deadline = self._deadline()
+        """The number of trials that ended in this run. Closes its trials when interrupted.
+
+        Raises :class:`StudyFailed` when too many trials fail or the storage does.
+        """
         try:
-            while True:
-                self._fill_slots(deadline)
-                if not self._running:
-                    return len(self._finished)
-                for job, end in self.executor.wait():
-                    self._tell(job, judge(end, n_objectives=len(self.study.directions)))
+            self._run(self._deadline())
+        except StorageInternalError as error:
+            raise StudyFailed(
+                f"the study's storage must be writable, but: {one_line(error)}. What was told is"
+                " safe; make room or access, and start the same command again."
+            ) from error
         finally:
-            self._close_running("the sweep was interrupted")
+            # What cannot be closed now, for want of a storage, the next start finds and closes.
+            with suppress(StorageInternalError):
+                self._close_running("the sweep was interrupted")
+        return len(self._finished)
+
+    def _run(self, deadline: float | None) -> None:
+        while True:
+            self._fill_slots(deadline)
+            if self._running:
+                for job, end in self.executor.wait():
+                    self._end(job, judge(end, n_objectives=len(self.study.directions)))
+            elif self._stopped(deadline) or not self.recover():
+                # A controller beside this one may have died meanwhile and left trials to do.
+                return
 
     def remaining(self) -> int:
         """Trials still to be started; those being tried again do not count twice."""
@@ -92,7 +110,7 @@ class Search:
 
     def recover(self) -> list[int]:
         """Close and requeue trials whose controller died; their numbers."""
-        with self.owner.exclusive():
+        with whole(), self.owner.exclusive():
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             # Asking and signing happen under the lock: a trial without an owner lost its own.
             lost = [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
@@ -116,12 +134,13 @@ class Search:
         return late or self.study._stop_flag
 
     def _claim(self) -> Trial | None:
-        with self.owner.exclusive():
-            if self.remaining() <= 0:
-                return None
-            trial = self.study.ask()
-            trial.set_user_attr("owner", self.owner.id)
-        self._running[trial.number] = (trial, time.monotonic())
+        with whole():
+            with self.owner.exclusive():
+                if self.remaining() <= 0:
+                    return None
+                trial = self.study.ask()
+                trial.set_user_attr("owner", self.owner.id)
+            self._running[trial.number] = (trial, time.monotonic())
         return trial
 
     def _submit(self, trial: Trial) -> None:
@@ -137,20 +156,27 @@ class Search:
         trial.set_user_attr("slot", slot)
         self.observer.started(trial.number)
 
-    def _tell(self, job: Job, verdict: Verdict) -> None:
-        trial, started_s = self._running.pop(job.id)
+    def _end(self, job: Job, verdict: Verdict) -> None:
+        trial, started_s = self._running[job.id]
         seconds = time.monotonic() - started_s
-        trial.set_user_attr("seconds", round(seconds, 3))
-        if verdict.state is TrialState.FAIL:
-            again = self._fail(trial.number, verdict.reason or "unknown", again=verdict.retry)
-            verdict = replace(verdict, retry=again)
-        else:
-            self._tell_study(trial, verdict)
+        with whole():
+            verdict = self._tell(trial, verdict, seconds)
+            del self._running[job.id]
         if not verdict.retry:
             self._finished.append(verdict)
         self.observer.finished(trial.number, verdict, seconds)
         self._call_back(trial.number)
         self._check_hope(verdict)
+
+    def _tell(self, trial: Trial, verdict: Verdict, seconds: float) -> Verdict:
+        """Tell the study; the verdict says whether the trial is really tried again."""
+        trial.set_user_attr("seconds", round(seconds, 3))
+        if verdict.state is not TrialState.FAIL:
+            self._tell_study(trial, verdict)
+            return verdict
+        reason, blameless = verdict.reason or "unknown", verdict.mistake is not None
+        again = self._fail(trial.number, reason, again=verdict.retry, counts=not blameless)
+        return replace(verdict, retry=again)
 
     def _call_back(self, number: int) -> None:
         # Optuna's own callbacks end a study with Study.stop(), which wants to be in its loop.
@@ -189,11 +215,11 @@ class Search:
         return again
 
     def _requeue(self, trial: FrozenTrial, tries: int) -> None:
+        # A trial that was itself waiting in the queue may have ended before it was given them.
+        params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         others = self.study.get_trials(deepcopy=False)
-        if trial.params and not any(t.user_attrs.get("retry_of") == trial.number for t in others):
-            self.study.enqueue_trial(
-                trial.params, user_attrs={"retry_of": trial.number, "tries": tries}
-            )
+        if params and not any(t.user_attrs.get("retry_of") == trial.number for t in others):
+            self.study.enqueue_trial(params, user_attrs={"retry_of": trial.number, "tries": tries})
 
     def _check_hope(self, verdict: Verdict) -> None:
         if verdict.mistake is not None:
@@ -209,9 +235,10 @@ class Search:
             )
 
     def _close_running(self, reason: str) -> None:
-        for number in list(self._running):
-            self._fail(number, reason, again=True, counts=False)
-            del self._running[number]
+        with whole():
+            for number in list(self._running):
+                self._fail(number, reason, again=True, counts=False)
+                del self._running[number]
 
 
 def _counts(trial: FrozenTrial) -> bool:

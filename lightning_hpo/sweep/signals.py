@@ -5,11 +5,23 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from lightning_hpo.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class _Gate:
+    """``steps``: how many steps that may not be cut in two are under way, one within the other."""
+
+    steps: int = 0
+    waiting: Interrupted | None = None
+
+
+_gate = _Gate()
 
 
 @contextmanager
@@ -25,7 +37,11 @@ def interruptible() -> Iterator[None]:
         if received:
             os._exit(128 + signum)
         received.append(signum)
-        raise Interrupted(signum)
+        interrupt = Interrupted(signum)
+        if _gate.steps:
+            _gate.waiting = interrupt
+        else:
+            raise interrupt
 
     before = {signum: signal.signal(signum, on_signal) for signum in _SIGNALS}
     try:
@@ -33,3 +49,17 @@ def interruptible() -> Iterator[None]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """A step that is done or not done: an interrupt is raised at its end, not in its middle."""
+    _gate.steps += 1
+    try:
+        yield
+    finally:
+        _gate.steps -= 1
+        waiting = _gate.waiting
+        if waiting is not None and not _gate.steps:
+            _gate.waiting = None
+            raise waiting

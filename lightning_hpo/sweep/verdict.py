@@ -1,5 +1,6 @@
 """What a job's end means for its trial: complete, pruned, failed; again, or never again."""
 
+import errno
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from hydra.errors import HydraException
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import UserError, one_line
@@ -15,13 +17,16 @@ from lightning_hpo.launchers.slot import SlotDied
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
+# The disk is full, over its quota or read-only.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 @dataclass(frozen=True)
 class Verdict:
     """The state to tell the study, with the reason of a failure.
 
-    ``retry``: the trial itself may be fine, its process was not. ``mistake``: every further trial
-    would fail in the same way, so the sweep ends.
+    ``retry``: the trial itself may be fine, what it ran on was not. ``mistake``: every further
+    trial would fail in the same way, so the sweep ends.
     """
 
     state: TrialState
@@ -43,6 +48,11 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
         return Verdict(TrialState.PRUNED, reason=str(value))
+    if isinstance(value, StorageInternalError):
+        return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
+    if isinstance(value, OSError) and value.errno in _NO_ROOM:
+        mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
+        return Verdict(TrialState.FAIL, reason=str(mistake), retry=True, mistake=mistake)
     if isinstance(value, UserError | HydraException):
         mistake = UserError(one_line(value))
         return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)
