@@ -155,5 +155,5 @@ def _outcome(verdict: Verdict, monitor: str) -> str:
     if verdict.state is TrialState.COMPLETE and verdict.values:
         return f"complete  {monitor} {verdict.values[0]:.4f}"
     if verdict.state is TrialState.PRUNED:
-        return f"pruned    {verdict.reason or ''}".rstrip()
+        return f"pruned    {(verdict.reason or '').removeprefix('pruned ')}".rstrip()
     return f"FAILED    {verdict.reason}"

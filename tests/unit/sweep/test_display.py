@@ -55,7 +55,7 @@ def test_without_a_terminal_each_trial_is_a_line_with_the_state_of_the_study():
             display.finished(number, verdict, 3.0)
     lines = out.getvalue().splitlines()
     assert lines[0] == "trial   0  complete  val/loss 0.5000    3.0 s"
-    assert lines[2] == "trial   1  pruned    pruned at epoch 1    3.0 s"
+    assert lines[2] == "trial   1  pruned    at epoch 1    3.0 s"
     assert lines[4] == "trial   2  FAILED    ZeroDivisionError: by zero    3.0 s"
     assert lines[5] == (
         "  3 of 4 trials: 1 complete, 1 pruned, 1 failed | best val/loss 0.5000 (trial 0)"
