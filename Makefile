@@ -1,0 +1,106 @@
+# Everything from set-up to the report; `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# What `run` searches, and what `tensorboard`, `dashboard` and `report` look at.
+EXPERIMENT ?= cnn_dropout
+BUDGET ?= quick
+STUDIES ?= studies
+STUDY ?= $(STUDIES)/cnn_dropout_quick
+REFERENCE := cnn_baseline fc_baseline cnn_dropout cnn_l2
+# More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
+ARGS ?=
+
+# Touched when done: an installation is skipped until pyproject.toml changes, and the data are
+# fetched once (every study checks them again, and says how to get them should they be gone).
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+FETCHED := $(VENV)/.data
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two installations into one environment must not run at a time.
+.NOTPARALLEL:
+.PHONY: help install install-dev data run test test-all tensorboard dashboard report reference \
+	bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Another Python: make PYTHON=python3.12 ...   Another study: make report STUDY=studies/NAME"
+
+install: $(INSTALLED) ## Create the environment in .venv and install the package (editable)
+
+install-dev: $(INSTALLED_DEV) ## The same with linters, tests and the dashboard
+
+data: $(INSTALLED) ## Get Fashion-MNIST and check it: cache, Debian's package or download
+	@$(BIN)/python -m lightning_hpo.data.fashion_mnist || $(MAKE) --no-print-directory debian-data
+	@touch $(FETCHED)
+
+run: $(INSTALLED) $(FETCHED) ## Set up, then the quick main study: search, cross-validation, test, report
+	$(BIN)/python -m lightning_hpo +experiment=$(EXPERIMENT) +budget=$(BUDGET) $(ARGS)
+
+test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
+	$(BIN)/python -m pytest
+
+tensorboard: $(INSTALLED) ## TensorBoard on all studies
+	$(BIN)/tensorboard --logdir $(STUDIES)
+
+dashboard: $(INSTALLED_DEV) ## optuna-dashboard on one study (STUDY=studies/NAME)
+	@test -f $(STUDY)/study.db || { echo "$(STUDY) must hold study.db; choose a study with STUDY=..." >&2; exit 1; }
+	$(BIN)/optuna-dashboard sqlite:///$(STUDY)/study.db
+
+report: $(INSTALLED) ## Build the report of one study again (STUDY=studies/NAME)
+	$(BIN)/python -m lightning_hpo.report $(STUDY)
+
+reference: $(INSTALLED) $(FETCHED) ## Every part of the reference study, at full budget (hours without a GPU)
+	for experiment in $(REFERENCE); do \
+		$(BIN)/python -m lightning_hpo +experiment=$$experiment $(ARGS) || exit; \
+	done
+
+bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark
+	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+clean: ## Remove caches and builds; never studies or the environment
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find lightning_hpo hydra_plugins tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- steps of the targets above
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "Python 3.11 or newer is needed, and there is no $(PYTHON); try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, got $$($(PYTHON) --version 2>&1) from $(PYTHON); try make PYTHON=python3.12" >&2; exit 1; }
+	@rm -f $(INSTALLED) $(INSTALLED_DEV) $(FETCHED)
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -f $(BIN)/python*; echo "$(PYTHON) -m venv must work; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV): minutes and some 6 GB the first time, most of it PyTorch"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV): minutes and some 6 GB the first time, most of it PyTorch"
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(INSTALLED) $@
+
+$(FETCHED):
+	@$(MAKE) --no-print-directory data
+
+.PHONY: debian-data
+debian-data:
+	@{ command -v apt-get && test "$$(id -u)" = 0; } >/dev/null || \
+		{ echo "With Debian or Ubuntu, as root: apt-get install dataset-fashion-mnist" >&2; exit 1; }
+	@echo "Fetching it from Debian's package dataset-fashion-mnist instead"
+	@apt-get -qq update && apt-get -qq install --yes dataset-fashion-mnist >/dev/null
+	@$(BIN)/python -m lightning_hpo.data.fashion_mnist

@@ -1,0 +1,217 @@
+"""Every YAML under conf/ composes, names what exists, and says nothing twice."""
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_hpo.entry import config_dir
+from lightning_hpo.instantiate import make
+from lightning_hpo.sweep.space import SearchSpace, parse_space
+
+CONF = config_dir()
+# Composed on top of the defaults list, not as a choice within it.
+ADDED = ("experiment", "budget")
+# Listed by the stock plugin only to explain that Optuna no longer has it.
+REMOVED_SAMPLERS = {"motpe"}
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def every_option() -> list[str]:
+    """One override for each file below conf/, for example ``hydra/help=lightning_hpo``."""
+    files = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.glob("*/**/*.yaml"))
+    return [f"{'+' if f.parts[0] in ADDED else ''}{f.parent}={f.name}" for f in files]
+
+
+EXPERIMENTS, BUDGETS, PRUNERS = options("experiment"), options("budget"), options("pruner")
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(CONF)):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    return compose("config", overrides=list(overrides), return_hydra_config=True)
+
+
+def plain(cfg: DictConfig, *, resolve: bool) -> dict[str, Any]:
+    """What a user decides: the job's configuration, and of Hydra's the sweeper and the launcher."""
+    whole: Any = OmegaConf.to_container(cfg, resolve=False)
+    whole["hydra"] = {part: whole["hydra"][part] for part in ("sweeper", "launcher", "sweep")}
+    if resolve:
+        job = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        whole |= OmegaConf.to_container(job, resolve=True)
+    return whole
+
+
+def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(node, dict | list) and node:
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in items:
+            yield from leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def without(tree: Any, leaf: tuple[Any, ...]) -> Any:
+    """A copy of ``tree`` that lacks ``leaf`` and the containers that it leaves empty."""
+    pruned = copy.deepcopy(tree)
+    *parents, last = leaf
+    node = pruned
+    for key in parents:
+        node = node[key]
+    del node[last]
+    return pruned if node or not parents else without(pruned, tuple(parents))
+
+
+def space_of(cfg: DictConfig) -> SearchSpace:
+    choices = cfg.hydra.runtime.choices
+    return parse_space(
+        [f"{name}={value}" for name, value in (cfg.hydra.sweeper.params or {}).items()],
+        conditions=OmegaConf.to_container(cfg.study.conditions),  # type: ignore[arg-type]
+        configured=lambda name: choices.get(name, OmegaConf.select(cfg, name)),
+    )
+
+
+def test_the_defaults_compose_and_resolve():
+    assert plain(composed(), resolve=True)["monitor"] == "val/loss"
+
+
+@pytest.mark.parametrize("override", every_option())
+def test_every_option_of_every_group_composes(override):
+    assert plain(composed(override), resolve=True)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_scales_every_experiment(experiment, budget):
+    tag = plain(composed(f"+budget={budget}"), resolve=True)["study"]["tag"]
+    cfg = plain(composed(f"+experiment={experiment}", f"+budget={budget}"), resolve=True)
+    assert cfg["study"]["name"] == experiment + tag
+    assert cfg["study"]["dir"] == f"studies/{experiment}{tag}"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_opens_with_its_package_and_its_command(experiment):
+    lines = (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1] == f"# python -m lightning_hpo +experiment={experiment}"
+    assert re.match("# .*[a-z]", lines[2]), "the third line says what it reproduces"
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_budget_opens_with_its_package(budget):
+    assert (CONF / "budget" / f"{budget}.yaml").read_text().startswith("# @package _global_\n# ")
+
+
+# budget=full is the experiment's own budget, spelt out.
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [("experiment", e) for e in EXPERIMENTS] + [("budget", b) for b in BUDGETS if b != "full"],
+)
+def test_a_delta_repeats_no_default(group, option, tmp_path):
+    delta = yaml.safe_load((CONF / group / f"{option}.yaml").read_text())
+    (tmp_path / group).mkdir()
+    where = f"hydra.searchpath=[file://{tmp_path}]"
+    whole = plain(composed(f"+{group}={option}", where), resolve=False)
+    for index, leaf in enumerate(leaves(delta)):
+        less = "# @package _global_\n" + yaml.safe_dump(without(delta, leaf))
+        (tmp_path / group / f"less_{index}.yaml").write_text(less)
+        rest = plain(composed(f"+{group}=less_{index}", where), resolve=False)
+        assert rest != whole, f"{group}/{option}.yaml repeats a default: {leaf}"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_range_of_an_experiment_parses(experiment):
+    cfg = composed(f"+experiment={experiment}")
+    space = space_of(cfg)
+    assert set(space.distributions) == set(cfg.hydra.sweeper.params or {})
+    # A conditional parameter has its parents in the space: none waits for ever.
+    assert len(space.order()) == len(space.distributions)
+    assert set(space.conditions) == set(cfg.study.conditions)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_searched_parameter_exists(experiment):
+    for params in space_of(composed(f"+experiment={experiment}")).previews():
+        names = [f"{name}={params[name]}" for name in sorted(params, key=lambda n: "." in n)]
+        cfg = composed(f"+experiment={experiment}", *names)
+        for name, value in params.items():
+            if "." in name:
+                assert OmegaConf.select(cfg, name) == value
+
+
+@pytest.mark.parametrize("override", every_option())
+def test_every_target_exists(override):
+    cfg: Any = plain(composed(override), resolve=False)
+    targets = []
+    for leaf in leaves(cfg):
+        if leaf[-1] == "_target_":
+            node = cfg
+            for key in leaf:
+                node = node[key]
+            targets.append(node)
+    assert len(targets) >= 6
+    for target in targets:
+        assert callable(get_object(target)), target
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_every_pruner_is_one_of_optunas(pruner):
+    # The threshold has no bound that would suit every monitor.
+    bounds = ["pruner.upper=2.3"] if pruner == "threshold" else []
+    made = make(composed(f"pruner={pruner}", *bounds).pruner)
+    assert isinstance(made, optuna.pruners.BasePruner)
+    assert (
+        type(made)
+        .__name__.lower()
+        .startswith("nop" if pruner == "none" else pruner.replace("_", ""))
+    )
+
+
+def test_hyperband_knows_the_longest_training():
+    cfg = composed("pruner=hyperband", "trainer.max_epochs=27")
+    assert cfg.pruner.max_resource == 27
+
+
+@pytest.mark.parametrize("optimizer", options("optimizer"))
+def test_every_optimizer_takes_parameters(optimizer):
+    weight = torch.nn.Parameter(torch.zeros(2))
+    made = make(composed(f"optimizer={optimizer}").optimizer)([weight])
+    assert isinstance(made, torch.optim.Optimizer)
+    assert type(made).__name__.lower() == optimizer
+
+
+def samplers() -> list[str]:
+    listed = ConfigStore.instance().list("hydra/sweeper/sampler")
+    return sorted({name.removesuffix(".yaml") for name in listed} - REMOVED_SAMPLERS)
+
+
+def test_every_sampler_of_the_plugin_composes_with_the_seed():
+    found = samplers()
+    assert {"tpe", "random", "grid", "gp", "nsgaii", "qmc", "cmaes"} <= set(found)
+    for sampler in found:
+        cfg = composed(f"hydra/sweeper/sampler={sampler}", "seed=7")
+        assert cfg.hydra.sweeper.sampler.seed == 7, sampler
+
+
+def test_a_folder_of_the_users_own_adds_options(tmp_path: Path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: torch.nn.Identity\n")
+    cfg = composed(f"hydra.searchpath=[file://{tmp_path}]", "model=mine")
+    assert cfg.model == {"_target_": "torch.nn.Identity"}

@@ -1,0 +1,18 @@
+"""Rules that hold for every test."""
+
+from collections.abc import Iterator
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_state_is_left() -> Iterator[None]:
+    """A test that initialises Hydra, or sets its configuration, must also clear it."""
+    yield
+    held = {"GlobalHydra": GlobalHydra().is_initialized(), "HydraConfig": HydraConfig.initialized()}
+    GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
+    leaked = [name for name, is_set in held.items() if is_set]
+    assert not leaked, f"the test must leave no global state of Hydra, left {leaked}"
