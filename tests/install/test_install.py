@@ -157,7 +157,7 @@ def test_a_user_adds_an_experiment_from_a_folder_of_their_own(installed, tmp_pat
     )
     words = ("--config-dir", "mine", "--cfg", "job", "+experiment=wide", "+budget=quick")
     told = run(installed.scripts / "lightning-hpo", *words, folder=tmp_path)
-    assert "filters_1: 96" in told and "train_limit: 6000" in told
+    assert "filters_1: 96" in told and "tag: _quick" in told
 
 
 def test_a_study_runs_where_only_the_wheel_is(from_wheel, tmp_path):
