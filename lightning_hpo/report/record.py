@@ -6,14 +6,14 @@ import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -44,13 +44,15 @@ class Importances:
 @dataclass(frozen=True)
 class Record:
     """One study. `trials` are ordered by number and empty for a study without a search space; of
-    several objectives they hold the first."""
+    several objectives they hold the first. `asked`: the search space as it was configured, also
+    of conditional parameters that no trial has drawn."""
 
     folder: Path
     results: Mapping[str, Any]
     trials: tuple[FrozenTrial, ...]
     importances: Importances
     objectives: int = 1
+    asked: Mapping[str, BaseDistribution] = field(default_factory=dict)
 
     @property
     def monitor(self) -> str:
@@ -115,7 +117,13 @@ def _record(study_dir: Path, results: Mapping[str, Any], study: optuna.Study) ->
     if objectives > 1:  # FrozenTrial.value raises for several values: keep the first
         for trial in trials:
             trial.values = trial.values[:1] if trial.values else None
-    return Record(study_dir, results, tuple(trials), rate_parameters(study), objectives)
+    importances, asked = rate_parameters(study), _configured_space(study)
+    return Record(study_dir, results, tuple(trials), importances, objectives, asked)
+
+
+def _configured_space(study: optuna.Study) -> dict[str, BaseDistribution]:
+    described = study.user_attrs.get("fingerprint", {}).get("search space", {})
+    return {name: json_to_distribution(json.dumps(d)) for name, d in described.items()}
 
 
 def read_results(study_dir: Path) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def _space_table(record: Record) -> str:
         unknown = "No trial got as far as drawing its parameters."
         return paragraphs([unknown if record.trials else nothing])
     partial = words.conditional_parameters(record)
+    partial |= {name: 0 for name in record.asked if name not in record.space}
     total = sum(bool(trial.params) for trial in record.trials)
     rows = [
         [
@@ -93,7 +94,7 @@ def _space_table(record: Record) -> str:
             cell(text(words.scale(distribution))),
             cell(f"{partial[name]} of {total} trials" if name in partial else "every trial"),
         ]
-        for name, distribution in record.space.items()
+        for name, distribution in {**record.asked, **record.space}.items()
     ]
     return table("Search space", ["Parameter", "Range", "Scale", "Searched in"], rows)
 

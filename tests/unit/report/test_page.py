@@ -1,5 +1,6 @@
 """The whole page: complete, self-contained, escaped, small and quick to build."""
 
+import json
 import random
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution, distribution_to_json
 from optuna.trial import FrozenTrial
 from report_study import results_of, some_trial, write_results, write_study, write_trials
 
@@ -229,3 +231,15 @@ def test_command_line_rebuilds_and_refuses(
 def test_report_never_imports_torch() -> None:
     code = "import sys, lightning_hpo.report.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_conditional_parameter_that_no_trial_drew_is_part_of_what_was_asked(
+    tmp_path: Path,
+) -> None:
+    folder = write_study(tmp_path / "study", n_trials=12)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder}/study.db")
+    momentum = json.loads(distribution_to_json(FloatDistribution(0.85, 0.98)))
+    study.set_user_attr("fingerprint", {"search space": {"never.drawn": momentum}})
+    html = build_report(folder).read_text(encoding="utf-8")
+    row = html[html.index("never.drawn") :].partition("</tr>")[0]
+    assert "0 of 12 trials" in row
