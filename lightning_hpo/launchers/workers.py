@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import StudyFailed
+from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
 from lightning_hpo.launchers.slot import Job, Slot, SlotDied, SlotSetup
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ class Workers:
         config: DictConfig,
     ) -> None:
         gpus = visible_gpus()
+        per_trial = float(OmegaConf.select(config, "study.gpus_per_trial", default=1) or 1)
         share = _threads_of_slot(threads, n_slots)
         singletons = _hydra_singletons()
         self._slots = [
             Slot(
                 SlotSetup(
                     index=index,
-                    env=_environment(index, share, gpus),
+                    env=_environment(index, share, gpus, per_trial),
                     threads=share,
                     log_file=Path(config.hydra.sweep.dir) / "logs" / f"slot_{index}.log",
                     task=(task_function.__module__, task_function.__qualname__),
@@ -152,24 +154,16 @@ def launch_batch(
     return [returns[job.id] for job in jobs]
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; torch-free."""
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if listed is not None:
-        return [gpu.strip() for gpu in listed.split(",") if gpu.strip() not in ("", "-1")]
-    return [str(i) for i in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
-
-
 def cpu_cores() -> int:
     """The CPU cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _environment(index: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
+def _environment(index: int, threads: int, gpus: Sequence[str], per_trial: float) -> dict[str, str]:
     env = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if gpus:
-        env["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
+        env["CUDA_VISIBLE_DEVICES"] = gpus_of_slot(index, gpus, per_trial)
     return env
 
 

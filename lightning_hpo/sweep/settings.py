@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
-from lightning_hpo.launchers.workers import cpu_cores, visible_gpus
+from lightning_hpo.launchers.gpus import slots_on, visible_gpus
+from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.sweep.loop import Limits
 
 _MAX_AUTO_SLOTS = 4
@@ -98,7 +99,8 @@ class Settings:
         if wanted == "auto":
             on_cpu = self._select("trainer.accelerator") == "cpu"
             gpus = [] if on_cpu else visible_gpus()
-            wanted = len(gpus) or min(cpu_cores(), _MAX_AUTO_SLOTS)
+            per_trial = float(self._select("study.gpus_per_trial", 1))
+            wanted = slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
         if not isinstance(wanted, int) or wanted < 1:
             raise UserError(
                 f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."
