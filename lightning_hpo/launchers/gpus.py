@@ -1,4 +1,4 @@
-"""Which GPUs a slot gets: whole ones, several, or a share of one. Torch-free, so that it is quick."""
+"""Which GPUs a slot gets: whole ones, several, or a share of one; torch-free and quick."""
 
 import os
 from collections.abc import Sequence
