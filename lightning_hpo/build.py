@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
@@ -51,6 +52,7 @@ def trainer(
 
     ``changes``: arguments of the Trainer that differ from ``cfg.trainer``.
     """
+    check_accelerator(cfg)
     # Hydra makes the folder and its log before the logger comes.
     warnings.filterwarnings("ignore", message="Experiment logs directory")
     return make(
@@ -63,6 +65,16 @@ def trainer(
         enable_checkpointing=False,
         **changes,
     )
+
+
+def check_accelerator(cfg: DictConfig) -> None:
+    """Raise :class:`UserError` when a GPU is asked for where none is."""
+    accelerator = cfg.trainer.get("accelerator", "auto")
+    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(
+            f"trainer.accelerator={accelerator} needs a CUDA GPU and none is available; "
+            "use trainer.accelerator=auto or cpu."
+        )
 
 
 def search_split(cfg: DictConfig, fold: int) -> Split:

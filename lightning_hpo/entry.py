@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from lightning_hpo.errors import Interrupted, UserError, one_line
 
@@ -49,7 +50,7 @@ def main() -> int:
         return 128 + interrupt.signum
     except KeyboardInterrupt:
         return 130
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
         sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")

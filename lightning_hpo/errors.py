@@ -47,13 +47,13 @@ def one_line(error: BaseException) -> str:
 def _folded(text: str) -> str:
     text = re.sub(r"Config search path:.*", "", text, flags=re.DOTALL)
     text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
-    text = re.sub(r"\s*\n\s*", " ", text.strip())
+    text = re.sub(r"\s*\n\s*", " ", text.strip()).replace("' Available", "'. Available")
     return re.sub(r"\s+full_key: \S+ object_type=\S+", "", re.sub(r"\s+", " ", text))
 
 
 def _suggestion(text: str) -> str:
-    options = re.search(r"Could not find '([^']+)' Available options in '([^']+)': (.*)", text)
-    if options is None:
+    options = re.search(r"Could not find '([^']+)'. Available options in '([^']+)': (.*)", text)
+    if options is None or "Did you mean" in text:
         return ""
     wanted, group, known = options.groups()
     return did_you_mean(wanted.removeprefix(f"{group}/"), known.split())

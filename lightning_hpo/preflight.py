@@ -8,19 +8,14 @@ from omegaconf import DictConfig
 
 from lightning_hpo import build
 from lightning_hpo.callbacks.reporting import monitored
-from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
 from lightning_hpo.trial import n_folds
 
-_GPU_NAMES = ("gpu", "cuda")
-
 
 def run_preflight(cfg: DictConfig) -> Facts:
     """Build everything once and validate on one batch; raises :class:`UserError` for mistakes."""
-    _check_accelerator(cfg.trainer.accelerator)
-    if cfg.mode not in ("min", "max"):
-        raise UserError(f"mode must be 'min' or 'max', got mode={cfg.mode}.")
+    build.check_accelerator(cfg)
     if cfg.study.final and cfg.cv.final:
         build.data_module(cfg, build.final_split(cfg, cfg.cv.n_splits - 1))
     pl.seed_everything(cfg.seed, verbose=False)
@@ -47,14 +42,6 @@ def _trainer(cfg: DictConfig) -> pl.Trainer:
         limit_val_batches=1,
         enable_progress_bar=False,
     )
-
-
-def _check_accelerator(accelerator: str) -> None:
-    if accelerator in _GPU_NAMES and not torch.cuda.is_available():
-        raise UserError(
-            f"trainer.accelerator={accelerator} needs a CUDA GPU and none is available; "
-            "use trainer.accelerator=auto or cpu."
-        )
 
 
 def _device_name(trainer: pl.Trainer) -> str:

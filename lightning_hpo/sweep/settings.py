@@ -27,6 +27,30 @@ class Settings:
     n_jobs: int | str
     max_failure_rate: float
 
+    def check(self) -> None:
+        """Raise :class:`UserError` for what needs neither data nor model to be seen as wrong."""
+        self.directions()
+        if self.is_study:
+            self._require_integer("trainer.max_epochs", low=1)
+            self._require_integer("cv.n_splits", low=2)
+            self._check_devices()
+        self.slots(1)
+
+    def _require_integer(self, key: str, *, low: int) -> None:
+        value = self._select(key)
+        if value is not None and (not isinstance(value, int) or value < low):
+            raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
+
+    def _check_devices(self) -> None:
+        devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")
+        several = devices not in (1, "1") and not (OmegaConf.is_list(devices) and len(devices) == 1)
+        if several and not any(word in str(strategy) for word in ("spawn", "fork")):
+            # Lightning's default would start this whole command again for each further device.
+            raise UserError(
+                "a trial on several devices needs a strategy that spawns or forks, got"
+                f" trainer.devices={devices}; add +trainer.strategy=ddp_spawn."
+            )
+
     @property
     def is_study(self) -> bool:
         """Whether the jobs are ours."""

@@ -160,19 +160,10 @@ def parse_space(
 
 def _parsed(argument: str) -> tuple[dict[str, BaseDistribution], dict[str, Any], list[str]]:
     try:
-        parsed = create_params_from_overrides([argument])
+        return create_params_from_overrides([argument])
     except (ValueError, HydraException) as error:
-        rule = "a search range must have low <= high and hold at least one value"
+        rule = "a search range must have low <= high, on a log scale also low > 0"
         raise UserError(f"{rule}, got {argument} ({one_line(error)})") from None
-    for name, distribution in parsed[0].items():
-        if isinstance(distribution, FloatDistribution | IntDistribution):
-            _check_log(name, argument, distribution)
-    return parsed
-
-
-def _check_log(name: str, argument: str, distribution: FloatDistribution | IntDistribution) -> None:
-    if distribution.log and distribution.low <= 0:
-        raise UserError(f"the range of {name} must be positive on a log scale, got {argument}.")
 
 
 def _checked(

@@ -80,6 +80,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # Our defaults choose multivariate TPE and its companions knowingly.
         warnings.simplefilter("ignore", ExperimentalWarning)
+        self.settings.check()
         space = self._space(arguments)
         self._check_space(space)
         study_dir = _writable(self.settings.study_dir)

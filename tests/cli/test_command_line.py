@@ -90,6 +90,13 @@ AT_ONCE = {
     ),
     "unbalanced bracket": (["model.dropout=interval(0, 0.5"], ["interval(0, 0.5"]),
     "mode": (["mode=smallest"], ["'min' or 'max'", "mode=smallest"]),
+    "number of folds": (["cv.n_splits=abc"], ["integer of at least 2", "cv.n_splits=abc"]),
+    "a single fold": (["cv.n_splits=1"], ["integer of at least 2", "cv.n_splits=1"]),
+    "number of epochs": (["trainer.max_epochs=0"], ["at least 1", "trainer.max_epochs=0"]),
+    "several devices": (
+        ["trainer.devices=2"],
+        ["strategy that spawns or forks", "trainer.devices=2", "+trainer.strategy=ddp_spawn"],
+    ),
     "number of slots": (["study.n_jobs=0"], ["at least 1", "study.n_jobs=0"]),
     "number of trials": (["study.n_trials=many", SEARCH], ["n_trials", "many", "Integer"]),
     "folder of configurations": (["--config-dir", "nowhere"], ["directory", "nowhere"]),
@@ -133,13 +140,9 @@ def test_a_misspelt_monitor_is_found_before_any_training(space, tmp_path):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(
-    ("n_splits", "rule"),
-    [(1, "must be at least 2"), (1000, "must lie in [2, 139]")],  # digits' smallest class: 139
-)
-def test_n_splits_out_of_range(n_splits, rule, tmp_path):
-    line = refusal(tmp_path, "data=digits", "study.n_jobs=1", f"cv.n_splits={n_splits}")
-    assert rule in line and f"got n_splits={n_splits}" in line
+def test_more_folds_than_the_smallest_class_has_samples(tmp_path):
+    line = refusal(tmp_path, "data=digits", "study.n_jobs=1", "cv.n_splits=1000")
+    assert "must lie in [2, 139]" in line and "got n_splits=1000" in line
 
 
 @pytest.mark.sweep
@@ -211,3 +214,18 @@ def test_every_group_and_key_is_in_the_help(tmp_path):
     help_text = run(tmp_path, "--help").stdout
     for phrase in ("pruner: hyperband, median", "n_trials: 20", "hydra.mode=RUN", "--config-dir"):
         assert phrase in help_text
+
+
+def test_a_yaml_file_with_a_syntax_error_is_named(tmp_path):
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "broken.yaml").write_text("model: {filters_1: 3\n")
+    line = refusal(tmp_path, "--config-dir", "mine", "+experiment=broken")
+    assert "broken.yaml" in line and "line 2" in line
+
+
+def test_one_bare_trial_refuses_a_gpu_where_there_is_none(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    done = run(tmp_path, "data=digits", "hydra.mode=RUN", "trainer.accelerator=gpu")
+    assert done.returncode == 1
+    assert "trainer.accelerator=gpu needs a CUDA GPU" in done.stderr.splitlines()[-1]

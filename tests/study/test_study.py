@@ -69,7 +69,7 @@ def test_every_trial_has_its_folder_with_everything_in_it(study_dir):
         cfg = OmegaConf.load(folder / "config.yaml")
         assert cfg.study.trial_number == trial.number
         assert cfg.optimizer.lr == trial.params["optimizer.lr"]
-        rows = list(csv.DictReader((folder / "metrics.csv").open()))
+        rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
         logged = {int(row["epoch"]): float(row["val/loss"]) for row in rows if row.get("val/loss")}
         assert logged == pytest.approx(trial.intermediate_values)
         assert {"trial.log", "provenance.yaml", ".hydra"} <= {p.name for p in folder.iterdir()}
