@@ -44,6 +44,8 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, limit_val_batches=0)
     trainer.fit(module, datamodule=data)
     (test,) = trainer.test(module, datamodule=data, verbose=False)
+    # Ranks of their own opened the test data there, not here.
+    data.setup("test")
     trainer.save_checkpoint(final_dir / "model.ckpt", weights_only=True)
     explain(module, data, final_dir, trainer.loggers)
     seconds = time.monotonic() - started_s

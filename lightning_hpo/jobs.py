@@ -15,6 +15,7 @@ from lightning_hpo.instantiate import make
 from lightning_hpo.preflight import run_preflight
 from lightning_hpo.study import attach_trial
 from lightning_hpo.sweep.outcome import versions
+from lightning_hpo.sweep.replay import ReplayPruner
 from lightning_hpo.trial import JobContext, run_trial
 
 CONFIG_FILE = "config.yaml"
@@ -46,7 +47,7 @@ def _live_trial(cfg: DictConfig) -> optuna.trial.Trial | None:
         Path(cfg.study.dir),
         study_name=cfg.study.name,
         number=cfg.study.trial_number,
-        pruner=make(cfg.pruner),
+        pruner=ReplayPruner(cfg.study.replay) if cfg.study.replay else make(cfg.pruner),
     )
 
 

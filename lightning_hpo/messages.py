@@ -1,5 +1,6 @@
 """What jobs return: small frozen dataclasses of numbers, which any process reads without torch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -26,10 +27,20 @@ class FitResult:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The objective of a trial, the mean of its fits' best values; a float to any sweeper."""
+    """The objective of a trial, the mean of its fits' best values; a float to any sweeper.
+
+    ``further``: the other objectives of a study with several; iterating gives all of them.
+    ``stopped_after_fold``: the Wilcoxon pruner was sure after this fold; the mean is over the folds
+    up to it. None: all folds were fitted.
+    """
 
     value: float
     fits: tuple[FitResult, ...]
+    stopped_after_fold: int | None = None
+    further: tuple[float, ...] = ()
 
     def __float__(self) -> float:
         return self.value
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.value, *self.further))

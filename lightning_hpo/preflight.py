@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lightning_hpo import build
+from lightning_hpo import build, ranks
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
@@ -35,8 +35,12 @@ def run_preflight(cfg: DictConfig) -> Facts:
 def _trainer(cfg: DictConfig) -> pl.Trainer:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    ranks.check_strategy(make(cfg.trainer, logger=False, enable_checkpointing=False))
+    # One batch needs no ranks, which take longer to start than to validate.
     return make(
         cfg.trainer,
+        strategy="auto",
+        devices=1,
         logger=False,
         enable_checkpointing=False,
         limit_val_batches=1,

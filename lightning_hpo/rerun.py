@@ -5,11 +5,13 @@ are compared with the recorded ones.
 """
 
 import argparse
+import json
 import logging
 import math
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.retries import lineage
 from lightning_hpo.study import open_storage
 
 
@@ -41,44 +44,70 @@ class Comparison:
         return f"recorded {n} values, repeated {m}; the largest difference is {apart:.3g}"
 
 
+class PlayedAgain:
+    """Takes the place of the live trial: notes what is reported, and ends where the record ends.
+
+    The notes are a file of JSON lines, [step, value], since ranks of the fit may write them.
+    """
+
+    def __init__(self, notes: Path, *, n_values: int) -> None:
+        self.notes = notes
+        self.n_values = n_values
+
+    def report(self, value: float, step: int) -> None:
+        with self.notes.open("a") as file:
+            file.write(json.dumps([step, float(value)]) + "\n")
+
+    def should_prune(self) -> bool:
+        return len(self.values()) >= self.n_values
+
+    def values(self) -> dict[int, float]:
+        """Step -> value, as far as reported."""
+        lines = self.notes.read_text().splitlines() if self.notes.is_file() else []
+        return {step: value for step, value in map(json.loads, lines)}
+
+
 def rerun(study_dir: Path, number: int) -> Comparison:
     """Run trial ``number`` again with its configuration, seed and threads.
 
-    A pruned trial is repeated up to where it was pruned. Raises :class:`UserError` when the folder
-    or the trial is missing.
+    A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
+    Raises :class:`UserError` when the folder or the trial is missing.
     """
     trial_dir = study_dir / "trials" / str(number)
-    recorded = _recorded(study_dir, number, trial_dir)
+    trials = _trials(study_dir, number, trial_dir)
+    before = trials[number].intermediate_values
+    if not before:
+        reason = trials[number].user_attrs.get("failure", "unknown")
+        raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
     cfg = OmegaConf.load(trial_dir / "config.yaml")
     assert isinstance(cfg, DictConfig)
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
-    from lightning_hpo.callbacks.records import ValidationValues
     from lightning_hpo.trial import JobContext, run_trial
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The study's own warnings stand in its log.
     warnings.simplefilter("ignore")
     torch.set_num_threads(int(_provenance(trial_dir)["threads"]))
-    values = ValidationValues(monitor=cfg.monitor, stop_after=len(recorded.intermediate_values))
-    context = JobContext(_new_folder(trial_dir), dict(recorded.params))
-    run_trial(cfg, context, None, watchers=[values])
-    steps = sorted(recorded.intermediate_values)
-    return Comparison([recorded.intermediate_values[s] for s in steps], values.seen)
+    context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
+    again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
+    with suppress(optuna.TrialPruned):
+        run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
+    return Comparison(_in_order(before), _in_order(again.values()))
 
 
-def _recorded(study_dir: Path, number: int, trial_dir: Path) -> optuna.trial.FrozenTrial:
+def _in_order(values: Mapping[int, float]) -> list[float]:
+    return [values[step] for step in sorted(values)]
+
+
+def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
     if not (trial_dir / "config.yaml").is_file():
         known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
     name = OmegaConf.load(trial_dir / "config.yaml").study.name
     study = optuna.load_study(study_name=name, storage=open_storage(_storage(trial_dir), study_dir))
-    trial = study.get_trials(deepcopy=False)[number]
-    if not trial.intermediate_values:
-        reason = trial.user_attrs.get("failure", "unknown")
-        raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
-    return trial
+    return study.get_trials(deepcopy=False)
 
 
 def _storage(trial_dir: Path) -> Any:

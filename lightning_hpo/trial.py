@@ -9,14 +9,31 @@ from typing import Any
 
 import optuna
 import pytorch_lightning as pl
+from hydra.utils import get_class
 from omegaconf import DictConfig
 
-from lightning_hpo import build
+from lightning_hpo import build, ranks
 from lightning_hpo.callbacks.records import HyperparameterSummary
-from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
+from lightning_hpo.callbacks.reporting import (
+    BestEpoch,
+    FailOnNonFinite,
+    NonFiniteLoss,
+    PruningCallback,
+    Reported,
+)
 from lightning_hpo.data.folds import Split
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, did_you_mean
 from lightning_hpo.messages import FitResult, TrialResult
+from lightning_hpo.pruners import over_folds
+from lightning_hpo.retries import (
+    STOPPED_AFTER_FOLD,
+    Finished,
+    finished_folds,
+    lineage,
+    report_again,
+    say_what_continues,
+    write_result,
+)
 from lightning_hpo.sweep.sampling import derive_seed
 
 
@@ -29,25 +46,34 @@ class JobContext:
 
 
 def run_trial(
-    cfg: DictConfig,
-    context: JobContext,
-    live: optuna.trial.Trial | None,
-    *,
-    watchers: Sequence[pl.Callback] = (),
+    cfg: DictConfig, context: JobContext, live: Reported | None, *, origin: int | None = None
 ) -> TrialResult:
     """Fit every fold of the search's split and report to the live trial; the test set stays shut.
 
-    Raises :class:`optuna.TrialPruned` when the pruner ends the trial.
+    A trial that retries another takes over the folds which that one finished. Seeds derive from the
+    number of the original trial (``origin``; None: as the study says, else the trial's own).
+    Raises :class:`optuna.TrialPruned` when the pruner ends the trial; the Wilcoxon pruner's word
+    ends it with the mean of the folds so far, as that pruner's documentation asks.
     """
+    taken: list[Finished] = []
+    if origin is None:
+        origin = cfg.study.trial_number or 0
+    if isinstance(live, optuna.trial.Trial):
+        live.study.pruner = over_folds(
+            live.study.pruner, n_folds=n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
+        )
+        origin, taken = _continue(cfg, context, live)
     fits: list[FitResult] = []
     for fold in range(n_folds(cfg)):
-        seed = derive_seed(cfg.seed, "trial", cfg.study.trial_number or 0, fold)
-        observers = [*_reporters(cfg, live, fold), *watchers]
-        where = context if n_folds(cfg) == 1 else _of_fold(context, fold)
-        fits.append(fit(cfg, build.search_split(cfg, fold), seed, where, observers))
-        if live is not None and _by_fold(live):
-            _report_fold(live, fits, fold)
-    return TrialResult(value=fmean(f.value for f in fits), fits=tuple(fits))
+        if fold < len(taken):
+            fits.append(taken[fold].result)
+        else:
+            seed = derive_seed(cfg.seed, "trial", origin, fold)
+            fits.append(_fit_fold(cfg, context, live, fold, seed))
+        if live is not None and _stops(cfg, live, fits):
+            return TrialResult(fmean(f.value for f in fits), tuple(fits), stopped_after_fold=fold)
+    value = fmean(f.value for f in fits)
+    return TrialResult(value, tuple(fits), further=_further_objectives(cfg, fits))
 
 
 def fit(
@@ -72,14 +98,22 @@ def fit(
         *build.callbacks(cfg, with_validation=True),
     ]
     trainer = build.trainer(cfg, context.folder, callbacks)
-    trainer.fit(module, datamodule=data)
+    reporters = [o for o in observers if isinstance(o, PruningCallback)]
+    ranks.check_strategy(trainer)
+    ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
+    known = (UserError, NonFiniteLoss)
+    epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
+    for reporter in reporters:
+        reporter.check()
     if best.value is None or best.epoch is None:
         raise UserError(
             f"monitor '{cfg.monitor}' needs a validation, but none ran in"
             f" trainer.max_epochs={trainer.max_epochs} epochs."
         )
     seconds = time.monotonic() - started_s
-    return FitResult(best.value, best.epoch, trainer.current_epoch, best.metrics, seconds)
+    size = sum(p.numel() for p in module.parameters())
+    metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
+    return FitResult(best.value, best.epoch, epochs, metrics, seconds)
 
 
 def n_folds(cfg: DictConfig) -> int:
@@ -89,24 +123,75 @@ def n_folds(cfg: DictConfig) -> int:
     return int(cfg.cv.n_splits) if cfg.cv.search == "kfold" else 1
 
 
-def _of_fold(context: JobContext, fold: int) -> JobContext:
-    return JobContext(context.folder / f"fold_{fold}", context.searched)
+def _further_objectives(cfg: DictConfig, fits: Sequence[FitResult]) -> tuple[float, ...]:
+    """Means over folds of what ``study.objectives`` names, at the best epoch of the monitor."""
+    for name in cfg.study.objectives:
+        if name not in fits[0].metrics:
+            known = sorted(fits[0].metrics)
+            hint = did_you_mean(name, known)
+            raise UserError(f"study.objectives names '{name}'; available: {known}.{hint}")
+    return tuple(fmean(f.metrics[name] for f in fits) for name in cfg.study.objectives)
 
 
-def _reporters(cfg: DictConfig, live: optuna.trial.Trial | None, fold: int) -> list[pl.Callback]:
-    if live is None or _by_fold(live):
+def _fit_fold(
+    cfg: DictConfig, context: JobContext, live: Reported | None, fold: int, seed: int
+) -> FitResult:
+    split = build.search_split(cfg, fold)
+    if n_folds(cfg) == 1:
+        return fit(cfg, split, seed, context, _reporters(cfg, live, fold))
+    of_fold = JobContext(context.folder / f"fold_{fold}", context.searched)
+    result = fit(cfg, split, seed, of_fold, _reporters(cfg, live, fold))
+    write_result(of_fold.folder, fold, result)
+    return result
+
+
+def _reporters(cfg: DictConfig, live: Reported | None, fold: int) -> list[PruningCallback]:
+    # By several objectives nothing can be compared midway.
+    if live is None or _by_fold(cfg) or cfg.study.objectives:
         return []
-    first_step = fold * int(cfg.trainer.max_epochs)
+    if isinstance(live, optuna.trial.Trial):
+        # As the storage has it by now: what ranks of earlier folds reported is not known here.
+        live = optuna.trial.Trial(live.study, live._trial_id)
+    first_step = fold * _steps_per_fold(cfg)
     return [PruningCallback(live, monitor=cfg.monitor, first_step=first_step)]
 
 
-def _by_fold(live: optuna.trial.Trial) -> bool:
-    # The Wilcoxon pruner compares trials on identical folds, so a step is a fold, not an epoch.
-    return isinstance(live.study.pruner, optuna.pruners.WilcoxonPruner)
-
-
-def _report_fold(live: optuna.trial.Trial, fits: Sequence[FitResult], fold: int) -> None:
+def _stops(cfg: DictConfig, live: Reported, fits: Sequence[FitResult]) -> bool:
+    """Report the latest fold to the Wilcoxon pruner; whether it stops the trial before its end."""
+    if not _by_fold(cfg):
+        return False
+    fold = len(fits) - 1
     live.report(fits[-1].value, step=fold)
-    if live.should_prune():
-        mean = fmean(f.value for f in fits)
-        raise optuna.TrialPruned(f"pruned after fold {fold} with a mean of {mean:.6g}")
+    if len(fits) == n_folds(cfg) or not live.should_prune():
+        return False
+    if isinstance(live, optuna.trial.Trial):
+        live.set_user_attr(STOPPED_AFTER_FOLD, fold)
+    return True
+
+
+def _continue(
+    cfg: DictConfig, context: JobContext, live: optuna.trial.Trial
+) -> tuple[int, list[Finished]]:
+    """The original's number, and the folds that this trial takes over from those it retries."""
+    if "retry_of" not in live.user_attrs:
+        return live.number, []
+    numbers = lineage(live.study.get_trials(deepcopy=False), live.number)
+    taken = finished_folds(cfg, context.folder, numbers[1:]) if n_folds(cfg) > 1 else []
+    for fold, done in enumerate(taken):
+        if not _by_fold(cfg):
+            first = fold * _steps_per_fold(cfg)
+            report_again(live, done.number, range(first, first + _steps_per_fold(cfg)))
+        write_result(context.folder / f"fold_{fold}", fold, done.result, taken_from=done.number)
+    if taken:
+        say_what_continues(live, taken)
+    return numbers[-1], taken
+
+
+def _steps_per_fold(cfg: DictConfig) -> int:
+    return int(cfg.trainer.max_epochs)
+
+
+def _by_fold(cfg: DictConfig) -> bool:
+    # The Wilcoxon pruner compares trials on identical folds, so a step is a fold, not an epoch.
+    target = (cfg.get("pruner") or {}).get("_target_")
+    return target is not None and issubclass(get_class(target), optuna.pruners.WilcoxonPruner)

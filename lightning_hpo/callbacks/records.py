@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from lightning_hpo.callbacks.reporting import BestEpoch, monitored
+from lightning_hpo.callbacks.reporting import BestEpoch
 
 
 class HyperparameterSummary(pl.Callback):
@@ -41,25 +41,11 @@ class FoldIndices(pl.Callback):
         self.path = path
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         np.savez_compressed(
             self.path,
             train=data.train_indices.cpu().numpy(),
             val=data.val_indices.cpu().numpy(),
         )
-
-
-class ValidationValues(pl.Callback):
-    """Collects ``monitor`` at each validation and ends the fit after ``stop_after`` of them."""
-
-    def __init__(self, *, monitor: str, stop_after: int) -> None:
-        self.monitor = monitor
-        self.stop_after = stop_after
-        self.seen: list[float] = []
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        self.seen.append(monitored(trainer, self.monitor))
-        if len(self.seen) >= self.stop_after:
-            trainer.should_stop = True

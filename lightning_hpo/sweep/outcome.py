@@ -11,12 +11,14 @@ from typing import Any
 
 import optuna
 from omegaconf import OmegaConf
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.messages import Facts
+from lightning_hpo.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
 
@@ -42,7 +44,10 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not complete or len(study.directions) > 1:
         return None
-    return study.best_trial
+    # A mean over some folds is no rival for one over all.
+    whole = [t for t in complete if STOPPED_AFTER_FOLD not in t.user_attrs]
+    pick = min if study.direction is StudyDirection.MINIMIZE else max
+    return pick(whole, key=lambda trial: trial.value or 0.0, default=None)
 
 
 def chosen_trial(study: optuna.Study, number: int | None) -> FrozenTrial | None:

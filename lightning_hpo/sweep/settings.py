@@ -48,7 +48,7 @@ class Settings:
             # Lightning's default would start this whole command again for each further device.
             raise UserError(
                 "a trial on several devices needs a strategy that spawns or forks, got"
-                f" trainer.devices={devices}; add +trainer.strategy=ddp_spawn."
+                f" trainer.devices={devices}; add trainer.strategy=ddp_spawn."
             )
 
     @property

@@ -95,7 +95,7 @@ AT_ONCE = {
     "number of epochs": (["trainer.max_epochs=0"], ["at least 1", "trainer.max_epochs=0"]),
     "several devices": (
         ["trainer.devices=2"],
-        ["strategy that spawns or forks", "trainer.devices=2", "+trainer.strategy=ddp_spawn"],
+        ["strategy that spawns or forks", "trainer.devices=2", "add trainer.strategy=ddp_spawn"],
     ),
     "number of slots": (["study.n_jobs=0"], ["at least 1", "study.n_jobs=0"]),
     "number of trials": (["study.n_trials=many", SEARCH], ["n_trials", "many", "Integer"]),

@@ -109,7 +109,10 @@ def test_previews_choose_every_option_of_a_group_once():
     [
         ("model.dropout=interval(0.5, 0.1)", "low <= high.*model.dropout=interval"),
         ("model.filters=range(64, 16)", "low <= high.*model.filters=range"),
-        ("optimizer.lr=tag(log, interval(0.0, 0.1))", r"on a log scale also low > 0, got optimizer.lr=tag"),
+        (
+            "optimizer.lr=tag(log, interval(0.0, 0.1))",
+            r"on a log scale also low > 0, got optimizer.lr=tag",
+        ),
     ],
 )
 def test_an_impossible_range_names_the_parameter(argument, message):

@@ -1,0 +1,111 @@
+"""A retried trial goes on where the one that it replaces was killed: at the first missing fold.
+
+A retry is a new trial with the attribute ``retry_of`` and a folder of its own, and may be retried
+itself. Each finished fold leaves ``fold_<k>/result.json`` in its trial's folder.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import FrozenTrial
+
+from lightning_hpo.messages import FitResult
+
+RESULT_FILE = "result.json"
+# Attributes of a trial that took over folds, or that the Wilcoxon pruner stopped.
+CONTINUES = "continues"
+STOPPED_AFTER_FOLD = "stopped_after_fold"
+
+log = logging.getLogger(__name__)
+
+
+def lineage(trials: Sequence[FrozenTrial], number: int) -> list[int]:
+    """``number``, the trial that it retries, and so on; the last is the original.
+
+    The seeds of a trial derive from the original's number: a retry does what an undisturbed trial
+    would have done, to the bit.
+    """
+    numbers = [number]
+    while (earlier := trials[numbers[-1]].user_attrs.get("retry_of")) is not None:
+        numbers.append(earlier)
+    return numbers
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A fold that trial ``number`` has fitted."""
+
+    number: int
+    result: FitResult
+
+
+def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> list[Finished]:
+    """The first folds, in order, that the trials ``numbers`` have finished, the nearest first.
+
+    ``folder``: of the trial that goes on; the others lie beside it. One whose configuration differs
+    in more than the study's own keys, for example after a resume, is passed over.
+    """
+    folders = {n: folder.parent / str(n) for n in numbers}
+    usable = [n for n in numbers if _same_fits(cfg, folders[n])]
+    found: list[Finished] = []
+    for fold in range(int(cfg.cv.n_splits)):
+        paths = [(n, folders[n] / f"fold_{fold}" / RESULT_FILE) for n in usable]
+        done = [(n, path) for n, path in paths if path.is_file()]
+        if not done:
+            break
+        number, path = done[0]
+        found.append(Finished(number, _read(path)))
+    return found
+
+
+def write_result(folder: Path, fold: int, result: FitResult, taken_from: int | None = None) -> None:
+    """Leave the result of ``fold`` in its ``folder``; a kill leaves all of it or nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"fold": fold, **asdict(result)}
+    if taken_from is not None:
+        content["taken_from_trial"] = taken_from
+    unfinished = folder / f"{RESULT_FILE}.part"
+    unfinished.write_text(json.dumps(content, indent=2))
+    os.replace(unfinished, folder / RESULT_FILE)
+
+
+def say_what_continues(live: optuna.trial.Trial, taken: Sequence[Finished]) -> None:
+    """Into the trial's log, and into the study as its attribute ``continues``."""
+    where = {str(fold): done.number for fold, done in enumerate(taken)}
+    live.set_user_attr(CONTINUES, where)
+    folds = ", ".join(f"{fold} (trial {number})" for fold, number in where.items())
+    log.info(f"taken over from trials whose process died: folds {folds}")
+
+
+def report_again(live: optuna.trial.Trial, number: int, steps: range) -> None:
+    """Report what trial ``number`` reported in ``steps``.
+
+    The pruner looks at each step, because some pruners note what they saw; that trial was let go on
+    there, so the answers do not count.
+    """
+    reported = live.study.get_trials(deepcopy=False)[number].intermediate_values
+    for step in sorted(set(steps) & reported.keys()):
+        live.report(reported[step], step)
+        live.should_prune()
+
+
+def _read(path: Path) -> FitResult:
+    content = json.loads(path.read_text())
+    return FitResult(**{name: content[name] for name in FitResult.__dataclass_fields__})
+
+
+def _same_fits(cfg: DictConfig, folder: Path) -> bool:
+    path = folder / "config.yaml"
+    return path.is_file() and _of_fits(OmegaConf.load(path)) == _of_fits(cfg)
+
+
+def _of_fits(cfg: Any) -> dict[str, Any]:
+    container: Any = OmegaConf.to_container(cfg, resolve=True)
+    return {key: value for key, value in container.items() if key != "study"}
