@@ -25,6 +25,8 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from lightning_hpo.sweep.signals import whole
+
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
@@ -60,10 +62,14 @@ class Job:
 
 @dataclass(frozen=True)
 class SlotDied:
-    """The process ended, or was ended, before its job did; ``retry``: another may do better."""
+    """The process ended, or was ended, before its job did; ``retry``: another may do better.
+
+    ``blamed``: perhaps the job itself did it, so this counts as one of its tries.
+    """
 
     reason: str
     retry: bool = True
+    blamed: bool = True
 
 
 @dataclass
@@ -81,19 +87,21 @@ class Slot:
     def start(self) -> None:
         """Start the process; it says when it is ready."""
         spawn = mp.get_context("spawn")
-        self._connection, theirs = spawn.Pipe()
-        death_notice, self._lifeline = spawn.Pipe(duplex=False)
-        self._process = spawn.Process(
-            target=serve,
-            args=(theirs, death_notice, self.setup),
-            name=f"slot-{self.setup.index}",
-            daemon=False,
-        )
-        with _deaf_to_interrupts():
-            self._process.start()
-        theirs.close()
-        death_notice.close()
-        self.ready = False
+        # A process that an interrupt leaves half started can neither be used nor stopped.
+        with whole():
+            self._connection, theirs = spawn.Pipe()
+            death_notice, self._lifeline = spawn.Pipe(duplex=False)
+            self._process = spawn.Process(
+                target=serve,
+                args=(theirs, death_notice, self.setup),
+                name=f"slot-{self.setup.index}",
+                daemon=False,
+            )
+            with _deaf_to_interrupts():
+                self._process.start()
+            theirs.close()
+            death_notice.close()
+            self.ready = False
 
     @property
     def deadline_s(self) -> float | None:

@@ -86,12 +86,15 @@ class Workers:
     def n_free(self) -> int:
         return sum(slot.job is None for slot in self._slots)
 
-    def submit(self, job: Job) -> int:
-        """Give ``job`` to a free slot, one that is already warm if there is one; its index."""
+    @property
+    def next_slot(self) -> int:
+        """The index of a free slot, of one that is already warm if there is one."""
         free = [slot for slot in self._slots if slot.job is None]
-        slot = max(free, key=lambda slot: slot.ready)
-        slot.submit(job)
-        return slot.setup.index
+        return max(free, key=lambda slot: slot.ready).setup.index
+
+    def submit(self, job: Job) -> None:
+        """Give ``job`` to the next slot."""
+        self._slots[self.next_slot].submit(job)
 
     def wait(self, timeout_s: float | None = None) -> "list[tuple[Job, JobReturn | SlotDied]]":
         """Jobs that have ended, at least one unless ``timeout_s`` passes first."""

@@ -1,6 +1,5 @@
 """One interface to run jobs: warm slots without a barrier, or any Hydra launcher in batches."""
 
-from concurrent.futures import BrokenExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -24,7 +23,11 @@ class Executor(Protocol):
     @property
     def n_free(self) -> int: ...
 
-    def submit(self, job: Job) -> int: ...
+    @property
+    def next_slot(self) -> int:
+        """The index of the slot that takes the next job; one must be free."""
+
+    def submit(self, job: Job) -> None: ...
 
     def wait(self, timeout_s: float | None = None) -> "list[End]": ...
 
@@ -39,12 +42,17 @@ class Executor(Protocol):
 
 
 class BatchExecutor:
-    """Collects ``n_slots`` jobs and gives them to a Hydra launcher together."""
+    """Collects ``n_slots`` jobs and gives them to a Hydra launcher together.
+
+    A launcher that fails does not say which job broke it, so the next ones run alone, those of the
+    broken batch first: then only the guilty one is blamed.
+    """
 
     def __init__(self, launcher: Launcher, *, n_slots: int) -> None:
         self.n_slots = n_slots
         self._launcher = launcher
         self._queued: list[Job] = []
+        self._alone = 0
 
     def __enter__(self) -> Self:
         return self
@@ -54,11 +62,14 @@ class BatchExecutor:
 
     @property
     def n_free(self) -> int:
-        return self.n_slots - len(self._queued)
+        return (1 if self._alone else self.n_slots) - len(self._queued)
 
-    def submit(self, job: Job) -> int:
+    @property
+    def next_slot(self) -> int:
+        return len(self._queued)
+
+    def submit(self, job: Job) -> None:
         self._queued.append(job)
-        return len(self._queued) - 1
 
     def wait(self, timeout_s: float | None = None) -> "list[End]":
         """Run what was submitted; a launcher returns only when the whole batch has ended."""
@@ -66,11 +77,14 @@ class BatchExecutor:
         if not batch:
             return []
         first = min(job.id for job in batch)
+        self._alone = max(0, self._alone - 1)
         try:
             returns = self._launcher.launch([list(job.overrides) for job in batch], first)
-        except BrokenExecutor as error:
-            # One of its processes died and took the batch with it.
-            return [(job, SlotDied(one_line(error))) for job in batch]
+        except RuntimeError as error:
+            # joblib's and submitit's word for a process that died; a job's own errors are returned.
+            several = len(batch) > 1
+            self._alone = len(batch) if several else self._alone
+            return [(job, SlotDied(one_line(error), blamed=not several)) for job in batch]
         for end in returns:
             # In this process, Hydra takes the interrupt for the job's own failure.
             if isinstance(end._return_value, Interrupted):

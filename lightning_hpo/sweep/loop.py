@@ -11,15 +11,17 @@ from typing import Protocol
 
 import optuna
 from optuna.exceptions import StorageInternalError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.errors import StudyFailed, one_line
+from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.slot import Job
+from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
+from lightning_hpo.sweep.writing import must_be_writable
 
 # As Optuna's own loop calls them, for example its terminator or a tracker's callback.
 StudyCallback = Callable[[optuna.Study, FrozenTrial], None]
@@ -72,7 +74,7 @@ class Search:
         self.observer = observer
         self.callbacks = callbacks
         self.tells_number = tells_number
-        self._running: dict[int, tuple[Trial, float]] = {}
+        self._running: dict[int, tuple[FrozenTrial, float]] = {}
         self._finished: list[Verdict] = []
 
     def run(self) -> int:
@@ -81,12 +83,8 @@ class Search:
         Raises :class:`StudyFailed` when too many trials fail or the storage does.
         """
         try:
-            self._run(self._deadline())
-        except StorageInternalError as error:
-            raise StudyFailed(
-                f"the study's storage must be writable, but: {one_line(error)}. What was told is"
-                " safe; make room or access, and start the same command again."
-            ) from error
+            with must_be_writable():
+                self._run(self._deadline())
         finally:
             # What cannot be closed now, for want of a storage, the next start finds and closes.
             with suppress(StorageInternalError):
@@ -105,7 +103,9 @@ class Search:
 
     def remaining(self) -> int:
         """Trials still to be started; those being tried again do not count twice."""
-        trials = self.study.get_trials(deepcopy=False)
+        return self._remaining(self.study.get_trials(deepcopy=False))
+
+    def _remaining(self, trials: Sequence[FrozenTrial]) -> int:
         return self.limits.n_trials - sum(_counts(trial) for trial in trials)
 
     def recover(self) -> list[int]:
@@ -133,34 +133,34 @@ class Search:
         late = deadline is not None and time.monotonic() >= deadline
         return late or self.study._stop_flag
 
-    def _claim(self) -> Trial | None:
+    def _claim(self) -> FrozenTrial | None:
         with whole():
             with self.owner.exclusive():
-                if self.remaining() <= 0:
+                trials = self.study.get_trials(deepcopy=False)
+                if self._remaining(trials) <= 0:
                     return None
-                trial = self.study.ask()
-                trial.set_user_attr("owner", self.owner.id)
+                attributes = {"owner": self.owner.id, "slot": self.executor.next_slot}
+                fixed = {k: v for k, v in self.space.fixed_params.items() if k not in _SECRET}
+                trial = asking.ask(
+                    self.study,
+                    trials,
+                    suggest=self.space.suggest,
+                    user_attrs={**attributes, **fixed},
+                )
             self._running[trial.number] = (trial, time.monotonic())
         return trial
 
-    def _submit(self, trial: Trial) -> None:
-        self.space.suggest(trial)
-        for name, value in self.space.fixed_params.items():
-            if name not in _SECRET:
-                trial.set_user_attr(name, value)
+    def _submit(self, trial: FrozenTrial) -> None:
         told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
         overrides = (*self.space.overrides(trial.params), *told)
-        slot = self.executor.submit(
-            Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s)
-        )
-        trial.set_user_attr("slot", slot)
+        self.executor.submit(Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s))
         self.observer.started(trial.number)
 
     def _end(self, job: Job, verdict: Verdict) -> None:
         trial, started_s = self._running[job.id]
         seconds = time.monotonic() - started_s
         with whole():
-            verdict = self._tell(trial, verdict, seconds)
+            verdict = self._tell(trial.number, verdict)
             del self._running[job.id]
         if not verdict.retry:
             self._finished.append(verdict)
@@ -168,14 +168,13 @@ class Search:
         self._call_back(trial.number)
         self._check_hope(verdict)
 
-    def _tell(self, trial: Trial, verdict: Verdict, seconds: float) -> Verdict:
+    def _tell(self, number: int, verdict: Verdict) -> Verdict:
         """Tell the study; the verdict says whether the trial is really tried again."""
-        trial.set_user_attr("seconds", round(seconds, 3))
         if verdict.state is not TrialState.FAIL:
-            self._tell_study(trial, verdict)
+            self._tell_study(number, verdict)
             return verdict
-        reason, blameless = verdict.reason or "unknown", verdict.mistake is not None
-        again = self._fail(trial.number, reason, again=verdict.retry, counts=not blameless)
+        reason = verdict.reason or "unknown"
+        again = self._fail(number, reason, again=verdict.retry, counts=verdict.blamed)
         return replace(verdict, retry=again)
 
     def _call_back(self, number: int) -> None:
@@ -187,9 +186,9 @@ class Search:
         finally:
             self.study._thread_local.in_optimize_loop = False
 
-    def _tell_study(self, trial: Trial, verdict: Verdict) -> None:
+    def _tell_study(self, number: int, verdict: Verdict) -> None:
         try:
-            self.study.tell(trial, state=verdict.state, values=verdict.values)
+            self.study.tell(number, state=verdict.state, values=verdict.values)
         except RuntimeError as error:
             # The grid sampler asks to stop when its grid is exhausted; the total sees to that.
             if "`Study.stop`" not in str(error):

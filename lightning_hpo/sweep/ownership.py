@@ -18,19 +18,21 @@ class Owner:
     """This controller's claim on the trials that it asks for; a context manager."""
 
     def __init__(self, study_dir: Path) -> None:
-        self._folder = study_dir / "owners"
-        self.id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+        self._folder = (study_dir / "owners").resolve()
+        self._path = self._folder / f"{uuid.uuid4().hex[:12]}.lock"
+        # With its path: controllers of one storage need not share a folder.
+        self.id = f"{socket.gethostname()}:{self._path}"
         self._file: IO[str] | None = None
 
     def __enter__(self) -> "Owner":
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._file = self._path(self.id).open("w")
+        self._file = self._path.open("w")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._file is not None
-        self._path(self.id).unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
         self._file.close()
 
     @contextmanager
@@ -47,10 +49,11 @@ class Owner:
         """
         if owner_id == self.id or not owner_id:
             return bool(owner_id)
-        if not owner_id.startswith(f"{socket.gethostname()}-"):
+        host, _, path = owner_id.partition(":")
+        if host != socket.gethostname():
             return True
         try:
-            descriptor = os.open(self._path(owner_id), os.O_RDWR)
+            descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
@@ -60,6 +63,3 @@ class Owner:
         finally:
             os.close(descriptor)
         return False
-
-    def _path(self, owner_id: str) -> Path:
-        return self._folder / f"{owner_id}.lock"

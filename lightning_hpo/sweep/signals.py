@@ -1,6 +1,5 @@
 """SIGINT and SIGTERM: the first closes the study in good order, the second stops at once."""
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -31,12 +30,11 @@ def interruptible() -> Iterator[None]:
         # Only the main thread may set handlers; elsewhere the caller's rules stay in force.
         yield
         return
-    received: list[int] = []
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
-        if received:
-            os._exit(128 + signum)
-        received.append(signum)
+        # The second one is the kernel's: it also ends a process that waits for a locked database.
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         interrupt = Interrupted(signum)
         if _gate.steps:
             _gate.waiting = interrupt

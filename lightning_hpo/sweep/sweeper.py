@@ -25,12 +25,13 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.messages import Facts
-from lightning_hpo.study import create_storage
+from lightning_hpo.study import create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
@@ -171,7 +172,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         with owner.exclusive():
             study = optuna.create_study(
                 study_name=self.study_name,
-                storage=create_storage(self.storage, study_dir) if facts else self.storage,
+                storage=self._storage(facts),
                 sampler=self._make_sampler(space),
                 pruner=self._make_pruner(directions),
                 directions=directions,  # type: ignore[arg-type]
@@ -188,6 +189,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _storage(self, facts: Facts | None) -> BaseStorage | None:
+        # Another application's study lives in memory unless it names a storage, as in the plugin.
+        if facts is None:
+            return open_storage(self.storage, self.settings.study_dir) if self.storage else None
+        return create_storage(self.storage, self.settings.study_dir)
 
     def _make_pruner(self, directions: Sequence[str]) -> BasePruner:
         # Optuna cannot compare trials midway by several objectives.

@@ -1,6 +1,5 @@
 """What a job's end means for its trial: complete, pruned, failed; again, or never again."""
 
-import errno
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,26 +12,26 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.sweep.writing import NO_ROOM
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
-
-# The disk is full, over its quota or read-only.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The state to tell the study, with the reason of a failure.
 
-    ``retry``: the trial itself may be fine, what it ran on was not. ``mistake``: every further
-    trial would fail in the same way, so the sweep ends.
+    ``retry``: the trial itself may be fine, what it ran on was not; ``blamed``: it is one of the
+    tries that a trial has. ``mistake``: every further trial would fail in the same way, so the
+    sweep ends.
     """
 
     state: TrialState
     values: Sequence[float] | None = None
     reason: str | None = None
     retry: bool = False
+    blamed: bool = True
     mistake: UserError | None = None
 
 
@@ -41,7 +40,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     from hydra.core.utils import JobStatus
 
     if isinstance(end, SlotDied):
-        return Verdict(TrialState.FAIL, reason=end.reason, retry=end.retry)
+        return Verdict(TrialState.FAIL, reason=end.reason, retry=end.retry, blamed=end.blamed)
     # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
     value = end._return_value
     if end.status is JobStatus.COMPLETED:
@@ -50,9 +49,11 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return Verdict(TrialState.PRUNED, reason=str(value))
     if isinstance(value, StorageInternalError):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
-    if isinstance(value, OSError) and value.errno in _NO_ROOM:
+    if isinstance(value, OSError) and value.errno in NO_ROOM:
         mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
-        return Verdict(TrialState.FAIL, reason=str(mistake), retry=True, mistake=mistake)
+        return Verdict(
+            TrialState.FAIL, reason=str(mistake), retry=True, blamed=False, mistake=mistake
+        )
     if isinstance(value, UserError | HydraException):
         mistake = UserError(one_line(value))
         return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)

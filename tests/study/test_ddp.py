@@ -23,6 +23,7 @@ RANKS = ("++trainer.strategy=ddp_spawn", "trainer.devices=2")
 
 
 @pytest.mark.sweep
+@pytest.mark.slow
 def test_a_study_in_ranks_has_a_complete_and_a_pruned_trial(tmp_path):
     status, _, err = run(tmp_path, *RANKS, experiment="folds")
     assert (status, err) == (0, "")

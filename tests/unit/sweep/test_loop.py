@@ -1,14 +1,18 @@
 """The search loop: totals, retries, recovery and interrupts, without training anything."""
 
+import copy
+import errno
 from collections.abc import Callable
 
 import optuna
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import Interrupted, StudyFailed, UserError
 from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.loop import Limits, Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.space import parse_space
@@ -27,11 +31,14 @@ class FakeExecutor:
     def n_free(self) -> int:
         return self.n_slots - len(self.queue)
 
-    def submit(self, job: Job) -> int:
+    @property
+    def next_slot(self) -> int:
+        return len(self.queue)
+
+    def submit(self, job: Job) -> None:
         self.queue.append(job)
         self.submitted.append(job)
         self.most_at_once = max(self.most_at_once, len(self.queue))
-        return len(self.queue) - 1
 
     def wait(self, timeout_s=None):
         job = self.queue.pop()
@@ -176,7 +183,7 @@ def test_an_interrupt_closes_and_requeues_the_running_trials(owner):
 def test_trials_of_a_dead_controller_are_recovered_and_those_of_a_live_one_are_not(owner, tmp_path):
     study = optuna.create_study()
     with Owner(tmp_path) as neighbour:
-        for claimed_by in ("", f"{owner.id.rsplit('-', 1)[0]}-0123456789ab", neighbour.id):
+        for claimed_by in ("", f"{owner.id}.of-the-dead", neighbour.id):
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.set_user_attr("owner", claimed_by)
@@ -231,3 +238,86 @@ def test_optunas_own_callbacks_work(owner):
     at_most = optuna.study.MaxTrialsCallback(2, states=(TrialState.COMPLETE,))
     search(study, FakeExecutor(lambda job: 1.0, n_slots=1), owner, callbacks=[at_most]).run()
     assert states(study) == [TrialState.COMPLETE] * 2
+
+
+def test_a_trial_enters_the_storage_whole(owner, tmp_path):
+    """Nobody ever sees a trial without its owner or its parameters, not even after a kill."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/whole.db")
+    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = []
+
+    def look(job: Job) -> float:
+        seen.append(study.trials[job.id])
+        return 1.0
+
+    search(study, FakeExecutor(look, n_slots=1), owner, n_trials=3).run()
+    assert [t.user_attrs for t in seen] == [{"owner": owner.id, "slot": 0}] * 3
+    assert [t.params for t in seen] == [t.params for t in study.trials]
+    assert all(t.datetime_start <= t.datetime_complete for t in study.trials)
+    storage.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        optuna.samplers.TPESampler(seed=0, n_startup_trials=2, multivariate=True, group=True),
+        optuna.samplers.RandomSampler(seed=0),
+        optuna.samplers.NSGAIISampler(seed=0, population_size=3),
+        optuna.samplers.QMCSampler(seed=0, warn_independent_sampling=False),
+        optuna.samplers.GridSampler({"x": [0.1, 0.3, 0.5, 0.7, 0.9, 1.0]}, seed=0),
+    ],
+    ids=lambda sampler: type(sampler).__name__,
+)
+def test_a_draft_is_suggested_what_optunas_own_way_suggests(owner, sampler, monkeypatch):
+    found = []
+    for one_writer in (True, False):
+        monkeypatch.setattr(asking, "_one_writer_at_a_time", lambda storage, one=one_writer: one)
+        study = optuna.create_study(sampler=copy.deepcopy(sampler))
+        executor = FakeExecutor(lambda job: float(job.overrides[0].split("=")[1]), n_slots=1)
+        search(study, executor, owner).run()
+        found.append([trial.params for trial in study.trials])
+    assert found[0] == found[1]
+
+
+def test_a_trial_that_was_queued_and_never_got_its_parameters_is_not_lost(owner):
+    study = optuna.create_study()
+    study.enqueue_trial({"x": 0.25})
+    study.ask()  # and the controller dies
+    restarted = search(study, FakeExecutor(lambda job: 1.0), owner, n_trials=1)
+    assert restarted.recover() == [0]
+    restarted.run()
+    assert [t.params for t in study.trials if t.state is TrialState.COMPLETE] == [{"x": 0.25}]
+
+
+def test_what_a_dead_neighbour_left_is_done_before_the_search_ends(owner):
+    study = optuna.create_study()
+    behaviour = FakeExecutor(lambda job: 1.0, n_slots=1)
+    neighbour = study.ask()
+    neighbour.suggest_float("x", 0, 1)
+    neighbour.set_user_attr("owner", f"{owner.id}.of-the-dead")
+    assert search(study, behaviour, owner, n_trials=3).run() == 3
+    assert states(study).count(TrialState.COMPLETE) == 3
+    assert states(study)[0] is TrialState.FAIL
+
+
+def test_a_full_disk_ends_the_sweep_and_its_trial_is_tried_again(owner):
+    study = optuna.create_study()
+    full = FakeExecutor(lambda job: OSError(errno.ENOSPC, "No space left on device"), n_slots=1)
+    with pytest.raises(UserError, match="must be able to write its files"):
+        search(study, full, owner, max_retries=0).run()
+    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
+    assert search(study, FakeExecutor(lambda job: 1.0), owner).run() == 6
+
+
+def test_a_storage_that_fails_ends_the_sweep_in_one_line(owner, monkeypatch):
+    study = optuna.create_study()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageInternalError("commit failed") from OSError("disk is full")
+
+    def break_the_storage(job: Job) -> float:
+        monkeypatch.setattr(study._storage, "set_trial_state_values", refuse)
+        return 1.0
+
+    with pytest.raises(StudyFailed, match="storage must be writable, but: disk is full"):
+        search(study, FakeExecutor(break_the_storage, n_slots=1), owner).run()

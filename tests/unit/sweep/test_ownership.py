@@ -38,5 +38,12 @@ def test_a_controller_that_left_is_dead_and_one_elsewhere_is_believed_alive(tmp_
         left_id = left.id
     with Owner(tmp_path) as me:
         assert not me.is_alive(left_id)
-        assert me.is_alive("another-host-0123456789ab")
+        assert me.is_alive("another-host:/studies/owners/0123456789ab.lock")
         assert not me.is_alive("")
+
+
+def test_controllers_of_one_storage_know_each_other_from_different_folders(tmp_path):
+    with Owner(tmp_path / "mine") as me:
+        with Owner(tmp_path / "its") as other:
+            assert me.is_alive(other.id)
+        assert not me.is_alive(other.id)

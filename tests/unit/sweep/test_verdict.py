@@ -1,11 +1,13 @@
 """What a job's end means for its trial."""
 
+import errno
 import math
 
 import optuna
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import ConfigCompositionException
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import UserError
@@ -63,6 +65,17 @@ def test_an_exception_fails_the_trial_with_its_type_and_message():
 def test_a_dead_process_fails_the_trial_but_may_be_retried():
     verdict = judge(SlotDied("was killed by SIGKILL"), n_objectives=1)
     assert verdict == Verdict(TrialState.FAIL, reason="was killed by SIGKILL", retry=True)
+
+
+def test_a_disk_without_room_is_nobodys_fault_and_ends_the_sweep():
+    verdict = judge(raised(OSError(errno.ENOSPC, "No space left on device")), n_objectives=1)
+    assert (verdict.retry, verdict.blamed) == (True, False)
+    assert "must be able to write its files" in str(verdict.mistake)
+
+
+def test_a_storage_that_failed_in_a_worker_is_tried_again():
+    verdict = judge(raised(StorageInternalError("locked")), n_objectives=1)
+    assert verdict == Verdict(TrialState.FAIL, reason="locked", retry=True)
 
 
 @pytest.mark.parametrize("error", [UserError("no"), ConfigCompositionException("no")])

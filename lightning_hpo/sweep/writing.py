@@ -1,0 +1,34 @@
+"""A study has to be written down: one line for its user when the disk or the database refuses."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import StorageInternalError
+
+from lightning_hpo.errors import StudyFailed, one_line
+
+# The disk is full, over its quota or read-only.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@contextmanager
+def must_be_writable() -> Iterator[None]:
+    """Raise :class:`StudyFailed` where the storage or the disk fails; other errors pass."""
+    try:
+        yield
+    except StorageInternalError as error:
+        # Optuna's own message guesses at another rule; the database's tells which one was broken.
+        cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
+        raise StudyFailed(_message("storage", cause)) from error
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise StudyFailed(_message("folder", error)) from error
+
+
+def _message(what: str, cause: BaseException) -> str:
+    return (
+        f"the study's {what} must be writable, but: {one_line(cause)}. What was told is safe:"
+        " make room or access, then the same command goes on."
+    )
