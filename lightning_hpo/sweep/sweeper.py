@@ -44,6 +44,7 @@ from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.writing import must_be_writable
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self._check_space(space)
         study_dir = _writable(self.settings.study_dir)
         display = self._display(self._n_trials(space))
-        with interruptible(), Owner(study_dir) as owner:
+        with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 facts = self._preflight(space, executor, display)
                 study = self._open_study(space, owner, facts)

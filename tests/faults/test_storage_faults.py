@@ -138,7 +138,6 @@ def test_a_read_only_folder_is_refused_in_one_line(on_small_disk):
     assert_one_line_and_status_1(process, "study.dir must be a writable folder", "Read-only")
 
 
-@pytest.mark.xfail(strict=False, reason="the sweeper does not use must_be_writable yet")
 @pytest.mark.sweep
 def test_a_full_disk_ends_the_study_in_one_line_and_loses_nothing(on_small_disk, eventually):
     program = on_small_disk
