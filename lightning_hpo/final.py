@@ -18,6 +18,7 @@ from lightning_hpo import build
 from lightning_hpo.callbacks.records import FoldIndices
 from lightning_hpo.explain import explain
 from lightning_hpo.sweep.sampling import derive_seed
+from lightning_hpo.sweep.writing import write_json
 from lightning_hpo.trial import JobContext, fit
 
 RESULT_FILE = "result.json"
@@ -67,5 +68,5 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    (folder / RESULT_FILE).write_text(json.dumps(result, indent=2))
+    write_json(folder / RESULT_FILE, result)
     return result

@@ -6,7 +6,6 @@ itself. Each finished fold leaves ``fold_<k>/result.json`` in its trial's folder
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
 from lightning_hpo.messages import FitResult
+from lightning_hpo.sweep.writing import write_json
 
 RESULT_FILE = "result.json"
 # Attributes of a trial that took over folds, or that the Wilcoxon pruner stopped.
@@ -71,9 +71,7 @@ def write_result(folder: Path, fold: int, result: FitResult, taken_from: int | N
     content = {"fold": fold, **asdict(result)}
     if taken_from is not None:
         content["taken_from_trial"] = taken_from
-    unfinished = folder / f"{RESULT_FILE}.part"
-    unfinished.write_text(json.dumps(content, indent=2))
-    os.replace(unfinished, folder / RESULT_FILE)
+    write_json(folder / RESULT_FILE, content)
 
 
 def say_what_continues(live: optuna.trial.Trial, taken: Sequence[Finished]) -> None:

@@ -14,6 +14,7 @@ from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.writing import write_json
 
 MARKER = "overrides.json"
 _RESULT = "result.json"
@@ -84,7 +85,7 @@ class Finale:
             self.final_dir.rename(aside)
             self.say(f"the final job of earlier parameters is kept in {aside}")
         self.final_dir.mkdir(parents=True)
-        (self.final_dir / MARKER).write_text(json.dumps(self.identity, indent=2))
+        write_json(self.final_dir / MARKER, self.identity)
 
 
 def _check(job: Job, end: object) -> None:

@@ -4,7 +4,6 @@ Subclass of the plugin's implementation: it keeps the configuration keys, the pa
 spaces, the log lines and ``optimization_results.yaml``, and replaces the loop.
 """
 
-import json
 import logging
 import math
 import tempfile
@@ -44,7 +43,7 @@ from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import judge
-from lightning_hpo.sweep.writing import must_be_writable
+from lightning_hpo.sweep.writing import must_be_writable, write_json
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +284,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         from lightning_hpo.report.page import build_report
 
         found = outcome.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        (study_dir / "results.json").write_text(json.dumps(found, indent=2))
+        write_json(study_dir / "results.json", found)
         display.stage("report")
         build_report(study_dir, study=study)
         display.note(outcome.summary(found, study_dir))

@@ -1,8 +1,12 @@
 """A study has to be written down: one line for its user when the disk or the database refuses."""
 
 import errno
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from optuna.exceptions import StorageInternalError
 
@@ -25,6 +29,13 @@ def must_be_writable() -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise StudyFailed(_message("folder", error)) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` to ``path``; a kill leaves all of it, or what was there before."""
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(json.dumps(content, indent=2))
+    os.replace(unfinished, path)
 
 
 def _message(what: str, cause: BaseException) -> str:
