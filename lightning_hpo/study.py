@@ -4,22 +4,54 @@ Pruners are not stored with a study, and ``study.trials[i]`` is a frozen trial w
 does nothing; so a job rebuilds its trial from storage, study name, number and pruner.
 """
 
+import importlib.util
+import json
+import re
 import sqlite3
+import sys
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import optuna
+from omegaconf import OmegaConf
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import Trial
+from sqlalchemy.engine import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.instantiate import make
+from lightning_hpo.passwords import redact
 
 EMBEDDED_FILE = "study.db"
 _LOCK_TIMEOUT_S = 60
+_CONNECT_TIMEOUT_S = 10
+# Several controllers may create the tables of a fresh store at the same moment; all but one fail.
+_FRESH_STORE_TRIES = 6
+_LONGEST_NAME_BYTES = 200
+_DRIVER_PACKAGES = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "mysql": "mysql-connector-python",
+}
+
+
+def check_study_name(name: object) -> None:
+    """Raise :class:`UserError` unless ``name`` names a folder inside ``studies/``."""
+    text = str(name)
+    is_folder = text.strip() not in ("", ".", "..") and not re.search(r"[/\\\x00-\x1f\x7f]", text)
+    if not is_folder or len(text.encode()) > _LONGEST_NAME_BYTES:
+        raise UserError(
+            "study.name must be the name of one folder, without / or \\ and at most"
+            f" {_LONGEST_NAME_BYTES} bytes long, got {text[:80]!r}; say where it lies with"
+            " study.dir=..."
+        )
 
 
 def create_storage(spec: Any, study_dir: Path) -> BaseStorage:
@@ -33,12 +65,23 @@ def create_storage(spec: Any, study_dir: Path) -> BaseStorage:
 
 
 def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
-    """The storage of an existing study; opened once in a process."""
+    """The storage of an existing study; opened once in a process.
+
+    Raises :class:`UserError`, without the password, for one that is malformed or out of reach.
+    """
     if spec is None:
         return _embedded(str((study_dir / EMBEDDED_FILE).resolve()))
     if isinstance(spec, str):
         return _from_url(spec)
-    return make(spec)
+    plain = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
+    return _from_target(json.dumps(plain, sort_keys=True))
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What a storage raises when it is out of reach or full."""
+    # Who has not imported grpc has no proxy that could fail.
+    grpc: Any = sys.modules.get("grpc")
+    return (StorageInternalError, SQLAlchemyError, *([grpc.RpcError] if grpc else []))
 
 
 @lru_cache(maxsize=4)
@@ -52,8 +95,111 @@ def _embedded(path: str) -> BaseStorage:
 
 
 @lru_cache(maxsize=4)
-def _from_url(url: str) -> BaseStorage:
-    return get_storage(url)
+def _from_url(text: str) -> BaseStorage:
+    url = _parsed(text)
+    options = _engine_options(url)
+    _connect_once(url, options)
+    plain = url.render_as_string(hide_password=False)
+    for tries in range(1, _FRESH_STORE_TRIES + 1):
+        try:
+            return get_storage(RDBStorage(plain, engine_kwargs=dict(options)))
+        except (SQLAlchemyError, StorageInternalError) as error:
+            if tries == _FRESH_STORE_TRIES:
+                raise _unusable(url, error) from None
+            time.sleep(0.05 * 2**tries)
+    raise AssertionError("the last try returns or raises")
+
+
+@lru_cache(maxsize=4)
+def _from_target(text: str) -> BaseStorage:
+    spec = json.loads(text)
+    storage = make(spec)
+    if not isinstance(storage, BaseStorage):
+        raise UserError(
+            "study.storage must be null, a URL or the _target_ of an Optuna storage, got"
+            f" {redact(text)}."
+        )
+    if hasattr(storage, "wait_server_ready"):
+        _wait_for_proxy(storage, spec)
+    return get_storage(storage)
+
+
+def _wait_for_proxy(storage: Any, spec: dict[str, Any]) -> None:
+    try:
+        storage.wait_server_ready(timeout=_CONNECT_TIMEOUT_S)
+    except ConnectionError:
+        where = f"{spec.get('host', 'localhost')}:{spec.get('port', 13000)}"
+        raise UserError(
+            f"study.storage must be reachable, got a gRPC proxy at {where} that does not answer"
+            f" within {_CONNECT_TIMEOUT_S} s; start it, or correct host and port."
+        ) from None
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = make_url(re.sub(r"^postgres(?=[:+])", "postgresql", text))
+    except (ArgumentError, ValueError):
+        # Not the error's own words: a part of the password may stand in them.
+        raise UserError(
+            "study.storage must be a URL such as postgresql://user@host/database, got"
+            f" {redact(text)!r}; percent-encode special characters in a password."
+        ) from None
+    if url.drivername == "postgresql":
+        # SQLAlchemy 2.1 prefers psycopg, 2.0 psycopg2: take the one that is there.
+        old = _installed("psycopg2") and not _installed("psycopg")
+        url = url.set(drivername="postgresql+psycopg2" if old else "postgresql+psycopg")
+    return url
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
+    # A trial may take hours, and servers and firewalls close idle connections before that.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if kind in ("postgresql", "mysql", "mariadb") and not url.drivername.endswith("connector"):
+        options["connect_args"] = {"connect_timeout": _CONNECT_TIMEOUT_S}
+    return options
+
+
+def _connect_once(url: URL, options: dict[str, Any]) -> None:
+    try:
+        engine = create_engine(url, **options)
+    except NoSuchModuleError:
+        raise UserError(
+            f"study.storage must name a database of SQLAlchemy's, got {url.drivername}://;"
+            " PostgreSQL and MySQL carry many machines."
+        ) from None
+    except ModuleNotFoundError as error:
+        module = (error.name or "").split(".")[0]
+        raise UserError(
+            f"study.storage={_shown(url)} needs a driver that is not installed:"
+            f" pip install '{_DRIVER_PACKAGES.get(module, module.lower())}'."
+        ) from None
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as error:
+        raise _unusable(url, error) from None
+    finally:
+        engine.dispose()
+
+
+def _unusable(url: URL, error: Exception) -> UserError:
+    reason = one_line(getattr(error, "orig", None) or error)
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    return UserError(
+        f"study.storage must be reachable and writable, got {_shown(url)}: {redact(reason)}."
+        " Start the server, or correct the URL."
+    )
+
+
+def _shown(url: URL) -> str:
+    return redact(url.render_as_string(hide_password=True))
 
 
 def _use_write_ahead_log(path: Path) -> None:

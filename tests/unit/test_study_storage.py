@@ -1,0 +1,107 @@
+"""Storages: opened once, and each mistake in one line that hides the password."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.study import check_study_name, open_storage, storage_errors
+
+HERE = Path("unused")
+
+
+def refused(spec) -> str:
+    with pytest.raises(UserError) as caught:
+        open_storage(spec, HERE)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "5ecret" not in message
+    return message
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_a_storage_is_opened_once_in_a_process(tmp_path):
+    url = f"sqlite:///{tmp_path}/a.db"
+    target = OmegaConf.create({"_target_": "optuna.storages.InMemoryStorage"})
+    for spec, folder in ((url, HERE), (target, HERE), (None, tmp_path)):
+        opened = open_storage(spec, folder)
+        assert open_storage(spec, folder) is opened
+        engine = getattr(getattr(opened, "_backend", None), "engine", None)
+        if engine is not None:
+            engine.dispose()
+
+
+def test_a_server_that_does_not_answer_is_one_clear_line(closed_port):
+    pytest.importorskip("psycopg")
+    message = refused(f"postgresql://me:5ecret@127.0.0.1:{closed_port}/hpo")
+    assert f"got postgresql+psycopg://me:***@127.0.0.1:{closed_port}/hpo: " in message
+    assert "refused" in message
+    assert "Start the server, or correct the URL." in message
+
+
+def test_a_folder_that_is_not_there_is_one_clear_line():
+    assert "unable to open database file" in refused("sqlite:////nowhere/to/be/found.db")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("study.log", "must be a URL such as postgresql://user@host/database, got 'study.log'"),
+        ("postgresql://me:5ecret@db:port/hpo", "percent-encode special characters"),
+        ("postgresql://me:a/5ecret@db:port/hpo", "got 'postgresql://me:***@db:port/hpo'"),
+        ("redis://me:5ecret@db/0", "must name a database of SQLAlchemy's, got redis://"),
+        ({"_target_": "builtins.dict"}, "the _target_ of an Optuna storage"),
+    ],
+)
+def test_what_is_no_storage_is_refused_with_the_way_out(spec, words):
+    assert words in refused(spec)
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "package"),
+    [
+        ("postgresql+psycopg2://me:5ecret@db/hpo", "psycopg2", "psycopg2-binary"),
+        ("mysql://me:5ecret@db/hpo", "MySQLdb", "mysqlclient"),
+        ("mysql+pymysql://me:5ecret@db/hpo", "pymysql", "pymysql"),
+    ],
+)
+def test_a_driver_that_is_missing_is_named_with_its_package(url, module, package, monkeypatch):
+    # As if it were not installed, also where it is.
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    assert f"needs a driver that is not installed: pip install '{package}'." in refused(url)
+
+
+def test_a_proxy_that_does_not_answer_is_one_clear_line(closed_port, monkeypatch):
+    pytest.importorskip("grpc")
+    monkeypatch.setattr("lightning_hpo.study._CONNECT_TIMEOUT_S", 0.2)
+    target = "optuna.storages.GrpcStorageProxy"
+    message = refused({"_target_": target, "host": "127.0.0.1", "port": closed_port})
+    assert f"a gRPC proxy at 127.0.0.1:{closed_port} that does not answer" in message
+
+
+def test_what_a_storage_raises_is_known():
+    names = {error.__name__ for error in storage_errors()}
+    assert {"StorageInternalError", "SQLAlchemyError"} <= names
+
+
+@pytest.mark.parametrize("name", ["cnn", "my study", 'it\'s "one" & <b>', "..a", "größe", "a.b=c"])
+def test_a_name_that_is_one_folder_is_accepted(name, tmp_path):
+    check_study_name(name)
+    (tmp_path / name).mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", ".", "..", "a/b", "../a", "/a", "a\\b", "a\nb", "x" * 201]
+)
+def test_a_name_that_would_leave_its_folder_is_refused(name):
+    with pytest.raises(UserError, match="must be the name of one folder"):
+        check_study_name(name)
