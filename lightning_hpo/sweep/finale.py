@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.sweep.executors import Executor
-from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import write_json
 
 MARKER = "overrides.json"
@@ -71,7 +70,7 @@ class Finale:
                     again.add(job.id)
                     waiting.append(job)
                 else:
-                    _check(job, end)
+                    required_result(end, failure=_failure(job))
 
     def _same_parameters(self) -> bool:
         marker = self.final_dir / MARKER
@@ -88,16 +87,6 @@ class Finale:
         write_json(self.final_dir / MARKER, self.identity)
 
 
-def _check(job: Job, end: object) -> None:
-    if not isinstance(end, SlotDied):
-        status, value = end.status, end._return_value  # type: ignore[attr-defined]
-        if status.name == "COMPLETED":
-            return
-        verdict = judge(end, n_objectives=1)  # type: ignore[arg-type]
-        if verdict.mistake is not None:
-            raise verdict.mistake from value
-        reason = verdict.reason
-    else:
-        reason = end.reason
+def _failure(job: Job) -> str:
     name = next(o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir="))
-    raise StudyFailed(f"the final job must finish, but {name} failed: {reason}; see its trial.log.")
+    return f"the final job must finish, but {name} failed: {{reason}}; see its trial.log."

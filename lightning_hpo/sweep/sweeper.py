@@ -28,7 +28,7 @@ from optuna.storages import BaseStorage
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
 from lightning_hpo.study import create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
@@ -42,7 +42,7 @@ from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import must_be_writable, write_json
 
 log = logging.getLogger(__name__)
@@ -157,13 +157,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
         told = ("study.job=preflight", "hydra.sweep.subdir=logs/preflight")
         executor.submit(Job(0, (*space.overrides(next(space.previews())), *told)))
         ((_, end),) = executor.wait()
-        if not isinstance(end, SlotDied) and end.status.name == "COMPLETED":
-            return end._return_value
-        verdict = judge(end, n_objectives=1)
-        if verdict.mistake is not None:
-            raise verdict.mistake
         where = self.settings.study_dir / "logs" / "preflight" / "trial.log"
-        raise StudyFailed(f"the preparation must succeed, but: {verdict.reason}; see {where}.")
+        failure = f"the preparation must succeed, but: {{reason}}; see {where}."
+        return required_result(end, failure=failure)
 
     # ------------------------------------------------------------------ search and final job
 

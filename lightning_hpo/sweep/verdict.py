@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
 from lightning_hpo.sweep.writing import NO_ROOM
 
@@ -58,6 +58,22 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         mistake = UserError(one_line(value))
         return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)
     return Verdict(TrialState.FAIL, reason=f"{type(value).__name__}: {one_line(value)}")
+
+
+def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
+    """What a job returned that has to succeed, unlike a trial.
+
+    Raises the user's mistake as it is, else :class:`StudyFailed` with ``failure``, in which
+    ``{reason}`` stands for the reason.
+    """
+    from hydra.core.utils import JobStatus
+
+    if not isinstance(end, SlotDied) and end.status is JobStatus.COMPLETED:
+        return end._return_value
+    verdict = judge(end, n_objectives=1)
+    if verdict.mistake is not None:
+        raise verdict.mistake
+    raise StudyFailed(failure.replace("{reason}", str(verdict.reason)))
 
 
 def _judge_value(value: Any, n_objectives: int) -> Verdict:
