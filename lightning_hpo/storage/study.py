@@ -7,7 +7,6 @@ does nothing; so a job rebuilds its trial from storage, study name, number and p
 import importlib.util
 import json
 import re
-import sqlite3
 import sys
 import time
 from functools import lru_cache
@@ -17,7 +16,7 @@ from typing import Any
 import optuna
 from omegaconf import OmegaConf
 from optuna.exceptions import StorageInternalError
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import Trial
@@ -26,10 +25,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.passwords import redact
+from lightning_hpo.storage.embedded import (
+    EMBEDDED_FILE,
+    LOCK_TIMEOUT_S,
+    EmbeddedStorage,
+    use_write_ahead_log,
+)
+from lightning_hpo.storage.passwords import redact
 
-EMBEDDED_FILE = "study.db"
-_LOCK_TIMEOUT_S = 60
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
 _FRESH_STORE_TRIES = 6
@@ -60,7 +63,7 @@ def create_storage(spec: Any, study_dir: Path) -> BaseStorage:
     ``spec``: None for the embedded one in ``study_dir``, a URL, or a mapping with ``_target_``.
     """
     if spec is None:
-        _use_write_ahead_log(study_dir / EMBEDDED_FILE)
+        use_write_ahead_log(study_dir / EMBEDDED_FILE)
     return open_storage(spec, study_dir)
 
 
@@ -70,7 +73,7 @@ def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
     Raises :class:`UserError`, without the password, for one that is malformed or out of reach.
     """
     if spec is None:
-        return _embedded(str((study_dir / EMBEDDED_FILE).resolve()))
+        return _embedded((study_dir / EMBEDDED_FILE).resolve())
     if isinstance(spec, str):
         return _from_url(spec)
     plain = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
@@ -85,13 +88,8 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 
 @lru_cache(maxsize=4)
-def _embedded(path: str) -> BaseStorage:
-    # SQLite commits whole or not at all, whenever a process is killed; writers wait for each other.
-    return get_storage(
-        RDBStorage(
-            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
-        )
-    )
+def _embedded(path: Path) -> BaseStorage:
+    return get_storage(EmbeddedStorage(path))
 
 
 @lru_cache(maxsize=4)
@@ -158,7 +156,7 @@ def _installed(module: str) -> bool:
 def _engine_options(url: URL) -> dict[str, Any]:
     kind = url.get_backend_name()
     if kind == "sqlite":
-        return {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
+        return {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
     # A trial may take hours, and servers and firewalls close idle connections before that.
     options: dict[str, Any] = {"pool_pre_ping": True}
     if kind in ("postgresql", "mysql", "mariadb") and not url.drivername.endswith("connector"):
@@ -202,18 +200,6 @@ def _shown(url: URL) -> str:
     return redact(url.render_as_string(hide_password=True))
 
 
-def _use_write_ahead_log(path: Path) -> None:
-    # Kept in the file: readers (dashboard, report) never block the writers.
-    try:
-        with sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
-        raise UserError(
-            f"the study's storage must be a writable SQLite file, got {path}: {one_line(error)}."
-            " Choose another study.dir, or move the file away."
-        ) from None
-
-
 def attach_trial(
     spec: Any, study_dir: Path, *, study_name: str, number: int, pruner: BasePruner | None
 ) -> Trial:
@@ -223,7 +209,8 @@ def attach_trial(
         study_name=study_name,
         storage=open_storage(spec, study_dir),
         sampler=RandomSampler(),
-        pruner=pruner,
+        # Given none, Optuna would take its median pruner.
+        pruner=pruner or NopPruner(),
     )
     trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     return Trial(study, trial_id)

@@ -3,11 +3,18 @@
 import socket
 from pathlib import Path
 
+import optuna
 import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.study import check_study_name, open_storage, storage_errors
+from lightning_hpo.storage.study import (
+    attach_trial,
+    check_study_name,
+    create_storage,
+    open_storage,
+    storage_errors,
+)
 
 HERE = Path("unused")
 
@@ -81,7 +88,7 @@ def test_a_driver_that_is_missing_is_named_with_its_package(url, module, package
 
 def test_a_proxy_that_does_not_answer_is_one_clear_line(closed_port, monkeypatch):
     pytest.importorskip("grpc")
-    monkeypatch.setattr("lightning_hpo.study._CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("lightning_hpo.storage.study._CONNECT_TIMEOUT_S", 0.2)
     target = "optuna.storages.GrpcStorageProxy"
     message = refused({"_target_": target, "host": "127.0.0.1", "port": closed_port})
     assert f"a gRPC proxy at 127.0.0.1:{closed_port} that does not answer" in message
@@ -105,3 +112,17 @@ def test_a_name_that_is_one_folder_is_accepted(name, tmp_path):
 def test_a_name_that_would_leave_its_folder_is_refused(name):
     with pytest.raises(UserError, match="must be the name of one folder"):
         check_study_name(name)
+
+
+def test_a_job_without_a_pruner_is_never_pruned(tmp_path):
+    study = optuna.create_study(study_name="free", storage=create_storage(None, tmp_path))
+    for values in ([0.1] * 3, [9.0] * 3):
+        for _ in range(6):
+            number = study.ask().number
+            trial = attach_trial(None, tmp_path, study_name="free", number=number, pruner=None)
+            for step, value in enumerate(values):
+                trial.report(value, step)
+                # Optuna's own default, the median pruner, would prune the second half.
+                assert not trial.should_prune()
+            study.tell(number, values[-1])
+    study._storage._backend.engine.dispose()

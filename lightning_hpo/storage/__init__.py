@@ -1,0 +1,1 @@
+"""Where a study lives, the embedded file or a shared database, and how a job finds its trial."""

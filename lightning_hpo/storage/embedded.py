@@ -1,0 +1,96 @@
+"""The embedded storage: Optuna's tables in one SQLite file of the study's folder.
+
+Nothing but speed is changed: what is stored is what Optuna's own storage would have stored.
+"""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import distribution_to_json
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from lightning_hpo.errors import UserError, one_line
+
+EMBEDDED_FILE = "study.db"
+LOCK_TIMEOUT_S = 60
+
+
+def is_own_file(spec: Any, study_dir: Path) -> bool:
+    """Whether ``study.storage=spec`` means the embedded storage of ``study_dir``, by any name."""
+    if spec is None:
+        return True
+    try:
+        url = make_url(spec)
+    except ArgumentError:
+        return False
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return False
+    return Path(url.database).resolve() == (study_dir / EMBEDDED_FILE).resolve()
+
+
+class EmbeddedStorage(RDBStorage):
+    """SQLite, which commits whole or not at all, whenever a process is killed."""
+
+    def __init__(self, path: Path) -> None:
+        options = {
+            "connect_args": {"timeout": LOCK_TIMEOUT_S},
+            # For each connection, also for those of a storage that was pickled into a rank.
+            "pool_events": [(_write_without_waiting_for_the_disk, "connect")],
+        }
+        super().__init__(f"sqlite:///{path}", engine_kwargs=options)
+
+    def _get_prepared_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None, session: Session
+    ) -> models.TrialModel:
+        """A trial in one statement for each table; Optuna takes two for each parameter."""
+        if template_trial is None or template_trial.state.is_finished():
+            return super()._get_prepared_new_trial(study_id, template_trial, session)
+        trial = models.TrialModel(study_id=study_id, number=None, state=template_trial.state)
+        trial.datetime_start = template_trial.datetime_start
+        trial.params = [
+            models.TrialParamModel(
+                param_name=name,
+                param_value=distribution.to_internal_repr(template_trial.params[name]),
+                distribution_json=distribution_to_json(distribution),
+            )
+            for name, distribution in template_trial.distributions.items()
+        ]
+        trial.user_attributes = _attributes(
+            models.TrialUserAttributeModel, template_trial.user_attrs
+        )
+        trial.system_attributes = _attributes(
+            models.TrialSystemAttributeModel, template_trial.system_attrs
+        )
+        session.add(trial)
+        session.flush()
+        trial.number = trial.count_past_trials(session)
+        return trial
+
+
+def use_write_ahead_log(path: Path) -> None:
+    """Kept in the file: readers (dashboard, report) never block the writers."""
+    try:
+        with sqlite3.connect(path, timeout=LOCK_TIMEOUT_S) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise UserError(
+            f"the study's storage must be a writable SQLite file, got {path}: {one_line(error)}."
+            " Choose another study.dir, or move the file away."
+        ) from None
+
+
+def _attributes(model: Any, attributes: dict[str, Any]) -> list[Any]:
+    return [model(key=key, value_json=json.dumps(value)) for key, value in attributes.items()]
+
+
+def _write_without_waiting_for_the_disk(connection: Any, record: object) -> None:
+    # With a write-ahead log a kill of any process loses nothing. A power failure may take the last
+    # trials with it, whose controller it has killed too, but never leaves a damaged file.
+    connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,0 +1,92 @@
+"""The embedded storage is Optuna's own, only faster."""
+
+import pickle
+from datetime import datetime
+
+import optuna
+import pytest
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.storage.embedded import EmbeddedStorage, is_own_file, use_write_ahead_log
+
+TABLES = ("trials", "trial_params", "trial_user_attributes", "trial_system_attributes")
+STARTED = datetime(2026, 1, 1)
+
+
+@pytest.fixture
+def embedded(tmp_path):
+    use_write_ahead_log(tmp_path / "embedded.db")
+    storage = EmbeddedStorage(tmp_path / "embedded.db")
+    yield storage
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def stock(tmp_path):
+    storage = RDBStorage(f"sqlite:///{tmp_path}/stock.db")
+    yield storage
+    storage.engine.dispose()
+
+
+def rows(storage: RDBStorage) -> list[list[tuple]]:
+    with storage.engine.connect() as connection:
+        return [connection.exec_driver_sql(f"SELECT * FROM {t}").fetchall() for t in TABLES]
+
+
+def template(state: TrialState) -> FrozenTrial:
+    distributions: dict[str, BaseDistribution] = {
+        "lr": FloatDistribution(1e-4, 1.0, log=True),
+        "width": IntDistribution(4, 64, step=4),
+        "optimizer": CategoricalDistribution(["sgd", "adam", None]),
+    }
+    return FrozenTrial(
+        number=-1,
+        state=state,
+        value=0.25 if state is TrialState.COMPLETE else None,
+        datetime_start=None if state is TrialState.WAITING else STARTED,
+        datetime_complete=STARTED if state is TrialState.COMPLETE else None,
+        params={"lr": 0.1, "width": 32, "optimizer": None},
+        distributions=distributions,
+        user_attrs={"owner": "me", "tries": 2},
+        system_attrs={"fixed_params": {"lr": 0.1}},
+        intermediate_values={0: 0.5} if state is TrialState.COMPLETE else {},
+        trial_id=-1,
+    )
+
+
+def test_the_rows_of_a_trial_are_those_of_optunas_own_storage(embedded, stock):
+    for storage in (embedded, stock):
+        study = optuna.create_study(study_name="same", storage=storage)
+        for state in (TrialState.RUNNING, TrialState.WAITING, TrialState.COMPLETE):
+            storage.create_new_trial(study._study_id, template(state))
+    assert rows(embedded) == rows(stock)
+    assert embedded.get_all_trials(1) == stock.get_all_trials(1)
+
+
+def test_every_connection_of_every_process_leaves_the_waiting_for_the_disk_to_checkpoints(embedded):
+    for storage in (embedded, pickle.loads(pickle.dumps(embedded))):
+        with storage.engine.connect() as connection:
+            modes = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous")
+            ]
+        # 1 is NORMAL in SQLite's numbers.
+        assert modes == ["wal", 1]
+        storage.engine.dispose()
+
+
+def test_the_file_of_the_folder_is_known_by_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study_dir = tmp_path / "studies" / "a"
+    for spec in (None, f"sqlite:///{study_dir}/study.db", "sqlite:///studies/a/study.db"):
+        assert is_own_file(spec, study_dir)
+    others = ("sqlite:///studies/b/study.db", "sqlite://", "postgresql://h/d", "study.log")
+    for spec in (*others, {"_target_": "optuna.storages.InMemoryStorage"}):
+        assert not is_own_file(spec, study_dir)

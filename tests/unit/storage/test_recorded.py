@@ -1,0 +1,59 @@
+"""The trials of a study that has run are found from its folder, wherever they are stored."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.storage.recorded import recorded_trials, trials_beside
+from lightning_hpo.storage.study import create_storage, open_storage
+
+
+def folder_of_a_trial(study_dir: Path, storage: object) -> Path:
+    """As a job leaves it: what it was told, with interpolations, and what that meant."""
+    trial_dir = study_dir / "trials" / "0"
+    (trial_dir / ".hydra").mkdir(parents=True)
+    study = {"name": "s", "storage": storage}
+    OmegaConf.save({"study": study}, trial_dir / ".hydra" / "config.yaml")
+    OmegaConf.save({"study": {**study, "storage": None}}, trial_dir / "config.yaml")
+    return trial_dir
+
+
+def test_trials_of_the_embedded_storage(tmp_path):
+    optuna.create_study(study_name="s", storage=create_storage(None, tmp_path)).ask()
+    trial_dir = folder_of_a_trial(tmp_path, None)
+    assert [t.number for t in recorded_trials(tmp_path)] == [0]
+    assert recorded_trials(tmp_path) == trials_beside(trial_dir, tmp_path)
+    open_storage(None, tmp_path)._backend.engine.dispose()
+
+
+def test_trials_of_a_storage_whose_url_stands_in_the_environment(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/elsewhere.db"
+    monkeypatch.setenv("LIGHTNING_HPO_STORAGE", url)
+    optuna.create_study(study_name="s", storage=open_storage(url, tmp_path)).ask()
+    folder_of_a_trial(tmp_path, "${oc.env:LIGHTNING_HPO_STORAGE}")
+    assert [t.number for t in recorded_trials(tmp_path)] == [0]
+    open_storage(url, tmp_path)._backend.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        "${oc.env:LIGHTNING_HPO_STORAGE}",
+        {"_target_": "a.Storage", "url": "${oc.env:LIGHTNING_HPO_STORAGE}"},
+    ],
+)
+def test_a_url_that_is_no_longer_in_the_environment_is_asked_for(tmp_path, monkeypatch, storage):
+    monkeypatch.delenv("LIGHTNING_HPO_STORAGE", raising=False)
+    folder_of_a_trial(tmp_path, storage)
+    with pytest.raises(UserError, match="export LIGHTNING_HPO_STORAGE='postgresql://"):
+        recorded_trials(tmp_path)
+
+
+def test_a_study_that_its_storage_does_not_have_is_one_line(tmp_path):
+    trial_dir = folder_of_a_trial(tmp_path, f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(UserError, match="must hold the study 's', but does not"):
+        trials_beside(trial_dir, tmp_path)
+    open_storage(f"sqlite:///{tmp_path}/other.db", tmp_path)._backend.engine.dispose()
