@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that ``--help``, ``--cfg`` and shell completion answer at once.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -27,11 +28,27 @@ def config_dir() -> Path:
     raise FileNotFoundError(f"conf/config.yaml lies neither in {package} nor beside it.")
 
 
+_mistakes: list[UserError] = []
+
+
 def task(cfg: DictConfig) -> Any:
     """One job of a study, as told by ``study.job``; runs in a worker or in this process."""
-    from lightning_hpo.jobs import run
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
-    return run(cfg)
+    from lightning_hpo.jobs.run import run
+
+    if HydraConfig.get().mode is not RunMode.RUN:
+        return run(cfg)
+    # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
+    # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
+    logging.captureWarnings(True)
+    try:
+        return run(cfg)
+    except UserError as mistake:
+        _mistakes.append(mistake)
+    finally:
+        logging.captureWarnings(False)
 
 
 def main() -> int:
@@ -46,6 +63,8 @@ def main() -> int:
             # A study's configuration is its user's own code and names classes of any package.
             execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
         )(task)()
+        if _mistakes:
+            raise _mistakes.pop()
     except Interrupted as interrupt:
         return 128 + interrupt.signum
     except KeyboardInterrupt:
@@ -53,7 +72,9 @@ def main() -> int:
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
-        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+        from lightning_hpo.storage.passwords import redact
+
+        sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
         return 1
     return 0
 

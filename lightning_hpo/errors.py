@@ -17,6 +17,10 @@ class StudyFailed(UserError):
     """The study ended without what was asked for, for example because every trial failed."""
 
 
+class ProcessDied(RuntimeError):
+    """A process of a job's own was killed; the job's next try may do better."""
+
+
 class Interrupted(Exception):
     """SIGINT or SIGTERM ended the run; running trials are closed and the study resumes."""
 

@@ -1,17 +1,31 @@
-"""What jobs return: small frozen dataclasses of numbers, which any process reads without torch."""
+"""What jobs are told and what they return: small frozen dataclasses, read without torch."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """Where a job writes, and which of its parameters were searched."""
+
+    folder: Path
+    searched: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a study records about its data and its machine."""
+    """What a study records about its data and its machine.
+
+    ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
+    """
 
     data_name: str
     data_sha256: str | None
     n_train: int | None
     device: str
+    noise_variance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.retries import lineage
-from lightning_hpo.study import open_storage
+from lightning_hpo.jobs.retries import lineage
+from lightning_hpo.storage.recorded import trials_beside
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
-    from lightning_hpo.trial import JobContext, run_trial
+    from lightning_hpo.jobs.trial import JobContext, run_trial
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The study's own warnings stand in its log.
@@ -105,15 +105,7 @@ def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.
     if not (trial_dir / "config.yaml").is_file():
         known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
-    name = OmegaConf.load(trial_dir / "config.yaml").study.name
-    study = optuna.load_study(study_name=name, storage=open_storage(_storage(trial_dir), study_dir))
-    return study.get_trials(deepcopy=False)
-
-
-def _storage(trial_dir: Path) -> Any:
-    # Hydra's own record keeps interpolations such as ${oc.env:...}, never their values.
-    path = trial_dir / ".hydra" / "config.yaml"
-    return OmegaConf.load(path).study.storage if path.is_file() else None
+    return trials_beside(trial_dir, study_dir)
 
 
 def _provenance(trial_dir: Path) -> Any:

@@ -25,11 +25,12 @@ from pytorch_lightning.strategies.launchers import (
     _SubprocessScriptLauncher,
 )
 from torch.multiprocessing import (  # type: ignore[attr-defined]
+    ProcessExitedException,
     ProcessRaisedException,
     _prctl_pr_set_pdeathsig,
 )
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import ProcessDied, UserError
 
 _LUGGAGE = "ranks.pickle"
 
@@ -85,7 +86,8 @@ def fit(
     """``trainer.fit``, here or in ranks; the number of epochs. ``folder``: for a file on the way.
 
     Afterwards the callbacks are as rank 0 left them. What a rank raised is raised here: one of
-    ``errors``, of which the message is a line, as itself, another as RuntimeError.
+    ``errors``, of which the message is a line, as itself, another as RuntimeError; a rank that was
+    killed is :class:`ProcessDied`.
     """
     if not in_own_ranks(trainer):
         trainer.fit(module, datamodule=data)
@@ -97,6 +99,8 @@ def fit(
             trainer.fit(module, datamodule=data)
         except ProcessRaisedException as error:
             raise raised_in_rank(error, errors) from None
+        except ProcessExitedException as error:
+            raise died(error) from None
     return luggage.unpack(trainer)
 
 
@@ -137,6 +141,13 @@ def raised_in_rank(error: ProcessRaisedException, errors: Sequence[type[Exceptio
         if found is not None and found[1] == kind.__name__:
             return kind(found[2])
     return RuntimeError(f"rank {error.error_index} raised {last}")
+
+
+def died(error: ProcessExitedException) -> ProcessDied:
+    """The end of a rank that raised nothing: somebody killed it, or it called ``exit``."""
+    how = error.signal_name or f"exit status {error.exit_code}"
+    memory = " (perhaps for want of memory)" if error.signal_name == "SIGKILL" else ""
+    return ProcessDied(f"rank {error.error_index} died of {how}{memory}")
 
 
 def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:

@@ -6,20 +6,24 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lightning_hpo import build, ranks
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.instantiate import make
+from lightning_hpo.jobs import build, ranks
 from lightning_hpo.messages import Facts
-from lightning_hpo.trial import n_folds
+from lightning_hpo.stack import configured
 
 
 def run_preflight(cfg: DictConfig) -> Facts:
     """Build everything once and validate on one batch; raises :class:`UserError` for mistakes."""
     build.check_accelerator(cfg)
+    if configured.is_stacked(cfg):
+        configured.checked_stopping(cfg)
     if cfg.study.final and cfg.cv.final:
         build.data_module(cfg, build.final_split(cfg, cfg.cv.n_splits - 1))
+    if cfg.study.final and cfg.cv.get("final_holdout"):
+        build.data_module(cfg, build.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
-    data = build.data_module(cfg, build.search_split(cfg, n_folds(cfg) - 1))
+    data = build.data_module(cfg, build.search_split(cfg, build.n_folds(cfg) - 1))
     trainer = _trainer(cfg)
     trainer.validate(build.module(cfg, data), datamodule=data, verbose=False)
     monitored(trainer, cfg.monitor)
@@ -29,6 +33,7 @@ def run_preflight(cfg: DictConfig) -> Facts:
         data_sha256=getattr(data, "sha256", None),
         n_train=None if indices is None else len(indices),
         device=_device_name(trainer),
+        noise_variance=getattr(data, "noise_variance", None),
     )
 
 

@@ -1,31 +1,28 @@
 """One trial: one hyperparameter configuration, all its folds, one number."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
 import optuna
 import pytorch_lightning as pl
 from hydra.utils import get_class
 from omegaconf import DictConfig
 
-from lightning_hpo import build, ranks
-from lightning_hpo.callbacks.records import HyperparameterSummary
+from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
     BestEpoch,
     FailOnNonFinite,
     NonFiniteLoss,
     PruningCallback,
     Reported,
+    not_validated,
 )
 from lightning_hpo.data.folds import Split
-from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.messages import FitResult, TrialResult
-from lightning_hpo.pruners import over_folds
-from lightning_hpo.retries import (
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import build, objective, ranks
+from lightning_hpo.jobs.pruners import over_folds
+from lightning_hpo.jobs.retries import (
     STOPPED_AFTER_FOLD,
     Finished,
     finished_folds,
@@ -34,15 +31,10 @@ from lightning_hpo.retries import (
     say_what_continues,
     write_result,
 )
+from lightning_hpo.messages import FitResult, JobContext, TrialResult
+from lightning_hpo.stack.configured import is_stacked
+from lightning_hpo.stack.trials import StackedTrial, run_stacked
 from lightning_hpo.sweep.sampling import derive_seed
-
-
-@dataclass(frozen=True)
-class JobContext:
-    """Where a job writes, and which of its parameters were searched."""
-
-    folder: Path
-    searched: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_trial(
@@ -58,13 +50,15 @@ def run_trial(
     taken: list[Finished] = []
     if origin is None:
         origin = cfg.study.trial_number or 0
+    if is_stacked(cfg):
+        return run_stacked(StackedTrial(cfg, context, live, origin=origin))
     if isinstance(live, optuna.trial.Trial):
         live.study.pruner = over_folds(
-            live.study.pruner, n_folds=n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
+            live.study.pruner, n_folds=build.n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
         )
         origin, taken = _continue(cfg, context, live)
     fits: list[FitResult] = []
-    for fold in range(n_folds(cfg)):
+    for fold in range(build.n_folds(cfg)):
         if fold < len(taken):
             fits.append(taken[fold].result)
         else:
@@ -72,8 +66,7 @@ def run_trial(
             fits.append(_fit_fold(cfg, context, live, fold, seed))
         if live is not None and _stops(cfg, live, fits):
             return TrialResult(fmean(f.value for f in fits), tuple(fits), stopped_after_fold=fold)
-    value = fmean(f.value for f in fits)
-    return TrialResult(value, tuple(fits), further=_further_objectives(cfg, fits))
+    return objective.of(fits, further=cfg.study.objectives)
 
 
 def fit(
@@ -94,6 +87,7 @@ def fit(
         FailOnNonFinite(monitor=cfg.monitor),
         best,
         HyperparameterSummary(context.searched, best),
+        CurvesLayout(),
         *observers,
         *build.callbacks(cfg, with_validation=True),
     ]
@@ -106,38 +100,18 @@ def fit(
     for reporter in reporters:
         reporter.check()
     if best.value is None or best.epoch is None:
-        raise UserError(
-            f"monitor '{cfg.monitor}' needs a validation, but none ran in"
-            f" trainer.max_epochs={trainer.max_epochs} epochs."
-        )
+        raise not_validated(cfg.monitor, trainer.max_epochs)
     seconds = time.monotonic() - started_s
     size = sum(p.numel() for p in module.parameters())
     metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
     return FitResult(best.value, best.epoch, epochs, metrics, seconds)
 
 
-def n_folds(cfg: DictConfig) -> int:
-    """How many fits a trial of the search consists of."""
-    if cfg.cv.search not in ("holdout", "kfold"):
-        raise UserError(f"cv.search must be 'holdout' or 'kfold', got cv.search={cfg.cv.search}.")
-    return int(cfg.cv.n_splits) if cfg.cv.search == "kfold" else 1
-
-
-def _further_objectives(cfg: DictConfig, fits: Sequence[FitResult]) -> tuple[float, ...]:
-    """Means over folds of what ``study.objectives`` names, at the best epoch of the monitor."""
-    for name in cfg.study.objectives:
-        if name not in fits[0].metrics:
-            known = sorted(fits[0].metrics)
-            hint = did_you_mean(name, known)
-            raise UserError(f"study.objectives names '{name}'; available: {known}.{hint}")
-    return tuple(fmean(f.metrics[name] for f in fits) for name in cfg.study.objectives)
-
-
 def _fit_fold(
     cfg: DictConfig, context: JobContext, live: Reported | None, fold: int, seed: int
 ) -> FitResult:
     split = build.search_split(cfg, fold)
-    if n_folds(cfg) == 1:
+    if build.n_folds(cfg) == 1:
         return fit(cfg, split, seed, context, _reporters(cfg, live, fold))
     of_fold = JobContext(context.folder / f"fold_{fold}", context.searched)
     result = fit(cfg, split, seed, of_fold, _reporters(cfg, live, fold))
@@ -162,7 +136,7 @@ def _stops(cfg: DictConfig, live: Reported, fits: Sequence[FitResult]) -> bool:
         return False
     fold = len(fits) - 1
     live.report(fits[-1].value, step=fold)
-    if len(fits) == n_folds(cfg) or not live.should_prune():
+    if len(fits) == build.n_folds(cfg) or not live.should_prune():
         return False
     if isinstance(live, optuna.trial.Trial):
         live.set_user_attr(STOPPED_AFTER_FOLD, fold)
@@ -176,7 +150,7 @@ def _continue(
     if "retry_of" not in live.user_attrs:
         return live.number, []
     numbers = lineage(live.study.get_trials(deepcopy=False), live.number)
-    taken = finished_folds(cfg, context.folder, numbers[1:]) if n_folds(cfg) > 1 else []
+    taken = finished_folds(cfg, context.folder, numbers[1:]) if build.n_folds(cfg) > 1 else []
     for fold, done in enumerate(taken):
         if not _by_fold(cfg):
             first = fold * _steps_per_fold(cfg)

@@ -19,6 +19,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
+from lightning_hpo.jobs import provenance
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
@@ -27,16 +28,22 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     data = make(cfg.data, **_accepted(cfg.data, ours, needed=_needs(split)))
     data.prepare_data()
     data.setup("fit")
+    provenance.note_data(data)
     return data
 
 
 def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     """The module of ``cfg.model``, with the optimizer of ``cfg.optimizer`` and the data's shape."""
     ours: dict[str, Any] = {"optimizer": make(cfg.optimizer)}
+    if cfg.get("scheduler"):
+        ours["scheduler"] = make(cfg.scheduler)
+        _check_scheduler(cfg.model)
     for name in ("input_shape", "num_classes"):
         if name not in cfg.model and hasattr(data, name):
             ours[name] = getattr(data, name)
-    return make(cfg.model, **_accepted(cfg.model, ours, needed=()))
+    # As plain tuples and lists: a module that saves its hyperparameters keeps what it is given, and
+    # a checkpoint with OmegaConf's own containers does not open with weights_only.
+    return make(cfg.model, _convert_="all", **_accepted(cfg.model, ours, needed=()))
 
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
@@ -77,6 +84,13 @@ def check_accelerator(cfg: DictConfig) -> None:
         )
 
 
+def n_folds(cfg: DictConfig) -> int:
+    """How many fits a trial of the search consists of."""
+    if cfg.cv.search not in ("holdout", "kfold"):
+        raise UserError(f"cv.search must be 'holdout' or 'kfold', got cv.search={cfg.cv.search}.")
+    return int(cfg.cv.n_splits) if cfg.cv.search == "kfold" else 1
+
+
 def search_split(cfg: DictConfig, fold: int) -> Split:
     """The split that a trial validates on; the same in every trial of a study."""
     return _split(cfg, method=cfg.cv.search, fold=fold)
@@ -87,6 +101,11 @@ def final_split(cfg: DictConfig, fold: int | None) -> Split:
     if fold is None:
         return _split(cfg, method="none", fold=0)
     return _split(cfg, method="kfold", fold=fold)
+
+
+def holdout_split(cfg: DictConfig) -> Split:
+    """The split of the final job's further fit: ``cv.val_fraction`` of the data validate."""
+    return _split(cfg, method="holdout", fold=0)
 
 
 def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
@@ -102,6 +121,14 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
 
 def _augmentation(cfg: DictConfig) -> Any:
     return make(cfg.augment) if cfg.augment else None
+
+
+def _check_scheduler(node: DictConfig) -> None:
+    if not _accepted(node, {"scheduler": None}, needed=()):
+        raise UserError(
+            f"{node._target_} must take the argument 'scheduler' to follow a learning-rate"
+            " schedule; use scheduler=none, or configure the schedule in the module itself."
+        )
 
 
 def _needs(split: Split) -> tuple[str, ...]:

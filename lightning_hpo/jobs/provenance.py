@@ -1,0 +1,79 @@
+"""What a job's folder tells of its origin: the configuration, and what else decides its result.
+
+Seed and data settings stand in ``config.yaml``, what was typed or suggested in
+``.hydra/overrides.yaml``; ``provenance.yaml`` has versions, git commit, threads and data checksum.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_hpo.storage.passwords import referred
+from lightning_hpo.sweep.outcome import versions
+
+CONFIG_FILE = "config.yaml"
+PROVENANCE_FILE = "provenance.yaml"
+
+# Of the job that runs. A data module is built deep inside a fit, which knows no job's folder.
+_present: ContextVar[Path | None] = ContextVar("provenance", default=None)
+
+
+@contextmanager
+def recorded(cfg: DictConfig, folder: Path) -> Iterator[None]:
+    """Record the job of ``cfg`` in ``folder`` before it begins, and what it sees while it runs."""
+    resolved: Any = OmegaConf.to_container(cfg, resolve=True)
+    # It may hold a password, and a trial that is run again needs no storage.
+    resolved["study"]["storage"] = None
+    (folder / CONFIG_FILE).write_text(referred(OmegaConf.to_yaml(OmegaConf.create(resolved))))
+    path = folder / PROVENANCE_FILE
+    _save(path, threads=torch.get_num_threads(), versions=_versions(), git_commit=_git_commit())
+    token = _present.set(path)
+    try:
+        yield
+    finally:
+        _present.reset(token)
+
+
+def note_data(data: Any) -> None:
+    """Add the checksum of ``data``, as the running job sees them, once; None where they have none.
+
+    Does nothing outside a recorded job.
+    """
+    path = _present.get()
+    if path is None:
+        return
+    so_far: Any = OmegaConf.to_container(OmegaConf.load(path))
+    if "data_sha256" not in so_far:
+        _save(path, **so_far, data_sha256=getattr(data, "sha256", None))
+
+
+def _save(path: Path, **content: Any) -> None:
+    OmegaConf.save(OmegaConf.create(content), path)
+
+
+# A process runs the code that it has loaded, whatever is installed or committed later.
+@cache
+def _versions() -> dict[str, str]:
+    return versions()
+
+
+@cache
+def _git_commit() -> str | None:
+    """The commit of the working directory, which holds the user's own code; None outside git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None

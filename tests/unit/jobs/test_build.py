@@ -1,0 +1,87 @@
+"""What a configuration gives: schedules, weight averaging, precision and blocks, as a user asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from torch.optim.lr_scheduler import LambdaLR
+
+from lightning_hpo.callbacks.averaging import AveragedWeights
+from lightning_hpo.data.folds import Split
+from lightning_hpo.entry import config_dir
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import build
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(config_dir())):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    return compose("config", overrides=["data=digits", "data.train_limit=100", *overrides])
+
+
+def fitted(cfg: DictConfig, folder: Path) -> tuple[pl.Trainer, Any]:
+    torch.manual_seed(0)
+    data = build.data_module(cfg, Split())
+    module = build.module(cfg, data)
+    callbacks = build.callbacks(cfg, with_validation=True)
+    trainer = build.trainer(cfg, folder, callbacks, max_epochs=2, accelerator="cpu")
+    trainer.fit(module, datamodule=data)
+    return trainer, module
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+def test_everything_good_together_in_one_fit(tmp_path: Path) -> None:
+    cfg = composed(
+        "scheduler=one_cycle",
+        "callbacks=[weight_averaging]",
+        "augment=standard",
+        "augment.mode=append",
+        "trainer.precision=bf16-mixed",
+        "model.batch_norm=true",
+        "model.steps_per_call=epoch",
+        "model.label_smoothing=0.1",
+    )
+    trainer, module = fitted(cfg, tmp_path)
+    (schedule,) = (config.scheduler for config in trainer.lr_scheduler_configs)
+    assert isinstance(schedule, LambdaLR)
+    # 90 images and a copy of each in batches of 64: three steps in each of two epochs.
+    assert schedule.last_epoch == 6
+    assert [type(c) for c in trainer.callbacks if isinstance(c, AveragedWeights)]
+    assert trainer.callback_metrics["val/loss"].isfinite()
+    assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+def test_without_a_schedule_the_rate_stays(tmp_path: Path) -> None:
+    trainer, _ = fitted(composed("callbacks=[none]"), tmp_path)
+    assert trainer.lr_scheduler_configs == []
+    assert trainer.optimizers[0].param_groups[0]["lr"] == 0.001
+
+
+def test_a_schedule_that_the_model_cannot_take_is_refused() -> None:
+    cfg = composed("scheduler=cosine")
+    data = build.data_module(cfg, Split())
+    cfg.model = {"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}
+    with pytest.raises(UserError, match=r"Linear must take the argument 'scheduler'.*=none"):
+        build.module(cfg, data)
+
+
+def test_a_module_gets_plain_containers() -> None:
+    # It may save them in its checkpoint, which opens with weights_only: no OmegaConf in there.
+    cfg = composed()
+    cfg.model = {"_target_": "argparse.Namespace", "neurons": {"layer_1": 8}, "init": ["a"]}
+    data = build.data_module(cfg, Split())
+    data.setup()
+    given = vars(build.module(cfg, data))
+    assert given["neurons"] == {"layer_1": 8} and type(given["neurons"]) is dict
+    assert given["init"] == ["a"] and type(given["init"]) is list
+    assert given["input_shape"] == (1, 8, 8) and type(given["input_shape"]) is tuple

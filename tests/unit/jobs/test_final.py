@@ -1,0 +1,68 @@
+"""The final job's fit without early stopping: which callbacks stay, what its result tells."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from lightning_hpo.data.folds import Split
+from lightning_hpo.jobs import final
+from lightning_hpo.messages import FitResult, JobContext
+
+STOPPING = {
+    "_target_": "pytorch_lightning.callbacks.EarlyStopping",
+    "monitor": "${monitor}",
+    "patience": 5,
+}
+TIMER = {"_target_": "pytorch_lightning.callbacks.Timer"}
+
+
+def config() -> Any:
+    cv = {"n_splits": 2, "val_fraction": 0.25, "stratified": True, "parallel": "serial"}
+    callbacks = {"early_stopping": STOPPING, "timer": TIMER, "none": None}
+    found = {"seed": 7, "monitor": "val/loss", "mode": "min", "cv": cv, "callbacks": callbacks}
+    return OmegaConf.create(found)
+
+
+def test_early_stopping_is_dropped_from_a_copy_and_other_callbacks_stay() -> None:
+    cfg = config()
+    OmegaConf.set_struct(cfg, True)
+    assert final.without_early_stopping(cfg).callbacks == {"timer": TIMER}
+    assert list(cfg.callbacks) == ["early_stopping", "timer", "none"]
+
+
+def test_the_result_tells_the_best_and_the_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, Split]] = []
+
+    def fit(cfg: Any, split: Split, seed: int, context: JobContext, observers: Any) -> FitResult:
+        asked.append((cfg, split))
+        rows = "epoch,step,train/loss,val/loss,never\n0,0,0.5,0.25,nan\n1,1,0.125,,nan\n"
+        (context.folder / "metrics.csv").write_text(rows)
+        return FitResult(0.25, 0, 2, {"val/loss": 0.25}, 1.0)
+
+    monkeypatch.setattr(final, "fit", fit)
+    found = final.run_holdout(config(), JobContext(tmp_path))
+    assert found["last"] == {"train/loss": 0.125, "val/loss": 0.25}
+    assert (found["val_fraction"], found["best_epoch"], found["epochs"]) == (0.25, 0, 2)
+    assert json.loads((tmp_path / "result.json").read_text()) == found
+    ((cfg, split),) = asked
+    assert list(cfg.callbacks) == ["timer"]
+    assert (split.method, split.val_fraction, split.seed) == ("holdout", 0.25, 7)
+
+
+# Rule: the refit takes the epochs that were asked for, else the folds' mean best epoch.
+def test_how_long_the_refit_trains(tmp_path):
+    for fold, best_epoch in enumerate((3, 6)):
+        folder = tmp_path / f"fold_{fold}"
+        folder.mkdir()
+        (folder / "result.json").write_text(f'{{"fold": {fold}, "best_epoch": {best_epoch}}}')
+    cfg = config()
+    cfg.cv.final, cfg.study = True, {}
+
+    assert final._refit_epochs(cfg, tmp_path) == round((4 + 7) / 2)
+    cfg.study = {"final_epochs": 50}
+    assert final._refit_epochs(cfg, tmp_path) == 50
