@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -39,8 +39,16 @@ def ask(
     drafting._storage = cast(BaseStorage, view)
     suggest(Trial(drafting, view.draft._trial_id))
     view.draft.datetime_start = datetime.now()
-    view.draft._trial_id = study._storage.create_new_trial(study._study_id, view.draft)
-    return view.draft
+    return _stored(study, view.draft)
+
+
+def _stored(study: optuna.Study, draft: FrozenTrial) -> FrozenTrial:
+    storage, study_id = study._storage, study._study_id
+    draft._trial_id = storage.create_new_trial(study_id, draft)
+    if storage.get_trial_id_from_study_id_trial_number(study_id, draft.number) != draft._trial_id:
+        # Another tool, which knows nothing of our lock, has queued a trial meanwhile.
+        draft.number = storage.get_trial_number_from_id(draft._trial_id)
+    return draft
 
 
 def _one_writer_at_a_time(storage: BaseStorage) -> bool:
@@ -115,6 +123,9 @@ class _StoredAndDraft:
         self, trial_id: int, name: str, internal: float, distribution: BaseDistribution
     ) -> None:
         assert trial_id == self.draft._trial_id
+        earlier = next((t for t in self._trials if name in t.distributions), None)
+        if earlier is not None:
+            check_distribution_compatibility(earlier.distributions[name], distribution)
         self.draft.distributions[name] = distribution
         self.draft.params[name] = distribution.to_external_repr(internal)
 

@@ -1,22 +1,22 @@
-"""What a person sees while a study runs: a live line on a terminal, plain lines elsewhere."""
+"""What a person sees while a study runs: a live view on a terminal, plain lines elsewhere."""
 
 import math
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
-from optuna.trial import TrialState
-from rich.console import Console
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from lightning_hpo.sweep.progress import Running, Steps, duration, slot_table
 from lightning_hpo.sweep.verdict import Verdict
 
-_RECENT = 8
+Verbosity = Literal["quiet", "normal", "verbose"]
 
 
 @dataclass
@@ -34,7 +34,6 @@ class Tally:
     complete: int = 0
     pruned: int = 0
     failed: int = 0
-    running: int = 0
     best: tuple[float, int] | None = None
     seconds: list[float] = field(default_factory=list)
     full_seconds: list[float] = field(default_factory=list)
@@ -48,8 +47,10 @@ class Tally:
         self.seconds.append(seconds)
         if verdict.state is TrialState.COMPLETE:
             self.complete += 1
-            self.full_seconds.append(seconds)
-            self.offer(number, verdict.values[0] if verdict.values else math.nan)
+            # A mean over some folds is no rival for one over all.
+            if verdict.stopped_after_fold is None:
+                self.full_seconds.append(seconds)
+                self.offer(number, verdict.values[0] if verdict.values else math.nan)
         elif verdict.state is TrialState.PRUNED:
             self.pruned += 1
         elif not verdict.retry:
@@ -72,42 +73,49 @@ class Tally:
 
     def line(self) -> str:
         """All of it in one line."""
-        best = "none yet" if self.best is None else f"{self.best[0]:.4f} (trial {self.best[1]})"
         left = self.left_s()
         about = "unknown until the first trial ends" if left is None else f"about {duration(left)}"
+        return f"{self.so_far()} | left: {about}"
+
+    def so_far(self) -> str:
+        """Counts and the best value in one line."""
+        best = "none yet" if self.best is None else f"{self.best[0]:.4f} (trial {self.best[1]})"
         return (
             f"{self.done} of {self.total} trials: {self.complete} complete, {self.pruned} pruned,"
-            f" {self.failed} failed | best {self.monitor} {best} | left: {about}"
+            f" {self.failed} failed | best {self.monitor} {best}"
         )
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 class Display:
     """Shows a study's progress; an observer of the search.
 
-    On a terminal one live line stands below the latest trials; elsewhere each trial is one line.
+    On a terminal a live view of the study and its slots stands below the trials that have ended;
+    elsewhere, and on a terminal that cannot move its cursor, each trial is one line. ``verbosity``:
+    "quiet" shows the last words alone, "verbose" also each trial's parameters and, where there is
+    no live view, what it reports. Colours are off when the environment has NO_COLOR.
     """
 
-    def __init__(self, tally: Tally, *, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        *,
+        console: Console | None = None,
+        verbosity: Verbosity = "normal",
+        steps: Steps | None = None,
+    ) -> None:
         self.tally = tally
-        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self.console = console or _standard_output()
+        self.verbosity = verbosity
+        self.steps = steps
+        self._running: dict[int, Running] = {}
         self._live: Live | None = None
         self._stage = ""
         self._stage_started_s = 0.0
 
     @contextmanager
     def shown(self) -> Iterator["Display"]:
-        """While this lasts, a terminal shows the live line."""
-        if not self.console.is_terminal:
+        """While this lasts, a terminal shows the live view."""
+        if not self.console.is_interactive or self.verbosity == "quiet":
             yield self
             return
         with Live(get_renderable=self._render, console=self.console, refresh_per_second=4) as live:
@@ -115,45 +123,85 @@ class Display:
             try:
                 yield self
             finally:
+                self._stage = ""
                 self._live = None
 
-    def started(self, number: int) -> None:
-        self.tally.running += 1
+    def started(self, trial: FrozenTrial) -> None:
+        self._running[trial.number] = Running(trial.number, trial.user_attrs["slot"])
+        if self.verbosity == "verbose":
+            given = ", ".join(f"{name}={value}" for name, value in trial.params.items())
+            self._say(f"trial {trial.number:>3}  started   {given}".rstrip())
+
+    def reported(self, running: Sequence[FrozenTrial]) -> None:
+        for trial in running:
+            shown = self._running.get(trial.number)
+            if shown is None or not trial.intermediate_values:
+                continue
+            step = max(trial.intermediate_values)
+            latest = (step, trial.intermediate_values[step])
+            if latest != shown.latest:
+                shown.latest = latest
+                self._say_progress(shown)
 
     def finished(self, number: int, verdict: Verdict, seconds: float) -> None:
-        self.tally.running -= 1
+        self._running.pop(number, None)
         self.tally.count(number, verdict, seconds)
-        self._say(f"trial {number:>3}  {_outcome(verdict, self.tally.monitor)}  {seconds:5.1f} s")
-        if not self.console.is_terminal:
-            self.console.print(Text(f"  {self.tally.line()}"))
+        outcome = _outcome(verdict, self.tally.monitor)
+        self._say(Text.assemble(f"trial {number:>3}  ", outcome, f"  {seconds:5.1f} s"))
+        if self._live is None:
+            self._say(f"  {self.tally.line()}")
 
     def stage(self, what: str) -> None:
         """A step other than a trial: preparation, the final job's fits, the report."""
         self._stage, self._stage_started_s = what, time.monotonic()
         if self._live is None:
-            self.console.print(Text(what))
+            self._say(what)
 
     def note(self, what: str) -> None:
         """One line that stays."""
         self._say(what)
 
-    def _say(self, line: str) -> None:
-        if self._live is not None:
-            self._live.console.print(Text(line))
-        else:
-            self.console.print(Text(line))
+    def last_words(self, what: str) -> None:
+        """The study's outcome, however quiet the display is."""
+        self.console.print(Text(what))
 
-    def _render(self) -> Any:
-        lines = [Text(self.tally.line(), style="bold")] if self.tally.total else []
+    def _say(self, line: str | Text) -> None:
+        if self.verbosity != "quiet":
+            self.console.print(line if isinstance(line, Text) else Text(line))
+
+    def _say_progress(self, trial: Running) -> None:
+        if self.verbosity == "verbose" and self._live is None:
+            done, value = trial.words(self.steps, self.tally.monitor)
+            self._say(f"trial {trial.number:>3}  {done}  {value}")
+
+    def _render(self) -> Group:
+        # The last picture, which stays, is drawn when the view is closed.
+        state = self.tally.so_far() if self._live is None else self.tally.line()
+        lines = [Text(state, style="bold")] if self.tally.total else []
         if self._stage:
             elapsed = duration(time.monotonic() - self._stage_started_s)
             lines.append(Text(f"{self._stage} ... {elapsed}"))
-        return Text("\n").join(lines)
+        for line in lines:
+            # Folded here: the console leaves folding to the terminal, and then the live view would
+            # not know how many lines it must go up.
+            line.no_wrap, line.overflow = False, "fold"
+        running = list(self._running.values())
+        slots = [slot_table(running, self.steps, self.tally.monitor)] if running else []
+        return Group(*lines, *slots)
 
 
-def _outcome(verdict: Verdict, monitor: str) -> str:
+def _standard_output() -> Console:
+    # FORCE_COLOR asks for colours in a log; a live view would fill it with cursor movements.
+    interactive = None if sys.stdout.isatty() else False
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, force_interactive=interactive)
+
+
+def _outcome(verdict: Verdict, monitor: str) -> Text:
     if verdict.state is TrialState.COMPLETE and verdict.values:
-        return f"complete  {monitor} {verdict.values[0]:.4f}"
+        fold = verdict.stopped_after_fold
+        stopped = "" if fold is None else f", stopped after fold {fold}"
+        return Text.assemble(("complete", "green"), f"  {monitor} {verdict.values[0]:.4f}{stopped}")
     if verdict.state is TrialState.PRUNED:
-        return f"pruned    {(verdict.reason or '').removeprefix('pruned ')}".rstrip()
-    return f"FAILED    {verdict.reason}"
+        where = f"    {(verdict.reason or '').removeprefix('pruned ')}".rstrip()
+        return Text.assemble(("pruned", "yellow"), where)
+    return Text.assemble(("FAILED", "bold red"), f"    {verdict.reason}")

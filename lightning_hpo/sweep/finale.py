@@ -1,5 +1,7 @@
 """The final job, seen from the controller: fold jobs on all slots, then the refit on all cores.
 
+Beside the folds may run one more fit, the holdout, for which no early stopping applies.
+
 What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
 belongs to other parameters is moved aside, not overwritten.
 """
@@ -23,13 +25,17 @@ _FIRST_JOB_ID = 1_000_000
 
 @dataclass(frozen=True)
 class Finale:
-    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refit and test."""
+    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refit and test.
+
+    ``holdout``: whether the fit on a part of the training data for all epochs is done too.
+    """
 
     executor: Executor
     final_dir: Path
     overrides: tuple[str, ...]
     n_splits: int
     say: Callable[[str], None]
+    holdout: bool = False
 
     @property
     def identity(self) -> list[str]:
@@ -44,16 +50,21 @@ class Finale:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
         if not self._same_parameters():
             self._begin()
-        folds = [f"fold_{k}" for k in range(self.n_splits)]
-        missing = [f for f in folds if not (self.final_dir / f / _RESULT).is_file()]
+        fits = [f"fold_{k}" for k in range(self.n_splits)] + ["holdout"] * self.holdout
+        missing = [f for f in fits if not (self.final_dir / f / _RESULT).is_file()]
         if missing:
-            self.say(f"cross-validation of the best parameters, {self.n_splits} folds")
-            self._run_all([self._job(k, fold) for k, fold in enumerate(folds) if fold in missing])
+            self.say(self._announcement())
+            self._run_all([self._job(k, name) for k, name in enumerate(fits) if name in missing])
         self.say("refit on all training data, test, figures")
-        self._run_all([self._job(self.n_splits, "refit", threads=cpu_cores())])
+        self._run_all([self._job(len(fits), "refit", threads=cpu_cores())])
+
+    def _announcement(self) -> str:
+        folds = f"cross-validation of the best parameters, {self.n_splits} folds"
+        longest = "a fit without early stopping"
+        return ", and ".join([folds] * bool(self.n_splits) + [longest] * self.holdout)
 
     def _job(self, index: int, folder: str, threads: int | None = None) -> Job:
-        kind = "refit" if folder == "refit" else "fold"
+        kind = "fold" if folder.startswith("fold_") else folder
         told = (f"study.job={kind}", f"study.fold={index if kind == 'fold' else 'null'}")
         where = f"hydra.sweep.subdir={self.final_dir.name}/{folder}"
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)

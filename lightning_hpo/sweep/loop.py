@@ -3,39 +3,49 @@
 There is no barrier: a slot that ends gets the next trial at once, however long the others take.
 """
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.slot import Job
+from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor
-from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.fleet import Controller
 from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
 from lightning_hpo.sweep.writing import must_be_writable
+
+log = logging.getLogger(__name__)
 
 # As Optuna's own loop calls them, for example its terminator or a tracker's callback.
 StudyCallback = Callable[[optuna.Study, FrozenTrial], None]
 
 # When the first trials all fail, so will the others.
 _HOPELESS_AFTER = 3
+# How often a controller looks whether another one has died or finished.
+_LOOK_ROUND_S = 0.5
 # A storage URL may hold a password.
 _SECRET = ("study.storage", "hydra.sweeper.storage")
 
 
 class Observer(Protocol):
-    """Sees trials start and end; the live display is one."""
+    """Sees trials start, report and end; the live display is one."""
 
-    def started(self, number: int) -> None: ...
+    def started(self, trial: FrozenTrial) -> None: ...
+
+    def reported(self, running: Sequence[FrozenTrial]) -> None:
+        """All trials that run now, others' too, with their intermediate values so far."""
 
     def finished(self, number: int, verdict: Verdict, seconds: float) -> None: ...
 
@@ -59,7 +69,7 @@ class Search:
         study: optuna.Study,
         space: SearchSpace,
         executor: Executor,
-        owner: Owner,
+        owner: Controller,
         *,
         limits: Limits,
         observer: Observer,
@@ -76,6 +86,7 @@ class Search:
         self.tells_number = tells_number
         self._running: dict[int, tuple[FrozenTrial, float]] = {}
         self._finished: list[Verdict] = []
+        self._waits = False
 
     def run(self) -> int:
         """The number of trials that ended in this run. Closes its trials when interrupted.
@@ -87,7 +98,7 @@ class Search:
                 self._run(self._deadline())
         finally:
             # What cannot be closed now, for want of a storage, the next start finds and closes.
-            with suppress(StorageInternalError):
+            with suppress(*storage_errors()):
                 self._close_running("the sweep was interrupted")
         return len(self._finished)
 
@@ -95,11 +106,30 @@ class Search:
         while True:
             self._fill_slots(deadline)
             if self._running:
-                for job, end in self.executor.wait():
+                ended = self.executor.wait(_LOOK_ROUND_S)
+                for job, end in ended:
                     self._end(job, judge(end, n_objectives=len(self.study.directions)))
-            elif self._stopped(deadline) or not self.recover():
+                if ended:
+                    continue
                 # A controller beside this one may have died meanwhile and left trials to do.
+                self.recover()
+            elif self._stopped(deadline) or not (self.recover() or self._more_to_come()):
                 return
+
+    def _more_to_come(self) -> bool:
+        """Whether controllers that share the study may yet leave trials to do; waits a moment."""
+        # An interrupt inside a driver's call would leave its connection unusable.
+        with whole():
+            trials = self.study.get_trials(deepcopy=False)
+        if self._remaining(trials) > 0:
+            return True
+        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        if running:
+            if not self._waits:
+                log.info(f"{len(running)} trials still run elsewhere; their end is waited for")
+            self._waits = True
+            time.sleep(_LOOK_ROUND_S)
+        return bool(running)
 
     def remaining(self) -> int:
         """Trials still to be started; those being tried again do not count twice."""
@@ -108,15 +138,34 @@ class Search:
     def _remaining(self, trials: Sequence[FrozenTrial]) -> int:
         return self.limits.n_trials - sum(_counts(trial) for trial in trials)
 
+    def enqueue(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Queue start points, those that the study has not had, as far as its total allows.
+
+        More would stand in the way of a trial that is to be tried again, which queues behind them.
+        """
+        with whole(), self.owner.exclusive():
+            for point in points:
+                trials = self.study.get_trials(deepcopy=False)
+                waiting = sum(trial.state is TrialState.WAITING for trial in trials)
+                if waiting < self._remaining(trials):
+                    self.study.enqueue_trial(dict(point), skip_if_exists=True)
+
     def recover(self) -> list[int]:
         """Close and requeue trials whose controller died; their numbers."""
+        if not self._lost():
+            return []
         with whole(), self.owner.exclusive():
-            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             # Asking and signing happen under the lock: a trial without an owner lost its own.
-            lost = [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            lost = self._lost()
             for trial in lost:
                 self._fail(trial.number, "its controller died", again=True, counts=False)
         return [trial.number for trial in lost]
+
+    def _lost(self) -> list[FrozenTrial]:
+        with whole():
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            self.observer.reported(running)
+            return [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
 
     def _deadline(self) -> float | None:
         timeout_s = self.limits.timeout_s
@@ -154,7 +203,7 @@ class Search:
         told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
         overrides = (*self.space.overrides(trial.params), *told)
         self.executor.submit(Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s))
-        self.observer.started(trial.number)
+        self.observer.started(trial)
 
     def _end(self, job: Job, verdict: Verdict) -> None:
         trial, started_s = self._running[job.id]
@@ -170,11 +219,16 @@ class Search:
 
     def _tell(self, number: int, verdict: Verdict) -> Verdict:
         """Tell the study; the verdict says whether the trial is really tried again."""
+        if self.owner.shared and self.study.get_trials(deepcopy=False)[number].state.is_finished():
+            # This controller was given up for dead, and others try the trial again.
+            return Verdict(TrialState.FAIL, reason="another controller took it over", retry=True)
         if verdict.state is not TrialState.FAIL:
             self._tell_study(number, verdict)
             return verdict
         reason = verdict.reason or "unknown"
-        again = self._fail(number, reason, again=verdict.retry, counts=verdict.blamed)
+        with self.owner.exclusive():
+            # A place in the total that is free for the retry must not be taken in between.
+            again = self._fail(number, reason, again=verdict.retry, counts=verdict.blamed)
         return replace(verdict, retry=again)
 
     def _call_back(self, number: int) -> None:
@@ -188,7 +242,14 @@ class Search:
 
     def _tell_study(self, number: int, verdict: Verdict) -> None:
         try:
-            self.study.tell(number, state=verdict.state, values=verdict.values)
+            # As Study.tell, which would then read the trial again to return it.
+            _tell_with_warning(
+                self.study,
+                number,
+                state=verdict.state,
+                value_or_values=verdict.values,
+                skip_if_finished=verdict.state is TrialState.FAIL,
+            )
         except RuntimeError as error:
             # The grid sampler asks to stop when its grid is exhausted; the total sees to that.
             if "`Study.stop`" not in str(error):
@@ -210,7 +271,7 @@ class Search:
             # which the next start finds and closes, without requeueing it twice.
             storage.set_trial_user_attr(trial_id, "retried", True)
             self._requeue(trial, tries)
-        self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        self._tell_study(number, Verdict(TrialState.FAIL))
         return again
 
     def _requeue(self, trial: FrozenTrial, tries: int) -> None:
@@ -236,7 +297,8 @@ class Search:
     def _close_running(self, reason: str) -> None:
         with whole():
             for number in list(self._running):
-                self._fail(number, reason, again=True, counts=False)
+                with suppress(UpdateFinishedTrialError), self.owner.exclusive():
+                    self._fail(number, reason, again=True, counts=False)
                 del self._running[number]
 
 

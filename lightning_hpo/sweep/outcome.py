@@ -17,13 +17,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.errors import StudyFailed, UserError
+from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.messages import Facts
-from lightning_hpo.retries import STOPPED_AFTER_FOLD
-from lightning_hpo.study import EMBEDDED_FILE
+from lightning_hpo.storage.passwords import redact, referred
+from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
 
 log = logging.getLogger(__name__)
 
+_STAGES = ("train/", "val/")
 _PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
 
 
@@ -34,7 +36,7 @@ def public(storage: Any, study_dir: Path) -> str:
     if not isinstance(storage, str):
         return str(storage.get("_target_", "custom"))
     try:
-        return make_url(storage).render_as_string(hide_password=True)
+        return redact(make_url(storage).render_as_string(hide_password=True))
     except ArgumentError:
         return "custom"
 
@@ -141,6 +143,7 @@ def results(
     final_dir = study_dir / "final"
     folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
     refit = final_dir / "refit" / "result.json"
+    longest = final_dir / "holdout" / "result.json"
     return {
         "study_name": study.study_name,
         "experiment": config.hydra.runtime.choices.get("experiment"),
@@ -152,15 +155,20 @@ def results(
         else None,
         "pareto": pareto_front(study),
         "cv": cross_validation(folds) if folds else None,
+        "holdout": holdout(json.loads(longest.read_text())) if longest.is_file() else None,
         "test": json.loads(refit.read_text())["test"] if refit.is_file() else None,
-        "data": {"name": facts.data_name, "sha256": facts.data_sha256},
+        "data": {
+            "name": facts.data_name,
+            "sha256": facts.data_sha256,
+            "noise_variance": facts.noise_variance,
+        },
         "seed": config.seed,
         "seconds": {"search": 0.0, "final": 0.0} | study.user_attrs.get("seconds", {}),
         "versions": versions(),
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),
         "storage": public(config.study.storage, study_dir.resolve()),
-        "command": "python -m lightning_hpo " + shlex.join(_without_storage(sys.argv[1:])),
+        "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
     }
 
 
@@ -191,6 +199,14 @@ def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
         summary[f"{name}_mean"] = fmean(values)
         summary[f"{name}_std"] = stdev(values)
     return summary
+
+
+def holdout(found: dict[str, Any]) -> dict[str, Any]:
+    """Of the fit without early stopping: metrics at its best epoch and, as ``last``, at its end."""
+    at_best = {name: value for name, value in found["metrics"].items() if name.startswith("val/")}
+    at_end = {n: found["last"][n] for n in sorted(found["last"]) if n.startswith(_STAGES)}
+    kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
+    return {**kept, **at_best, "last": at_end}
 
 
 def versions() -> dict[str, str]:
@@ -229,6 +245,11 @@ def _evaluation(found: dict[str, Any]) -> list[str]:
         means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
         values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
         lines.append(f"{cv['n_splits']}-fold cross-validation: {values}")
+    if found["holdout"]:
+        values = ", ".join(
+            f"{name} {value:.4f}" for name, value in found["holdout"]["last"].items()
+        )
+        lines.append(f"without early stopping, {found['holdout']['epochs']} epochs: {values}")
     if found["test"]:
         values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
         lines.append(f"test, opened once: {values}")
@@ -261,8 +282,3 @@ def _with_trials(command: str, n: int) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _without_storage(arguments: list[str]) -> list[str]:
-    # A storage URL may hold a password.
-    return [a for a in arguments if "storage=" not in a]

@@ -17,6 +17,9 @@ from typing import IO
 class Owner:
     """This controller's claim on the trials that it asks for; a context manager."""
 
+    # Its study lies in a folder of one machine; a fleet shares its study with other machines.
+    shared = False
+
     def __init__(self, study_dir: Path) -> None:
         self._folder = (study_dir / "owners").resolve()
         self._path = self._folder / f"{uuid.uuid4().hex[:12]}.lock"
@@ -43,17 +46,19 @@ class Owner:
             yield
 
     def is_alive(self, owner_id: str) -> bool:
-        """Whether the controller ``owner_id`` still runs; one on another machine is believed to.
+        """Whether the controller ``owner_id`` still runs, by its lock alone.
 
-        A trial without an owner (an empty id) lost its controller before that could sign.
+        The machine's name does not count: that of a laptop changes with its network. A trial
+        without an owner (an empty id) lost its controller before that could sign.
         """
         if owner_id == self.id or not owner_id:
             return bool(owner_id)
-        host, _, path = owner_id.partition(":")
-        if host != socket.gethostname():
-            return True
+        lock = Path(owner_id.partition(":")[2])
+        if not lock.is_file():
+            # The study's folder may have been moved, or be another container's.
+            lock = self._folder / lock.name
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(lock, os.O_RDWR)
         except FileNotFoundError:
             return False
         try:

@@ -10,35 +10,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.errors import UserError
-from lightning_hpo.study import EMBEDDED_FILE
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.storage.recorded import recorded_trials
 
 
 @lru_cache(maxsize=4)
-def recorded_trials(study_dir: str) -> tuple[FrozenTrial, ...]:
-    """The trials of the embedded study in ``study_dir``, by number."""
-    path = Path(study_dir) / EMBEDDED_FILE
-    if not path.is_file():
-        raise UserError(
-            f"study.replay must be the folder of a study with {EMBEDDED_FILE}, got {study_dir}."
-        )
-    url = f"sqlite:///{path.resolve()}"
-    (name,) = optuna.get_all_study_names(url)
-    return tuple(optuna.load_study(study_name=name, storage=url).trials)
+def _recorded(study_dir: str) -> tuple[FrozenTrial, ...]:
+    try:
+        return tuple(recorded_trials(Path(study_dir)))
+    except UserError as error:
+        raise UserError(f"study.replay={study_dir}: {one_line(error)}") from None
 
 
 class ReplaySampler(BaseSampler):
     """Suggests what the trial of the same number was given."""
 
     def __init__(self, study_dir: str) -> None:
-        self._trials = recorded_trials(study_dir)
+        self._trials = _recorded(study_dir)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -76,7 +70,7 @@ class ReplayPruner(BasePruner):
     """Prunes a trial at the step at which it was pruned, and no other."""
 
     def __init__(self, study_dir: str) -> None:
-        self._trials = recorded_trials(study_dir)
+        self._trials = _recorded(study_dir)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         recorded = self._trials[trial.number]

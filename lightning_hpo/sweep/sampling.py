@@ -10,9 +10,16 @@ from optuna.samplers import BaseSampler, GridSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 
-_RESEEDED = ("TPESampler", "RandomSampler", "GPSampler", "create_nsgaii_sampler")
+_RESEEDED = (
+    "TPESampler",
+    "RandomSampler",
+    "GPSampler",
+    "create_nsgaii_sampler",
+    "create_nsgaiii_sampler",
+)
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -77,6 +84,14 @@ def make_sampler(node: DictConfig, grid: Mapping[str, Sequence[Any]] | None) -> 
     if seed is None or not str(node.get("_target_")).endswith(_RESEEDED):
         return make(node)
     return SeededPerTrial(lambda derived: make(node, seed=derived), seed=seed)
+
+
+def refuse_motpe(seed: int | None = None) -> BaseSampler:
+    """What the stock plugin's ``motpe`` became."""
+    raise UserError(
+        "hydra/sweeper/sampler must be one that Optuna still has, got motpe; tpe takes its place,"
+        " also for several objectives: hydra/sweeper/sampler=tpe."
+    )
 
 
 def is_grid(node: DictConfig) -> bool:

@@ -6,7 +6,7 @@ keys apply and everything that is ours is switched off.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,7 +14,9 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.gpus import slots_on, visible_gpus
 from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.sweep.display import Verbosity
 from lightning_hpo.sweep.loop import Limits
+from lightning_hpo.sweep.progress import Steps
 
 _MAX_AUTO_SLOTS = 4
 
@@ -35,6 +37,7 @@ class Settings:
             self._require_integer("cv.n_splits", low=2)
             self._check_devices()
         self.slots(1)
+        _ = self.verbosity
 
     def _require_integer(self, key: str, *, low: int) -> None:
         value = self._select(key)
@@ -69,6 +72,38 @@ class Settings:
         return bool(self._select("study.force_resume", False))
 
     @property
+    def verbosity(self) -> Verbosity:
+        """How much the terminal shows."""
+        verbosity = self._select("study.verbosity", "normal")
+        if verbosity not in get_args(Verbosity):
+            raise UserError(
+                f"study.verbosity must be one of {', '.join(get_args(Verbosity))},"
+                f" got study.verbosity={verbosity}."
+            )
+        return verbosity
+
+    @property
+    def steps(self) -> Steps | None:
+        """What a trial's reports mean; None where that is not known."""
+        epochs = self._select("trainer.max_epochs")
+        if not self.is_study or epochs is None:
+            return None
+        # Stacked folds train side by side.
+        serial = self._select("cv.parallel", "serial") == "serial"
+        in_turn = serial and self._select("cv.search") == "kfold"
+        # By name: the class itself would be imported with torch, which nothing here waits for.
+        by_fold = "Wilcoxon" in str(self._select("pruner._target_", ""))
+        return Steps(epochs, int(self.config.cv.n_splits) if in_turn else 1, by_fold=by_fold)
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a controller on a shared storage shows that it is alive."""
+        seconds = self._select("study.heartbeat_s", 10)
+        if not isinstance(seconds, int | float) or seconds <= 0:
+            raise UserError(f"study.heartbeat_s must be above 0, got study.heartbeat_s={seconds}.")
+        return float(seconds)
+
+    @property
     def final(self) -> bool:
         """Whether the final job follows the search."""
         return bool(self._select("study.final", False))
@@ -78,9 +113,19 @@ class Settings:
         """Folds of the final cross-validation; 0: none."""
         return int(self.config.cv.n_splits) if self.final and self.config.cv.final else 0
 
+    @property
+    def final_holdout(self) -> bool:
+        """Whether the final job also trains on a part of the data for all epochs."""
+        return self.final and bool(self._select("cv.final_holdout", False))
+
+    @property
+    def final_fits(self) -> int:
+        """Fits of the final job that may run beside each other, before the refit."""
+        return self.final_folds + self.final_holdout
+
     def final_rounds(self, slots: int) -> int:
-        """Fits of the final job that follow each other: rounds of folds, and the refit."""
-        return -(-self.final_folds // slots) + 1 if self.final else 0
+        """Fits of the final job that follow each other: rounds of those, and the refit."""
+        return -(-self.final_fits // slots) + 1 if self.final else 0
 
     @property
     def replay(self) -> str | None:
@@ -129,7 +174,7 @@ class Settings:
             raise UserError(
                 f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."
             )
-        return min(wanted, max(n_trials, self.final_folds, 1))
+        return min(wanted, max(n_trials, self.final_fits, 1))
 
     def limits(self, n_trials: int) -> Limits:
         """When the search ends."""

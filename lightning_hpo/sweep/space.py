@@ -69,8 +69,8 @@ class SearchSpace:
             for parent, wanted in self.conditions.get(name, {}).items()
         )
 
-    def checked_point(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """``point`` if all its parameters are searched and inside their ranges."""
+    def check_point(self, point: Mapping[str, Any]) -> None:
+        """Raise :class:`UserError` unless all its parameters are searched and in their ranges."""
         for name, value in point.items():
             if name not in self.distributions:
                 hint = did_you_mean(name, self.distributions)
@@ -80,7 +80,6 @@ class SearchSpace:
                     f"study.enqueue must lie in the ranges, got {name}={value},"
                     f" not in {self.distributions[name]}."
                 )
-        return dict(point)
 
     def order(self) -> list[str]:
         """Searched parameters such that each comes after those that its condition names."""

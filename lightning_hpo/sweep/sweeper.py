@@ -25,18 +25,22 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
-from lightning_hpo.study import create_storage, open_storage
+from lightning_hpo.storage.embedded import is_own_file
+from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.finale import Finale
+from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
@@ -82,21 +86,39 @@ class StudySweeperImpl(OptunaSweeperImpl):
         # Our defaults choose multivariate TPE and its companions knowingly.
         warnings.simplefilter("ignore", ExperimentalWarning)
         self.settings.check()
+        if self.settings.verbosity == "quiet":
+            _quieten_log()
         space = self._space(arguments)
         self._check_space(space)
-        study_dir = _writable(self.settings.study_dir)
+        self._check_strategies(space)
+        study_dir = self._checked_places()
         display = self._display(self._n_trials(space))
         with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 facts = self._preflight(space, executor, display)
                 study = self._open_study(space, owner, facts)
-                search = self._search(study, space, executor, owner, display)
-                failure = self._search_and_evaluate(search, display)
+                with self._fleet(owner, study) as fleet:
+                    self._check_fingerprint(study, space, fleet, facts)
+                    search = self._search(study, space, executor, fleet, display)
+                    failure = self._search_and_evaluate(search, fleet, display)
             self._conclude(study, facts, display)
         if failure is not None:
             raise failure
 
     # ------------------------------------------------------------------ preparation
+
+    def _checked_places(self) -> Path:
+        """The study's folder; what would fail after the preparation fails before it."""
+        if self.settings.is_study:
+            check_study_name(self.study_name)
+        study_dir = _writable(self.settings.study_dir)
+        if self.settings.is_study and self.storage is not None:
+            open_storage(self.storage, study_dir)
+        return study_dir
+
+    def _fleet(self, owner: Owner, study: optuna.Study) -> Fleet:
+        shared = not is_own_file(self.storage, self.settings.study_dir)
+        return Fleet(owner, study, shared=shared, heartbeat_s=self.settings.heartbeat_s)
 
     def _get_directions(self) -> list[str]:
         if self.direction is None:
@@ -114,6 +136,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _check_space(self, space: SearchSpace) -> None:
         """Compose a few jobs now: a misspelt parameter fails here, not in the hundredth trial."""
+        for point in self.settings.start_points:
+            space.check_point(point)
         for params in space.previews():
             try:
                 self.hydra_context.config_loader.load_sweep_config(
@@ -121,6 +145,18 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 )
             except HydraException as error:
                 raise UserError(f"a trial cannot be composed: {one_line(error)}") from None
+
+    def _check_strategies(self, space: SearchSpace) -> None:
+        """Make sampler and pruner once before anything is prepared, which takes a while."""
+        try:
+            self._make_sampler(space)
+            self._make_pruner(self._get_directions())
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"sampler and pruner must accept their settings, but: {one_line(error)}"
+            ) from None
 
     def _n_trials(self, space: SearchSpace) -> int:
         if self.settings.is_study and not space:
@@ -143,11 +179,17 @@ class StudySweeperImpl(OptunaSweeperImpl):
         minimize = self._get_directions()[0] == "minimize"
         rounds = self.settings.final_rounds(slots)
         monitor = self.settings.monitor
-        return Display(Tally(n_trials, slots, monitor, minimize=minimize, final_rounds=rounds))
+        return Display(
+            Tally(n_trials, slots, monitor, minimize=minimize, final_rounds=rounds),
+            verbosity=self.settings.verbosity,
+            steps=self.settings.steps,
+        )
 
     def _executor(self, n_slots: int) -> Executor:
         if hasattr(self.launcher, "workers"):
             return self.launcher.workers(n_slots)
+        if runs_elsewhere(self.launcher):
+            return RemoteExecutor(self.launcher, n_slots=n_slots)
         return BatchExecutor(self.launcher, n_slots=n_slots)
 
     def _preflight(self, space: SearchSpace, executor: Executor, display: Display) -> Facts | None:
@@ -174,17 +216,22 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
-            if facts is not None:
-                now = fingerprint.of(space, directions, self.settings.monitor, facts.data_sha256)
-                fingerprint.check(study, now, force=self.settings.force_resume)
-            for point in self.settings.start_points:
-                study.enqueue_trial(space.checked_point(point), skip_if_exists=True)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _check_fingerprint(
+        self, study: optuna.Study, space: SearchSpace, fleet: Fleet, facts: Facts | None
+    ) -> None:
+        if facts is None:
+            return
+        directions, monitor = self._get_directions(), self.settings.monitor
+        now = fingerprint.of(space, directions, monitor, facts.data_sha256)
+        with fleet.exclusive():
+            fingerprint.check(study, now, force=self.settings.force_resume)
 
     def _storage(self, facts: Facts | None) -> BaseStorage | None:
         # Another application's study lives in memory unless it names a storage, as in the plugin.
@@ -196,6 +243,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         # Optuna cannot compare trials midway by several objectives.
         if not self.pruner or len(directions) > 1:
             return NopPruner()
+        missing = [str(key) for key in self.pruner if OmegaConf.is_missing(self.pruner, key)]
+        if missing:
+            raise UserError(
+                f"pruner.{missing[0]} must have a value; add pruner.{missing[0]}=..., in the units"
+                f" of {self.settings.monitor}, or null where another bound is given."
+            )
         return make(self.pruner)
 
     def _make_sampler(self, space: SearchSpace) -> BaseSampler:
@@ -208,33 +261,36 @@ class StudySweeperImpl(OptunaSweeperImpl):
         study: optuna.Study,
         space: SearchSpace,
         executor: Executor,
-        owner: Owner,
+        fleet: Fleet,
         display: Display,
     ) -> Search:
         return Search(
             study,
             space,
             executor,
-            owner,
+            fleet,
             limits=self.settings.limits(display.tally.total),
             observer=display,
             callbacks=self.settings.callbacks,
             tells_number=self.settings.is_study,
         )
 
-    def _search_and_evaluate(self, search: Search, display: Display) -> StudyFailed | None:
+    def _search_and_evaluate(
+        self, search: Search, fleet: Fleet, display: Display
+    ) -> StudyFailed | None:
         """Run both; a failure is handed back, so that the results are written all the same."""
         with display.shown():
             try:
                 with _timed(search.study, "search"):
                     self._run_search(search, display)
                 with _timed(search.study, "final"):
-                    self._evaluate(search, display)
+                    self._evaluate(search, fleet, display)
             except StudyFailed as failure:
                 return failure
         return None
 
     def _run_search(self, search: Search, display: Display) -> None:
+        search.enqueue(self.settings.start_points)
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")
@@ -242,13 +298,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
         left = search.remaining()
         if left > 0:
             display.stage(f"search: {left} trials in {display.tally.slots} slots")
-            search.run()
         elif search.limits.n_trials:
             display.note(f"the study has its {search.limits.n_trials} trials; none is added")
+        # Also with nothing left: trials that run elsewhere may yet need this controller.
+        search.run()
         if search.space and outcome.best_trial(search.study) is None:
             outcome.require_a_complete_trial(search.study)
 
-    def _evaluate(self, search: Search, display: Display) -> None:
+    def _evaluate(self, search: Search, fleet: Fleet, display: Display) -> None:
         """Run the final job on the best parameters, unless it is done."""
         best = outcome.chosen_trial(search.study, self.settings.final_trial)
         if not self.settings.final:
@@ -262,11 +319,20 @@ class StudySweeperImpl(OptunaSweeperImpl):
             overrides=search.space.overrides(best.params if best else {}),
             n_splits=self.settings.final_folds,
             say=display.stage,
+            holdout=self.settings.final_holdout,
         )
         if finale.is_done():
             display.note(f"the final job of these parameters is done, see {finale.final_dir}")
-        else:
-            finale.run()
+            return
+        if search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            display.note("trials still run elsewhere; the final job is left to who ends last")
+            return
+        elsewhere = fleet.claim_final(finale.identity, finale.final_dir)
+        if elsewhere is not None:
+            display.note(f"the final job of these parameters {elsewhere}")
+            return
+        finale.run()
+        fleet.finish_final()
 
     # ------------------------------------------------------------------ conclusion
 
@@ -283,7 +349,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         write_json(study_dir / "results.json", found)
         display.stage("report")
         build_report(study_dir, study=study)
-        display.note(outcome.summary(found, study_dir))
+        display.last_words(outcome.summary(found, study_dir))
 
 
 @contextmanager
@@ -296,6 +362,12 @@ def _timed(study: optuna.Study, part: str) -> Iterator[None]:
         total = dict(study.user_attrs.get("seconds", {}))
         total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
         study.set_user_attr("seconds", total)
+
+
+def _quieten_log() -> None:
+    # The terminal's handlers and not the loggers: the logs of jobs in this process stay whole.
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.WARNING)
 
 
 def _writable(study_dir: Path) -> Path:

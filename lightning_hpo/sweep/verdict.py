@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
 from lightning_hpo.sweep.writing import NO_ROOM
 
@@ -24,7 +24,8 @@ class Verdict:
 
     ``retry``: the trial itself may be fine, what it ran on was not; ``blamed``: it is one of the
     tries that a trial has. ``mistake``: every further trial would fail in the same way, so the
-    sweep ends.
+    sweep ends. ``stopped_after_fold``: the Wilcoxon pruner was sure then, and the value is the mean
+    of the folds up to it.
     """
 
     state: TrialState
@@ -33,6 +34,7 @@ class Verdict:
     retry: bool = False
     blamed: bool = True
     mistake: UserError | None = None
+    stopped_after_fold: int | None = None
 
 
 def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
@@ -47,7 +49,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
         return Verdict(TrialState.PRUNED, reason=str(value))
-    if isinstance(value, StorageInternalError):
+    if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
     if isinstance(value, OSError) and value.errno in NO_ROOM:
         mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
@@ -89,4 +91,5 @@ def _judge_value(value: Any, n_objectives: int) -> Verdict:
         )
     if any(math.isnan(v) for v in values):
         return Verdict(TrialState.FAIL, reason=f"the objective must be a number, got {value}")
-    return Verdict(TrialState.COMPLETE, values=values)
+    fold = getattr(value, "stopped_after_fold", None)
+    return Verdict(TrialState.COMPLETE, values=values, stopped_after_fold=fold)

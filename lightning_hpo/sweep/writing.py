@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
-
 from lightning_hpo.errors import StudyFailed, one_line
+from lightning_hpo.storage.study import storage_errors
 
 # The disk is full, over its quota or read-only.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -21,7 +20,7 @@ def must_be_writable() -> Iterator[None]:
     """Raise :class:`StudyFailed` where the storage or the disk fails; other errors pass."""
     try:
         yield
-    except StorageInternalError as error:
+    except storage_errors() as error:
         # Optuna's own message guesses at another rule; the database's tells which one was broken.
         cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
         raise StudyFailed(_message("storage", cause)) from error

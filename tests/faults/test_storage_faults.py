@@ -14,7 +14,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from program import TIMEOUT_S, Program, counted, in_state
 
-from lightning_hpo.study import create_storage
+from lightning_hpo.storage.study import create_storage
 
 # ------------------------------------------------------------------ cut at every byte
 

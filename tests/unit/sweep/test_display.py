@@ -1,17 +1,44 @@
 """Counts, estimates and lines that a person sees."""
 
 import io
+from typing import Any
 
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
-from lightning_hpo.sweep.display import Display, Tally, duration
+from lightning_hpo.sweep.display import Display, Tally
+from lightning_hpo.sweep.progress import Running, Steps, duration, slot_table
 from lightning_hpo.sweep.verdict import Verdict
 
 COMPLETE = Verdict(TrialState.COMPLETE, values=[0.5])
 PRUNED = Verdict(TrialState.PRUNED, reason="pruned at epoch 1")
 FAILED = Verdict(TrialState.FAIL, reason="ZeroDivisionError: by zero")
+
+
+def begun(number: int, *, slot: int = 0, **params: float) -> FrozenTrial:
+    """A running trial, as the search shows it to the display."""
+    trial = create_trial(
+        state=TrialState.RUNNING,
+        params=params,
+        distributions={name: FloatDistribution(0, 1) for name in params},
+        user_attrs={"slot": slot},
+    )
+    trial.number = number
+    return trial
+
+
+def reporting(trial: FrozenTrial, **values: float) -> FrozenTrial:
+    """The same trial with intermediate values, ``step_4=0.5``."""
+    trial.intermediate_values = {int(k.removeprefix("step_")): v for k, v in values.items()}
+    return trial
+
+
+def recorder(**settings: Any) -> Console:
+    """A console that keeps what it shows; by default not a terminal."""
+    settings = {"force_terminal": False, "_environ": {}} | settings
+    return Console(file=io.StringIO(), record=True, width=100, highlight=False, **settings)
 
 
 def test_the_estimate_covers_the_search_and_the_final_job():
@@ -29,6 +56,18 @@ def test_the_best_value_follows_the_direction():
         for number, value in enumerate((0.5, 0.1, 0.9)):
             tally.count(number, Verdict(TrialState.COMPLETE, values=[value]), 1.0)
         assert tally.best == best
+
+
+def test_a_mean_over_some_folds_is_shown_as_such_and_never_the_best():
+    console = Console(file=io.StringIO(), width=200)
+    display = Display(Tally(total=2, slots=1, monitor="val/loss"), console=console)
+    stopped = Verdict(TrialState.COMPLETE, values=[0.25], stopped_after_fold=3)
+    for number, verdict in enumerate((COMPLETE, stopped)):
+        display.started(begun(number))
+        display.finished(number, verdict, 1.0)
+    assert "trial   1  complete  val/loss 0.2500, stopped after fold 3" in console.file.getvalue()
+    assert display.tally.best == (0.5, 0)
+    assert display.tally.complete == 2
 
 
 def test_a_trial_that_will_be_tried_again_is_not_counted_as_failed():
@@ -51,7 +90,7 @@ def test_without_a_terminal_each_trial_is_a_line_with_the_state_of_the_study():
     display = Display(tally, console=Console(file=out, soft_wrap=True))
     with display.shown():
         for number, verdict in enumerate((COMPLETE, PRUNED, FAILED)):
-            display.started(number)
+            display.started(begun(number))
             display.finished(number, verdict, 3.0)
     lines = out.getvalue().splitlines()
     assert lines[0] == "trial   0  complete  val/loss 0.5000    3.0 s"
@@ -69,7 +108,138 @@ def test_on_a_terminal_the_state_of_the_study_stays_below_the_trials():
     display = Display(Tally(total=2, slots=1, monitor="val/loss"), console=console)
     with display.shown():
         display.stage("search")
-        display.started(0)
+        display.started(begun(0))
         display.finished(0, COMPLETE, 3.0)
     text = out.getvalue()
-    assert text.index("complete  val/loss") < text.rindex("1 of 2 trials")
+    assert text.index("val/loss 0.5000    3.0 s") < text.rindex("1 of 2 trials")
+
+
+EPOCHS, FOLDS = Steps(8), Steps(8, folds=3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "step", "words", "total"),
+    [
+        (EPOCHS, 4, "5 of 8 epochs", 8),
+        # Of serial folds, steps go on across folds.
+        (FOLDS, 17, "2 of 3 folds, 2 of 8 epochs", 24),
+        (FOLDS, 23, "2 of 3 folds, 8 of 8 epochs", 24),
+        (Steps(8, folds=3, by_fold=True), 1, "2 of 3 folds", 3),
+    ],
+)
+def test_a_step_is_told_as_what_is_done(steps, step, words, total):
+    assert (steps.words(step), steps.total) == (words, total)
+
+
+def test_the_live_view_has_a_row_for_each_busy_slot():
+    running = [Running(7, slot=1, latest=(3, 0.25)), Running(8, slot=0)]
+    console = recorder(force_terminal=True, no_color=True)
+    console.print(slot_table(running, EPOCHS, "val/loss"))
+    # What is left of a bar differs from what is done by its colour, and is blank without colours.
+    assert [line.rstrip() for line in console.export_text().splitlines()] == [
+        "  slot 0  trial   8                starting                        0 s",
+        "  slot 1  trial   7  ━━━━━━        4 of 8 epochs  val/loss 0.2500  0 s",
+    ]
+
+
+def test_a_slot_is_shown_while_its_trial_runs():
+    console = recorder(force_terminal=True)
+    display = Display(Tally(total=2, slots=1, monitor="m"), console=console, steps=EPOCHS)
+    with display.shown():
+        display.started(begun(3))
+        display.reported([reporting(begun(3), step_0=2.0, step_4=0.5), begun(99, slot=5)])
+        during = render(display)
+        display.finished(3, COMPLETE, 1.0)
+        after = render(display)
+    assert "slot 0  trial   3" in during and "5 of 8 epochs  m 0.5000" in during
+    assert "slot 5" not in during  # another controller's trial
+    assert "slot" not in after
+
+
+def render(display: Display) -> str:
+    console = recorder()
+    console.print(display._render())
+    return console.export_text()
+
+
+def test_the_live_view_fits_a_narrow_terminal():
+    # It must know its own height, so it may not leave the folding of long lines to the terminal.
+    console = Console(file=io.StringIO(), record=True, width=40, soft_wrap=True, _environ={})
+    display = Display(Tally(total=2, slots=1, monitor="val/loss"), console=console)
+    options = console.options.update(no_wrap=True, overflow="ignore")
+    lines = console.render_lines(display._render(), options, pad=False)
+    assert max(sum(segment.cell_length for segment in line) for line in lines) <= 40
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "shown"),
+    [
+        ("quiet", ["the outcome"]),
+        (
+            "normal",
+            [
+                "search",
+                "trial   0  complete  m 0.5000    3.0 s",
+                "  1 of 1 trials: 1 complete, 0 pruned, 0 failed | best m 0.5000 (trial 0)"
+                " | left: about 0 s",
+                "a note",
+                "the outcome",
+            ],
+        ),
+        (
+            "verbose",
+            [
+                "search",
+                "trial   0  started   lr=0.25",
+                "trial   0  5 of 8 epochs  m 0.7500",
+                "trial   0  complete  m 0.5000    3.0 s",
+                "  1 of 1 trials: 1 complete, 0 pruned, 0 failed | best m 0.5000 (trial 0)"
+                " | left: about 0 s",
+                "a note",
+                "the outcome",
+            ],
+        ),
+    ],
+)
+def test_the_verbosity_decides_what_is_said(verbosity, shown):
+    console = recorder()
+    tally = Tally(total=1, slots=1, monitor="m")
+    display = Display(tally, console=console, verbosity=verbosity, steps=EPOCHS)
+    with display.shown():
+        display.stage("search")
+        display.started(begun(0, lr=0.25))
+        for _ in range(2):  # what has been said is not said again
+            display.reported([reporting(begun(0), step_4=0.75)])
+        display.finished(0, COMPLETE, 3.0)
+        display.note("a note")
+    display.last_words("the outcome")
+    assert console.export_text().splitlines() == shown
+
+
+def test_a_quiet_study_shows_no_live_view():
+    console = recorder(force_terminal=True)
+    display = Display(Tally(total=1, slots=1, monitor="m"), console=console, verbosity="quiet")
+    with display.shown():
+        display.started(begun(0))
+        display.finished(0, COMPLETE, 3.0)
+    assert console.file.getvalue() == ""
+
+
+def test_states_have_colours_unless_these_are_off():
+    coloured = {"color_system": "standard", "force_terminal": True, "force_interactive": False}
+    for environ, expected in (({}, "\x1b[32mcomplete\x1b[0m"), ({"NO_COLOR": "1"}, "  complete  ")):
+        console = recorder(**coloured, _environ=environ)
+        display = Display(Tally(total=1, slots=1, monitor="m"), console=console)
+        display.started(begun(0))
+        display.finished(0, COMPLETE, 3.0)
+        assert expected in console.file.getvalue()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines():
+    console = recorder(force_terminal=True, _environ={"TERM": "dumb"})
+    display = Display(Tally(total=1, slots=1, monitor="m"), console=console)
+    with display.shown():
+        display.started(begun(0))
+        display.finished(0, COMPLETE, 3.0)
+    assert "\x1b[" not in console.file.getvalue()
+    assert console.file.getvalue().startswith("trial   0  complete  m 0.5000    3.0 s\n  1 of 1")

@@ -48,8 +48,9 @@ def final_dir(tmp_path, monkeypatch):
     return tmp_path / "final"
 
 
-def finale(final_dir, executor, *overrides, n_splits=2) -> Finale:
-    return Finale(executor, final_dir, tuple(overrides or ("x=1",)), n_splits, lambda text: None)
+def finale(final_dir, executor, *overrides, n_splits=2, holdout=False, say=len) -> Finale:
+    overrides = tuple(overrides or ("x=1",))
+    return Finale(executor, final_dir, overrides, n_splits, say, holdout)
 
 
 def test_folds_share_the_slots_and_the_refit_gets_all_cores(final_dir):
@@ -72,6 +73,25 @@ def test_without_cross_validation_only_the_refit_runs(final_dir):
     executor = WritingExecutor(final_dir)
     finale(final_dir, executor, n_splits=0).run()
     assert [name for name, *_ in executor.ran] == ["refit"]
+
+
+def test_the_fit_without_early_stopping_runs_beside_the_folds(final_dir):
+    executor, said = WritingExecutor(final_dir), []
+    finale(final_dir, executor, holdout=True, say=said.append).run()
+    assert executor.ran == [
+        ("fold_0", "fold", "0", None),
+        ("fold_1", "fold", "1", None),
+        ("holdout", "holdout", "null", None),
+        ("refit", "refit", "null", 8),
+    ]
+    assert said[0] == (
+        "cross-validation of the best parameters, 2 folds, and a fit without early stopping"
+    )
+    (final_dir / "holdout" / "result.json").unlink()
+    executor, said = WritingExecutor(final_dir), []
+    finale(final_dir, executor, n_splits=0, holdout=True, say=said.append).run()
+    assert [name for name, *_ in executor.ran] == ["holdout", "refit"]
+    assert said[0] == "a fit without early stopping"
 
 
 def test_an_interrupted_final_job_goes_on_at_the_missing_fold(final_dir):

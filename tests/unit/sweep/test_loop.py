@@ -52,7 +52,8 @@ class FakeExecutor:
 
 
 class Silent:
-    def started(self, number): ...
+    def started(self, trial): ...
+    def reported(self, running): ...
     def finished(self, number, verdict, seconds): ...
 
 
@@ -187,12 +188,20 @@ def test_trials_of_a_dead_controller_are_recovered_and_those_of_a_live_one_are_n
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.set_user_attr("owner", claimed_by)
-        restarted = search(study, FakeExecutor(lambda job: 1.0), owner)
+        done = []
+
+        def the_neighbour_ends_last(job: Job) -> float:
+            done.append(job.id)
+            if len(done) == 5:
+                study.tell(2, 0.5)
+            return 1.0
+
+        restarted = search(study, FakeExecutor(the_neighbour_ends_last), owner)
         assert restarted.recover() == [0, 1]
         assert restarted.recover() == []
         assert states(study)[2] is TrialState.RUNNING
         assert restarted.run() == 5
-    assert states(study).count(TrialState.COMPLETE) == 5
+    assert states(study).count(TrialState.COMPLETE) == 6
 
 
 def test_a_timeout_lets_running_trials_finish_and_starts_no_more(owner):
@@ -321,3 +330,35 @@ def test_a_storage_that_fails_ends_the_sweep_in_one_line(owner, monkeypatch):
 
     with pytest.raises(StudyFailed, match="storage must be writable, but: disk is full"):
         search(study, FakeExecutor(break_the_storage, n_slots=1), owner).run()
+
+
+def test_more_start_points_than_trials_neither_exceed_the_total_nor_displace_a_retry(owner):
+    study = optuna.create_study()
+    points = [{"x": x} for x in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    executor = FakeExecutor(lambda job: SlotDied("killed") if job.id == 0 else 1.0, n_slots=1)
+    short = search(study, executor, owner, n_trials=3)
+    short.enqueue(points)
+    assert short.run() == 3
+    assert states(study) == [TrialState.FAIL] + [TrialState.COMPLETE] * 3
+    assert sorted(t.params["x"] for t in study.trials[1:]) == [0.1, 0.2, 0.3]
+    # The others follow when there is room for them.
+    longer = search(study, executor, owner, n_trials=5)
+    longer.enqueue(points)
+    assert longer.run() == 2
+    assert [t.params["x"] for t in study.trials[4:]] == [0.4, 0.5]
+
+
+def test_a_trial_that_another_tool_queues_meanwhile_does_not_take_ours_its_number(owner):
+    study = optuna.create_study()
+    create = study._storage.create_new_trial
+
+    def after_another(study_id, template_trial):
+        if not study.trials:
+            create(study_id)
+        return create(study_id, template_trial)
+
+    study._storage.create_new_trial = after_another
+    executor = FakeExecutor(lambda job: 1.0)
+    trial = search(study, executor, owner, n_trials=1)._claim()
+    assert trial.number == 1
+    assert study.trials[1].params == trial.params

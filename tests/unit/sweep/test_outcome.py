@@ -24,6 +24,19 @@ def test_cross_validation_is_summarised_by_mean_and_sample_standard_deviation():
     assert "train/loss_mean" not in found
 
 
+def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_epoch():
+    found = {"val_fraction": 0.1, "epochs": 9, "best_epoch": 4, "value": 0.5, "seconds": 1.0}
+    metrics = {"train/loss": 0.5, "val/loss": 0.25, "n_parameters": 7.0}
+    last = {"val/loss": 0.75, "train/loss": 0.125, "lr-Adam": 0.1}
+    assert outcome.holdout(found | {"metrics": metrics, "last": last}) == {
+        "val_fraction": 0.1,
+        "epochs": 9,
+        "best_epoch": 4,
+        "val/loss": 0.25,
+        "last": {"train/loss": 0.125, "val/loss": 0.75},
+    }
+
+
 def study_of(*states: TrialState) -> optuna.Study:
     study = optuna.create_study()
     for number, state in enumerate(states):

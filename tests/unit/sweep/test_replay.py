@@ -67,5 +67,5 @@ def test_a_parameter_that_was_not_recorded_is_refused(recorded, tmp_path):
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"study.replay must be the folder of a study"):
+    with pytest.raises(UserError, match=r"study.replay=.*a study must have run in its folder"):
         ReplaySampler(str(tmp_path / "nowhere"))

@@ -1,9 +1,13 @@
 """Suggestions derive from (seed, trial number), not from the order of calls."""
 
 import optuna
+import pytest
+from omegaconf import OmegaConf
 from optuna.samplers import RandomSampler, TPESampler
 
-from lightning_hpo.sweep.sampling import SeededPerTrial, derive_seed
+from lightning_hpo.entry import config_dir
+from lightning_hpo.errors import UserError
+from lightning_hpo.sweep.sampling import SeededPerTrial, derive_seed, make_sampler
 
 
 def suggestions(study: optuna.Study, n: int) -> list[float]:
@@ -51,3 +55,9 @@ def test_conditional_spaces_work_through_the_wrapper():
             value += trial.suggest_float("y", 0, 1)
         study.tell(trial, value)
     assert all(("y" in t.params) == (t.params["c"] == "a") for t in study.trials)
+
+
+def test_motpe_is_refused_with_its_successor():
+    node = OmegaConf.load(config_dir() / "hydra" / "sweeper" / "sampler" / "motpe.yaml")
+    with pytest.raises(UserError, match="hydra/sweeper/sampler=tpe"):
+        make_sampler(node, None)

@@ -10,8 +10,9 @@ from hydra.errors import ConfigCompositionException
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import ProcessDied, UserError
 from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.messages import TrialResult
 from lightning_hpo.sweep.verdict import Verdict, judge
 
 
@@ -83,3 +84,14 @@ def test_a_users_mistake_is_marked_as_one(error):
     verdict = judge(raised(error), n_objectives=1)
     assert verdict.state is TrialState.FAIL
     assert str(verdict.mistake) == "no"
+
+
+def test_a_trial_that_the_wilcoxon_pruner_stopped_is_complete_and_says_where():
+    verdict = judge(returned(TrialResult(0.5, (), stopped_after_fold=3)), n_objectives=1)
+    assert verdict == Verdict(TrialState.COMPLETE, values=[0.5], stopped_after_fold=3)
+
+
+def test_a_rank_that_was_killed_is_tried_again():
+    verdict = judge(raised(ProcessDied("rank 1 died of SIGKILL")), n_objectives=1)
+    assert (verdict.state, verdict.retry) == (TrialState.FAIL, True)
+    assert verdict.reason == "rank 1 died of SIGKILL"

@@ -1,0 +1,124 @@
+"""A storage's password stays in the environment: in no file, log, database or process list."""
+
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from omegaconf import OmegaConf
+from servers import PASSWORD
+
+from lightning_hpo.storage.passwords import VARIABLE, hide_passwords, redact, referred
+
+URL = "postgresql://me:5ecret@db:5432/hpo"
+REFERENCE = "${oc.env:LIGHTNING_HPO_STORAGE}"
+
+
+def composed(storage: str, *task: str):
+    return OmegaConf.create(
+        {
+            "study": {"storage": storage},
+            "hydra": {
+                "sweeper": {"storage": "${study.storage}"},
+                "overrides": {"task": list(task), "hydra": []},
+            },
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+
+
+def test_a_typed_url_becomes_a_reference_wherever_it_stands(monkeypatch):
+    config = composed(URL, f"study.storage='{URL}'", "seed=1")
+    hide_passwords(config)
+    assert "5ecret" not in OmegaConf.to_yaml(config)
+    assert config.hydra.overrides._get_node("task")._content[0]._value() == (
+        f"study.storage='{REFERENCE}'"
+    )
+    assert config.study.storage == config.hydra.sweeper.storage == URL
+
+
+def test_a_url_from_a_file_gets_an_override_since_jobs_are_composed_again():
+    config = composed(URL)
+    hide_passwords(config)
+    stored = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    assert stored == {"task": [f"study.storage='{REFERENCE}'"], "hydra": []}
+
+
+@pytest.mark.parametrize("url", ["postgresql://me@db/hpo", "sqlite:///a.db", "http://h/?a=b"])
+def test_a_url_without_a_password_stays_as_it_is(url):
+    config = composed(url, f"study.storage={url}")
+    before = OmegaConf.to_yaml(config)
+    hide_passwords(config)
+    assert OmegaConf.to_yaml(config) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (URL, "postgresql://me:***@db:5432/hpo"),
+        ("mysql://me:p@5ecret@db/hpo", "mysql://me:***@db/hpo"),
+        ("mysql://me@db/hpo?password=5ecret&ssl=1", "mysql://me@db/hpo?password=***&ssl=1"),
+    ],
+)
+def test_people_see_urls_without_their_passwords(url, shown):
+    assert redact(f"cannot reach {url}: refused") == f"cannot reach {shown}: refused"
+
+
+def test_a_command_to_type_again_names_the_variable(monkeypatch):
+    monkeypatch.setenv(VARIABLE, URL)
+    assert referred(f"study.storage={URL}") == f"study.storage={REFERENCE}"
+
+
+def command_lines(controller: psutil.Process) -> set[str]:
+    found = set()
+    for child in controller.children(recursive=True):
+        try:
+            found.add(" ".join(child.cmdline()))
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("place", ["typed", "file"])
+def test_a_whole_study_leaves_no_password_anywhere(machines, postgres_url, tmp_path, place):
+    words = ["study.n_trials=3", "acts={1: report, 2: die}", "study.max_retries=1"]
+    if place == "typed":
+        words.append(f"study.storage='{postgres_url}'")
+    else:
+        own = Path(tmp_path / "own" / "study")
+        own.mkdir(parents=True)
+        (own / "mine.yaml").write_text(f"defaults: [default]\nstorage: {postgres_url}\n")
+        words += ["study=mine", f"hydra.searchpath=[file://{own.parent}]"]
+    machine = machines.start("a", *words)
+    controller, listed = psutil.Process(machine.process.pid), set()
+    while machine.process.poll() is None:
+        listed |= command_lines(controller)
+        time.sleep(0.02)
+    status, out, err = machine.end()
+    assert (status, err) == (0, "")
+    assert PASSWORD not in out
+    assert listed
+    assert not [line for line in listed if PASSWORD in line]
+    files = [path for path in machine.folder.rglob("*") if path.is_file()]
+    assert {"overrides.yaml", "hydra.yaml", "config.yaml", "results.json", "report.html"} <= {
+        path.name for path in files
+    }
+    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+    assert PASSWORD not in everything_in(postgres_url)
+
+
+def everything_in(url: str) -> str:
+    """All rows of all tables as text."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        tables = [name for (name,) in connection.execute(query)]
+        assert "study_system_attributes" in tables
+        return "\n".join(
+            str(row) for table in tables for row in connection.execute(f"SELECT * FROM {table}")
+        )

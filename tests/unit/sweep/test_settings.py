@@ -1,0 +1,66 @@
+"""What a study's configuration means: fits of the final job, steps of a trial, verbosity."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.sweep.progress import Steps
+from lightning_hpo.sweep.settings import Settings
+
+
+def settings(*, after_search: bool = True, **cv: object) -> Settings:
+    config = {
+        "study": {"final": after_search, "job": "trial"},
+        "cv": {"n_splits": 4, "final": True} | cv,
+    }
+    return Settings(OmegaConf.create(config), 8, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("cv", "fits", "rounds"),
+    [
+        ({}, 4, 3),  # two rounds of folds in two slots, then the refit
+        ({"final_holdout": True}, 5, 4),
+        ({"final_holdout": True, "final": False}, 1, 2),
+        ({"final": False}, 0, 1),
+    ],
+)
+def test_the_fit_without_early_stopping_takes_a_place_among_the_folds(cv, fits, rounds):
+    found = settings(**cv)
+    assert found.final_fits == fits
+    assert found.final_rounds(2) == rounds
+    # Without trials the final job alone decides how many slots there are.
+    assert found.slots(0) == max(fits, 1)
+
+
+def test_without_a_final_job_nothing_is_fitted():
+    found = settings(after_search=False, final_holdout=True)
+    assert (found.final_fits, found.final_rounds(2)) == (0, 0)
+
+
+WILCOXON = "optuna.pruners.WilcoxonPruner"
+
+
+@pytest.mark.parametrize(
+    ("cv", "pruner", "steps"),
+    [
+        ({"search": "holdout"}, None, Steps(8)),
+        ({"search": "kfold"}, None, Steps(8, folds=4)),
+        ({"search": "kfold"}, {"_target_": WILCOXON}, Steps(8, folds=4, by_fold=True)),
+        # Stacked folds train side by side: a step is an epoch of all of them.
+        ({"search": "kfold", "parallel": "stacked"}, None, Steps(8)),
+    ],
+)
+def test_a_trial_reports_by_epoch_or_by_fold(cv, pruner, steps):
+    found = settings(**cv)
+    found.config.trainer = {"max_epochs": 8}
+    found.config.pruner = pruner
+    assert found.steps == steps
+
+
+def test_the_verbosity_is_one_of_three():
+    found = settings()
+    assert found.verbosity == "normal"
+    found.config.study.verbosity = "loud"
+    with pytest.raises(UserError, match=r"quiet, normal, verbose, got study\.verbosity=loud"):
+        found.check()
