@@ -5,6 +5,7 @@ in, never from global state.
 """
 
 from math import inf, log, radians
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +18,22 @@ from lightning_hpo.errors import UserError
 _ERASED_AREA = (0.02, 0.33)
 _ERASED_ASPECT = (0.3, 3.3)
 
+Mode = Literal["on_the_fly", "append"]
+
 
 class BatchAugment:
-    """Flips, rotates, shifts, adds noise and erases, with separate random values per image.
+    """Crops, flips, rotates, shifts, adds noise and erases, each image with its own random values.
+
+    ``mode`` is for the data module: ``on_the_fly`` changes every image anew in every epoch,
+    ``append`` adds one changed copy of each image to the training split, the same in all epochs.
 
     ``rotation_deg``: largest angle to either side, in [0, 180]. ``horizontal_flip`` and
     ``erasing``: probabilities. ``shift``: largest shift along each axis, as a fraction of that
     axis, in [0, 1]. ``noise``: standard deviation of additive Gaussian noise, in the units of the
-    batch, thus in standard deviations of the data. Pixels that come in from outside the image
-    repeat its edge; erased ones are set to 0, the mean of normalised data.
+    batch, thus in standard deviations of the data. ``crop``: largest share of height and width that
+    is cut away, in [0, 1); what is left, at a random place, is stretched to the full size. Pixels
+    that come in from outside the image repeat its edge; erased ones are set to 0, the mean of
+    normalised data.
     """
 
     def __init__(
@@ -36,28 +44,41 @@ class BatchAugment:
         erasing: float = 0.0,
         shift: float = 0.0,
         noise: float = 0.0,
+        crop: float = 0.0,
+        mode: Mode = "on_the_fly",
     ) -> None:
         _check_range("rotation_deg", rotation_deg, 180)
         _check_range("horizontal_flip", horizontal_flip, 1)
         _check_range("erasing", erasing, 1)
         _check_range("shift", shift, 1)
         _check_range("noise", noise, inf)
+        if not 0 <= crop < 1:
+            raise UserError(f"crop must lie in [0, 1), got crop={crop}; 0 switches it off.")
+        if mode not in get_args(Mode):
+            raise UserError(f"mode must be one of {', '.join(get_args(Mode))}, got mode={mode}.")
         self.rotation_deg = rotation_deg
         self.horizontal_flip = horizontal_flip
         self.erasing = erasing
         self.shift = shift
         self.noise = noise
+        self.crop = crop
+        self.mode = mode
 
     def __call__(self, x_nchw: Tensor, generator: Generator) -> Tensor:
         """Returns a changed copy of a normalised float batch; ``generator`` is on its device."""
-        u = torch.rand((9, len(x_nchw)), generator=generator, device=x_nchw.device)
-        if self.rotation_deg or self.horizontal_flip or self.shift:
-            angle_rad = (2 * u[0] - 1) * radians(self.rotation_deg)
-            x_nchw = warp(
-                x_nchw, angle_rad, u[1] < self.horizontal_flip, (2 * u[2:4] - 1) * self.shift
-            )
+        n, device = len(x_nchw), x_nchw.device
+        u = torch.rand((9, n), generator=generator, device=device)
+        noise = window = None
         if self.noise:
             noise = torch.empty_like(x_nchw).normal_(std=self.noise, generator=generator)
+        if self.crop:
+            # Drawn last, so that it does not reroll the others.
+            window = windows(torch.rand((3, n), generator=generator, device=device), self.crop)
+        if self.rotation_deg or self.horizontal_flip or self.shift or self.crop:
+            angle_rad = (2 * u[0] - 1) * radians(self.rotation_deg)
+            shift = (2 * u[2:4] - 1) * self.shift
+            x_nchw = warp(x_nchw, angle_rad, u[1] < self.horizontal_flip, shift, window)
+        if noise is not None:
             x_nchw = x_nchw + noise
         if self.erasing:
             erased_nhw = rectangles(u[5:], *x_nchw.shape[2:]) & (u[4] < self.erasing)[:, None, None]
@@ -69,11 +90,16 @@ class BatchAugment:
         return f"BatchAugment({settings})"
 
 
-def warp(x_nchw: Tensor, angle_rad: Tensor, flip: Tensor, shift: Tensor) -> Tensor:
-    """Mirrors left to right where ``flip``, rotates about the centre, then shifts; one resampling.
+def warp(
+    x_nchw: Tensor, angle_rad: Tensor, flip: Tensor, shift: Tensor, window: Tensor | None = None
+) -> Tensor:
+    """Crops to ``window``, mirrors left to right where ``flip``, rotates about the centre, then
+    shifts; all in one resampling.
 
     angle_rad: (n,), positive turns counter-clockwise. flip: (n,) bool. shift: (2, n), rightwards
-    and downwards as fractions of width and height. Bilinear; the edge is repeated outside.
+    and downwards as fractions of width and height. window: (3, n), its size as a fraction of the
+    image and its centre, from -1 to 1 along width and height. Bilinear; the edge is repeated
+    outside.
     """
     h, w = x_nchw.shape[2:]
     cos, sin = angle_rad.cos(), angle_rad.sin()
@@ -86,10 +112,23 @@ def warp(x_nchw: Tensor, angle_rad: Tensor, flip: Tensor, shift: Tensor) -> Tens
     y_h, x_w = _centres(h, x_nchw), _centres(w, x_nchw)
     row_n2h = down_n2[..., None] * (y_h - 2 * shift[1, :, None, None])
     column_n2w = across_n2[..., None] * (x_w - 2 * shift[0, :, None, None])
+    if window is not None:
+        size_n = window[0, :, None, None]
+        row_n2h = row_n2h * size_n + window[1:].T[..., None]
+        column_n2w = column_n2w * size_n
     grid_n2hw = row_n2h[..., :, None] + column_n2w[..., None, :]
     return F.grid_sample(
         x_nchw, grid_n2hw.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
     )
+
+
+def windows(u: Tensor, crop: float) -> Tensor:
+    """Random windows that lie inside the image, as `warp` takes them, (3, n).
+
+    u: (3, n), uniform in [0, 1): how much of ``crop`` is cut away, horizontal and vertical place.
+    """
+    size = 1 - crop * u[0]
+    return torch.cat((size[None], (2 * u[1:] - 1) * (1 - size)))
 
 
 def rectangles(u: Tensor, h: int, w: int) -> Tensor:

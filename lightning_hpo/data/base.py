@@ -1,7 +1,8 @@
 """The base data module: tensors that live on the trainer's device, split, normalised, augmented.
 
-Images stay bytes, (N, C, H, W); each batch is gathered by index, turned to float32, normalised by
-the training split's mean and standard deviation per channel, and, for training alone, augmented.
+Images stay bytes, (N, C, H, W); rows of numbers are floats, (N, C). Each batch is gathered by
+index, turned to float32, normalised by the training split's mean and standard deviation per
+channel, and, for training alone, augmented.
 """
 
 import hashlib
@@ -16,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_hpo.data.augment import BatchAugment
+from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.folds import Split, split_indices, subset
-from lightning_hpo.data.loader import Augment, TensorLoader
+from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader
 from lightning_hpo.errors import UserError
 
 _CHUNK = 4096
@@ -46,9 +49,11 @@ class TensorDataModule(pl.LightningDataModule):
     """Serves ``load()``'s arrays from the device of the attached trainer, else from the CPU.
 
     ``split`` (default: a stratified holdout) says what validates; ``train_limit`` first reduces
-    the training data to so many samples, chosen by the split's seed, so that all folds see the
-    same ones. ``seed`` orders and augments the training batches. An empty ``augment`` (``{}``
-    from a configuration) means none. Test data reach the device in ``setup("test")`` only.
+    the training data to at most so many samples, chosen by the split's seed, so that all folds see
+    the same ones; a budget's limit may exceed what there is. ``seed`` orders and augments the
+    training batches. An empty ``augment`` (``{}`` from a configuration) means none; one whose
+    ``mode`` is "append" makes a changed copy of each training sample once, which then are training
+    samples beside the originals. Test data reach the device in ``setup("test")`` only.
 
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
     ``classes``; ``train_indices``, ``val_indices`` into the limited training data; ``mean``,
@@ -138,12 +143,15 @@ class TensorDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> TensorLoader:
         assert self._train is not None, "setup() comes first"
+        tensors, augment = (*self._train, self.train_indices), self.augment
+        if augment is not None and getattr(augment, "mode", None) == "append":
+            tensors, augment = self._with_copies(augment), None
         return self._loader(
-            *self._train,
-            self.train_indices,
+            *tensors,
             batch_size=self.batch_size,
-            augment=self.augment,
+            augment=augment,
             shuffle=True,
+            steps_per_call=self._steps_per_call(),
         )
 
     def val_dataloader(self) -> TensorLoader | list[TensorLoader]:
@@ -173,6 +181,11 @@ class TensorDataModule(pl.LightningDataModule):
 
     def _describe(self, arrays: Arrays) -> None:
         self.input_shape = tuple(arrays.train_x.shape[1:])
+        if isinstance(self.augment, BatchAugment) and len(self.input_shape) != 3:
+            raise UserError(
+                "augment changes images of shape (channels, height, width), got samples of shape"
+                f" {self.input_shape}; use augment=none."
+            )
         self.classes = arrays.classes
         if arrays.classes is not None:
             self.num_classes = len(arrays.classes)
@@ -184,11 +197,19 @@ class TensorDataModule(pl.LightningDataModule):
         x, y = arrays.train_x, arrays.train_y
         if self.train_limit is not None:
             labels = y if _is_integer(y) and self.split.stratified else None
-            chosen = subset(len(y), self.train_limit, seed=self.split.seed, labels=labels)
+            limit = min(self.train_limit, len(y))
+            chosen = subset(len(y), limit, seed=self.split.seed, labels=labels)
             x, y = x[chosen], y[chosen]
         labels = y if _is_integer(y) else None
         self.train_indices, self.val_indices = split_indices(self.split, len(y), labels=labels)
         return _tensors(x, y)
+
+    def _with_copies(self, augment: Augment) -> tuple[Tensor, Tensor, Tensor]:
+        """Samples, labels and index of the training split and of one changed copy of each."""
+        assert self._train is not None and self.mean is not None and self.std is not None
+        x, y = self.raw("train")
+        copies = augmented_copies(x, mean=self.mean, std=self.std, augment=augment, seed=self.seed)
+        return torch.cat((x, copies)), torch.cat((y, y)), torch.arange(2 * len(x), device=x.device)
 
     def _to_device(self, tensors: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         x, y = tensors
@@ -207,6 +228,7 @@ class TensorDataModule(pl.LightningDataModule):
         batch_size: int,
         augment: Augment | None = None,
         shuffle: bool = False,
+        steps_per_call: StepsPerCall = 1,
     ) -> TensorLoader:
         return TensorLoader(
             x,
@@ -219,7 +241,13 @@ class TensorDataModule(pl.LightningDataModule):
             seed=self.seed,
             rank=0 if self.trainer is None else self.trainer.global_rank,
             world_size=1 if self.trainer is None else self.trainer.world_size,
+            steps_per_call=steps_per_call,
         )
+
+    def _steps_per_call(self) -> StepsPerCall:
+        """How many batches the module that is being trained takes at a time."""
+        module = None if self.trainer is None else self.trainer.lightning_module
+        return getattr(module, "steps_per_call", 1)
 
 
 def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,17 +6,36 @@ batches at a time, since on small images the cost is that of the calls, not of t
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 Augment = Callable[[Tensor, Generator], Tensor]
+StepsPerCall = int | Literal["epoch"]
 
 # Measured on 28 x 28 images and two cores: 256 to 2048 are equally fast, and 1024 floats of that
 # size (3 MB) still fit the cache.
 _BLOCK_SAMPLES = 1024
+# On a GPU a call costs the same for more samples.
+_BLOCK_SAMPLES_GPU = 8192
+
+
+class Minibatches:
+    """The next ``n`` batches of an epoch, made while they are iterated over; in order, and once."""
+
+    def __init__(self, batches: Iterator[tuple[Tensor, Tensor]], n: int) -> None:
+        self._batches = batches
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return islice(self._batches, self._n)
 
 
 class TensorLoader:
@@ -26,6 +45,8 @@ class TensorLoader:
     Trainer sets the epoch (see ``batch_sampler``); in a plain loop it counts up by itself.
     Under several processes (``rank`` of ``world_size``) each gets its share: when shuffled, all
     get equally many, a few samples being repeated; otherwise each sample occurs exactly once.
+    With ``steps_per_call`` above 1, or "epoch", it yields ``Minibatches`` of so many batches each,
+    which are the same batches in the same order.
 
     x: (N, ...) any dtype; y: (N, ...); index: (n,) int64, all on one device.
     """
@@ -43,6 +64,7 @@ class TensorLoader:
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        steps_per_call: StepsPerCall = 1,
     ) -> None:
         self.x, self.y, self.index = x, y, index
         self.batch_size = batch_size
@@ -51,6 +73,7 @@ class TensorLoader:
         self.shuffle = shuffle
         self.seed = seed
         self.rank, self.world_size = rank, world_size
+        self.steps_per_call = steps_per_call
         self.epoch = 0
 
     @property
@@ -64,16 +87,34 @@ class TensorLoader:
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def __len__(self) -> int:
+    @property
+    def n_minibatches(self) -> int:
         return -(-self._n_samples() // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __len__(self) -> int:
+        return -(-self.n_minibatches // self._steps_per_call())
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]] | Iterator[Minibatches]:
+        return self._minibatches() if self.steps_per_call == 1 else self._calls()
+
+    def _steps_per_call(self) -> int:
+        return self.n_minibatches if self.steps_per_call == "epoch" else self.steps_per_call
+
+    def _calls(self) -> Iterator[Minibatches]:
+        batches, left = self._minibatches(), self.n_minibatches
+        while left > 0:
+            n = min(left, self._steps_per_call())
+            yield Minibatches(batches, n)
+            left -= n
+
+    def _minibatches(self) -> Iterator[tuple[Tensor, Tensor]]:
         # A generator: nothing happens before the first batch is asked for, because the Trainer
         # makes and drops iterators before it sets the epoch.
         epoch, self.epoch = self.epoch, self.epoch + 1
         order_seed, augment_seed = _seeds(self.seed, epoch, self.rank)
         generator = Generator(self.x.device).manual_seed(augment_seed)
-        block_size = max(1, _BLOCK_SAMPLES // self.batch_size) * self.batch_size
+        samples = _BLOCK_SAMPLES if self.x.device.type == "cpu" else _BLOCK_SAMPLES_GPU
+        block_size = max(1, samples // self.batch_size) * self.batch_size
         for block in self._order(order_seed).split(block_size):
             x = self.prepare(self.x.index_select(0, block))
             if self.augment is not None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from lightning_hpo.data.augment import BatchAugment, rectangles, warp
+from lightning_hpo.data.augment import BatchAugment, rectangles, warp, windows
 from lightning_hpo.errors import UserError
 
 STILL = torch.zeros(1)
@@ -66,6 +66,31 @@ def test_all_three_in_one_equal_one_after_the_other() -> None:
     torch.testing.assert_close(warp(x, turn, flip, shift), stepwise, atol=1e-4, rtol=0)
 
 
+def test_a_window_is_stretched_to_the_full_size() -> None:
+    # The right lower quarter of a 4 x 4 image, whose pixels are 10, 11, 14 and 15.
+    window = torch.tensor([[0.5], [0.5], [0.5]])
+    cropped = warp(images(h=4, w=4), STILL, KEEP, torch.zeros(2, 1), window)
+    assert cropped[0, 0, 0, 0].item() == pytest.approx(10 - 0.25 - 1)
+    corners = cropped[0, 0, ::3, ::3].flatten() - cropped[0, 0, 0, 0]
+    torch.testing.assert_close(corners, torch.tensor([0.0, 1.25, 5.0, 6.25]))
+
+
+def test_a_crop_comes_before_the_flip() -> None:
+    x, window = images(h=4, w=4), torch.tensor([[0.5], [0.5], [-0.5]])
+    both = warp(x, STILL, torch.tensor([True]), torch.zeros(2, 1), window)
+    alone = warp(x, STILL, KEEP, torch.zeros(2, 1), window)
+    torch.testing.assert_close(both, alone.flip(-1))
+
+
+def test_windows_lie_inside_and_are_as_small_as_was_asked_for() -> None:
+    size, x, y = windows(torch.rand(3, 2000, generator=generator()), 0.4)
+    assert 0.6 <= size.min() < 0.61
+    assert 0.99 < size.max() <= 1
+    for centre in (x, y):
+        assert (centre.abs() + size <= 1 + 1e-6).all()
+        assert centre.min() < -0.2 < 0.2 < centre.max()
+
+
 def test_rectangles_have_the_area_and_aspect_of_the_paper_and_lie_inside() -> None:
     masks = rectangles(torch.rand(4, 2000, generator=generator()), 100, 100)
     heights, widths = masks.any(2).sum(1), masks.any(1).sum(1)
@@ -106,7 +131,13 @@ def test_probabilities_hold_per_image(name: str) -> None:
 
 def test_each_image_gets_its_own_random_values() -> None:
     x = images(h=28, w=28).expand(8, -1, -1, -1)
-    for settings in ({"rotation_deg": 20}, {"shift": 0.2}, {"noise": 0.1}, {"erasing": 1.0}):
+    for settings in (
+        {"rotation_deg": 20},
+        {"shift": 0.2},
+        {"noise": 0.1},
+        {"erasing": 1.0},
+        {"crop": 0.3},
+    ):
         changed = BatchAugment(**settings)(x, generator())
         assert len({tuple(image.flatten().tolist()) for image in changed}) == 8
 
@@ -137,7 +168,7 @@ def test_switched_off_it_changes_nothing() -> None:
 def test_switching_one_change_on_does_not_reroll_another() -> None:
     x = images(n=8, h=28, w=28) + 1
     alone = BatchAugment(erasing=1.0)(x, generator())
-    both = BatchAugment(erasing=1.0, rotation_deg=5)(x, generator())
+    both = BatchAugment(erasing=1.0, rotation_deg=5, crop=0.2)(x, generator())
     assert torch.equal(alone == 0, both == 0)
 
 
@@ -160,6 +191,9 @@ def test_it_runs_where_the_batch_is(device: str) -> None:
         ({"horizontal_flip": 1.5}, r"lie in \[0, 1\], got horizontal_flip=1.5"),
         ({"erasing": -0.1}, "erasing=-0.1"),
         ({"shift": 2}, "shift=2"),
+        ({"crop": 1.0}, r"crop must lie in \[0, 1\), got crop=1.0"),
+        ({"crop": math.nan}, "got crop=nan"),
+        ({"mode": "both"}, "mode must be one of on_the_fly, append, got mode=both"),
         ({"noise": -0.1}, "noise must be finite and at least 0, got noise=-0.1"),
         ({"noise": math.inf}, "noise=inf"),
         ({"noise": math.nan}, "noise=nan"),

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Generator, Tensor
 
+from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.base import Arrays, TensorDataModule, moments
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
@@ -154,6 +155,49 @@ def test_only_training_batches_are_augmented() -> None:
     assert torch.equal(everything(augmented.test_dataloader()), everything(plain.test_dataloader()))
 
 
+class Append:
+    """Adds a number to every pixel."""
+
+    mode = "append"
+
+    def __init__(self, step: float = 1.0) -> None:
+        self.step = step
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        return x + self.step
+
+
+def test_appended_copies_join_the_training_split_alone() -> None:
+    plain = ready()
+    assert plain.std is not None
+    data = ready(augment=Append(1 / plain.std.item()), batch_size=16)
+    assert torch.equal(data.raw("val")[0], plain.raw("val")[0])
+    assert torch.equal(everything(data.val_dataloader()), everything(plain.val_dataloader()))
+    assert torch.equal(data.train_indices, plain.train_indices)
+    loader = data.train_dataloader()
+    assert (len(loader.index), len(loader), loader.x.dtype) == (72, 5, torch.uint8)
+    stored = loader.x[:, 0, 0, 0].tolist()
+    originals = plain.train_indices.tolist()  # sample i consists of the value i
+    assert stored == [*originals, *(value + 1 for value in originals)]
+    assert torch.equal(loader.y[:36], loader.y[36:])
+
+
+def test_appended_copies_are_the_same_in_all_epochs_and_of_a_seed() -> None:
+    noise = BatchAugment(noise=0.5, mode="append")
+    loaders = [ready(augment=noise, seed=seed).train_dataloader() for seed in (1, 1, 2)]
+    first, again, other = (loader.x for loader in loaders)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    epochs = [sorted(everything(loaders[0]).flatten().tolist()) for _ in range(2)]
+    assert epochs[0] == epochs[1]
+
+
+def test_appended_copies_of_bytes_stay_within_a_byte() -> None:
+    for step in (-100.0, 100.0):
+        x = ready(augment=Append(step)).train_dataloader().x[36:]
+        assert x.unique().tolist() == [0 if step < 0 else 255]
+
+
 def test_an_empty_mapping_means_no_augmentation() -> None:
     assert Made(augment={}).augment is None  # type: ignore[arg-type]
 
@@ -180,11 +224,28 @@ def test_train_limit_comes_before_the_split_and_is_the_same_for_all_folds() -> N
     assert all(train | val == limited and not train & val for train, val in folds)
 
 
+def test_a_limit_above_the_data_s_size_takes_them_all() -> None:
+    # A budget's limit is meant for large data, and must not refuse small ones.
+    whole, limited = ready(), ready(train_limit=15_000)
+    assert torch.equal(limited.train_indices, whole.train_indices)
+    assert torch.equal(limited.raw("train")[0], whole.raw("train")[0])
+
+
+def test_image_augmentation_refuses_rows_of_numbers() -> None:
+    class Rows(TensorDataModule):
+        def load(self) -> Arrays:
+            x = np.zeros((20, 3), dtype=np.float32)
+            return Arrays(x, x[:, 0], x, x[:, 0])
+
+    with pytest.raises(UserError, match=r"got samples of shape \(3,\); use augment=none"):
+        Rows(augment=BatchAugment(horizontal_flip=0.5)).setup("fit")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_limit": 41}, r"train_limit must lie in \[1, 40\], got train_limit=41"),
-        ({"train_limit": 0}, "train_limit=0"),
+        ({"train_limit": 0}, r"train_limit must lie in \[1, 40\], got train_limit=0"),
+        ({"train_limit": -3}, "train_limit=-3"),
         ({"batch_size": 0}, "batch_size must be at least 1, got batch_size=0"),
         ({"eval_batch_size": -1}, "eval_batch_size=-1"),
         ({"split": {"method": "kfold", "n_splits": 21}}, r"\[2, 20\].*n_splits=21"),

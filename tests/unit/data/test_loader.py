@@ -112,3 +112,14 @@ def test_global_random_state_is_left_alone() -> None:
     state = torch.get_rng_state()
     labels(make(100, shuffle=True, augment=add_noise))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("steps_per_call", [2, 3, 4, "epoch"])
+def test_calls_of_many_steps_hold_the_same_batches(steps_per_call: Any) -> None:
+    plain, calls = make(14, shuffle=True), make(14, shuffle=True, steps_per_call=steps_per_call)
+    for _ in range(2):  # epochs
+        expected = [y.tolist() for _, y in plain]
+        sizes = [len(minibatches) for minibatches in calls]
+        assert [y.tolist() for minibatches in calls for _, y in minibatches] == expected
+        assert len(sizes) == len(calls)
+        assert sum(sizes) == calls.n_minibatches == len(plain) == 4
