@@ -1,1 +1,1 @@
-"""Networks: the shared classification module, the two architectures and their initialisation."""
+"""Networks: what all modules share, the three architectures and their initialisation."""

@@ -1,58 +1,98 @@
-"""The base classifier: step, metrics, optimizer and hyperparameters live here once.
+"""The base modules' shared part: steps, metrics, optimizer and hyperparameters live here once.
 
-A subclass builds its layers and defines `forward(x) -> logits`; nothing else is needed.
+A classifier builds its layers and defines `forward(x) -> logits`; nothing else is needed. What
+predicts numbers derives from `lightning_hpo.models.regression.BaseRegressor` in the same way.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
+from lightning_hpo.data.loader import Minibatches, StepsPerCall
 from lightning_hpo.errors import UserError
+from lightning_hpo.models.minibatches import MinibatchLoop
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-Batch = tuple[Tensor, Tensor]  # images (B, C, H, W) float, labels (B,) int64
+# How a network is trained, which a checkpoint of it does not need.
+NOT_STORED = ["optimizer", "scheduler", "steps_per_call", "cuda_graph"]
+
+SchedulerFactory = Callable[..., LRScheduler]  # of an optimizer and total_steps
+Batch = tuple[Tensor, Tensor]  # inputs (B, ...) float, labels (B,) int64 or targets (B,) float
 
 
-class BaseClassifier(pl.LightningModule):
-    """Cross-entropy classifier that logs `<stage>/loss` and `<stage>/accuracy` once per epoch.
+class BaseModule(pl.LightningModule):
+    """The loop around a loss: logs `<stage>/<metric>` of each stage once per epoch.
 
-    Label smoothing applies to the training loss alone, so that val/loss and test/loss stay
-    comparable between trials that smooth differently. `optimizer` maps parameters to an optimizer
-    (a partial of a torch class; Adam with lr 0.001 if None) and is not stored in checkpoints.
+    `metrics` makes the metrics of a stage from its name. A subclass defines `forward` and `loss`,
+    and `training_loss` where the training loss differs from the one that is evaluated.
+
+    `scheduler(optimizer, total_steps=...)` gives a learning-rate schedule that follows each
+    optimizer step; None: a constant rate. `steps_per_call` above 1 or "epoch" trains on so many
+    minibatches in one `training_step` (see minibatches.py), `cuda_graph` as captured CUDA graphs.
     """
 
     def __init__(
         self,
         *,
-        num_classes: int,
-        optimizer: OptimizerFactory | None = None,
-        label_smoothing: float = 0.0,
+        metrics: "Callable[[str], StageMetrics]",
+        optimizer: OptimizerFactory | None,
+        scheduler: SchedulerFactory | None = None,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
     ) -> None:
-        require_integer("num_classes", num_classes, low=2)
-        require_fraction("label_smoothing", label_smoothing)
         super().__init__()
-        # Collects the arguments of the subclass too, with the values its locals have by now.
-        self.save_hyperparameters(ignore=["optimizer"])
-        self.label_smoothing = label_smoothing
         self.make_optimizer = optimizer or default_optimizer
-        self.train_metrics = StageMetrics("train", num_classes)
-        self.val_metrics = StageMetrics("val", num_classes)
-        self.test_metrics = StageMetrics("test", num_classes)
+        self.make_scheduler = scheduler
+        self.steps_per_call = steps_per_call
+        self.minibatches = MinibatchLoop(steps_per_call, cuda_graph=cuda_graph)
+        self.automatic_optimization = steps_per_call == 1
+        self.train_metrics = metrics("train")
+        self.val_metrics = metrics("val")
+        self.test_metrics = metrics("test")
 
-    def configure_optimizers(self) -> Optimizer:
-        return self.make_optimizer(self.parameters())
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The mean loss of a batch."""
+        raise NotImplementedError
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self.loss(outputs, y)
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        # The first hook of a run, before Lightning refuses manual optimization in words of its own.
+        self.minibatches.check(self.trainer)
+        return []
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        schedule = self.make_scheduler(optimizer, total_steps=total_steps(self.trainer))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_fit_start(self) -> None:
+        self.minibatches.start()
+
+    def training_step(self, batch: Batch | Minibatches, batch_idx: int) -> Tensor | None:
+        if not self.automatic_optimization:
+            # A loader of the user's own hands over one minibatch.
+            self.minibatches.run(self, batch if isinstance(batch, Minibatches) else [batch])
+            return None
+        assert not isinstance(batch, Minibatches)
         x, y = batch
-        logits = self(x)
-        loss = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
-        self.train_metrics.update(loss, logits, y)
+        outputs = self(x)
+        loss = self.training_loss(outputs, y)
+        self.train_metrics.update(loss, outputs, y)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -62,10 +102,10 @@ class BaseClassifier(pl.LightningModule):
         self._evaluate(batch, self.test_metrics)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
-        """Logits (B, num_classes) of a batch with or without labels."""
+        """What `forward` gives for a batch with or without labels."""
         x = batch if isinstance(batch, Tensor) else batch[0]
-        logits: Tensor = self(x)
-        return logits
+        outputs: Tensor = self(x)
+        return outputs
 
     def on_train_epoch_start(self) -> None:
         self.train_metrics.reset()
@@ -87,35 +127,106 @@ class BaseClassifier(pl.LightningModule):
 
     def _evaluate(self, batch: Batch, metrics: "StageMetrics") -> None:
         x, y = batch
-        logits = self(x)
-        metrics.update(F.cross_entropy(logits, y), logits, y)
+        outputs = self(x)
+        metrics.update(self.loss(outputs, y), outputs, y)
 
     def _log(self, metrics: "StageMetrics") -> None:
         # The values are reduced over ranks already; sync_dist only tells Lightning so.
         self.log_dict(metrics.compute(), sync_dist=True)
 
 
-class StageMetrics(nn.Module):
-    """Loss and accuracy of one stage over one epoch, accumulated on the device without a sync."""
+class BaseClassifier(BaseModule):
+    """Cross-entropy classifier that logs `<stage>/loss` and `<stage>/accuracy` once per epoch.
 
-    def __init__(self, stage: str, num_classes: int) -> None:
+    Label smoothing applies to the training loss alone, so that val/loss and test/loss stay
+    comparable between trials that smooth differently. `optimizer` maps parameters to an optimizer
+    (a partial of a torch class; Adam with lr 0.001 if None). How a network is trained, it and the
+    arguments after `label_smoothing` included, is not stored in checkpoints.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        label_smoothing: float = 0.0,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
+    ) -> None:
+        require_integer("num_classes", num_classes, low=2)
+        require_fraction("label_smoothing", label_smoothing)
+        super().__init__(
+            metrics=lambda stage: ClassificationMetrics(stage, num_classes),
+            optimizer=optimizer,
+            scheduler=scheduler,
+            steps_per_call=steps_per_call,
+            cuda_graph=cuda_graph,
+        )
+        # Collects the arguments of the subclass too, with the values its locals have by now.
+        self.save_hyperparameters(ignore=NOT_STORED)
+        self.label_smoothing = label_smoothing
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        # Logits of a mixed precision have too few digits for a sum of exponentials.
+        return F.cross_entropy(outputs.float(), y)
+
+    def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(outputs.float(), y, label_smoothing=self.label_smoothing)
+
+
+class StageMetrics(nn.Module):
+    """The loss of one stage over one epoch, accumulated on the device without a sync."""
+
+    def __init__(self, stage: str) -> None:
         super().__init__()
         self.stage = stage
         self.loss = SampleMean()
-        self.accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
 
-    def update(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+    def update(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
         self.loss.update(loss.detach(), len(y))
-        self.accuracy.update(logits.detach(), y)
+
+    def sums(self, loss: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
+        """What a batch adds, as sums over its samples (k,); may be captured in a CUDA graph."""
+        return (loss.float() * len(y))[None]
+
+    def add(self, sums: Tensor, n: int) -> None:
+        """Count ``sums`` over n samples in; the same as `update` with each of their batches."""
+        self.loss.update(sums[0] / n, n)
 
     def compute(self) -> dict[str, Tensor]:
-        return {
-            f"{self.stage}/loss": self.loss.compute(),
-            f"{self.stage}/accuracy": self.accuracy.compute(),
-        }
+        return {f"{self.stage}/loss": self.loss.compute()}
 
     def reset(self) -> None:
         self.loss.reset()
+
+
+class ClassificationMetrics(StageMetrics):
+    """Loss and accuracy."""
+
+    def __init__(self, stage: str, num_classes: int) -> None:
+        super().__init__(stage)
+        self.accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
+
+    def update(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
+        super().update(loss, outputs, y)
+        self.accuracy.update(outputs.detach(), y)
+
+    def sums(self, loss: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
+        n_right = (outputs.argmax(1) == y).sum()
+        return torch.stack((loss.float() * len(y), n_right.float()))
+
+    def add(self, sums: Tensor, n: int) -> None:
+        super().add(sums, n)
+        # As predictions: so many samples right, the others wrong.
+        right = torch.arange(n, device=sums.device) < sums[1]
+        self.accuracy.update(right.long(), torch.ones_like(right, dtype=torch.long))
+
+    def compute(self) -> dict[str, Tensor]:
+        return {**super().compute(), f"{self.stage}/accuracy": self.accuracy.compute()}
+
+    def reset(self) -> None:
+        super().reset()
         self.accuracy.reset()
 
 
@@ -141,6 +252,21 @@ class SampleMean(Metric):
 
     def compute(self) -> Tensor:
         return self.total / self.count
+
+
+def total_steps(trainer: pl.Trainer) -> int:
+    """Optimizer steps of the whole fit; loads the training data if they are not loaded yet."""
+    calls = trainer.estimated_stepping_batches
+    if not 0 < calls < float("inf"):
+        raise UserError(
+            "a schedule must know the length of the fit, got trainer.max_epochs="
+            f"{trainer.max_epochs}; set trainer.max_epochs or use scheduler=none."
+        )
+    loader: Any = trainer.train_dataloader
+    if getattr(loader, "steps_per_call", 1) == 1:
+        return int(calls)
+    assert trainer.max_epochs is not None
+    return loader.n_minibatches * max(trainer.max_epochs, 1)
 
 
 def default_optimizer(parameters: Iterable[nn.Parameter]) -> Optimizer:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lightning_hpo.data.loader import StepsPerCall
 from lightning_hpo.errors import UserError
 from lightning_hpo.models.base import (
     BaseClassifier,
     OptimizerFactory,
+    SchedulerFactory,
     image_shape,
     require_integer,
 )
@@ -22,6 +24,7 @@ class CNNClassifier(BaseClassifier):
     Max pooling and ReLU commute, and ReLU on a quarter of the pixels is cheaper; the channels-last
     layout suits the CPU kernels: a training step on one thread takes 16 ms instead of 33 ms, and on
     two 10 instead of 22 (median of 80, batch 64, default sizes, AMD EPYC, torch 2.15).
+    `batch_norm` normalises after each convolution and hidden linear layer, before the ReLU.
     """
 
     def __init__(
@@ -35,19 +38,35 @@ class CNNClassifier(BaseClassifier):
         neurons_1: int = 128,
         neurons_2: int = 64,
         dropout: float = 0.0,
+        batch_norm: bool = False,
         init: Scheme = "kaiming",
         label_smoothing: float = 0.0,
         optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
     ) -> None:
         input_shape = image_shape(input_shape)  # rebound, so that checkpoints hold a plain tuple
         super().__init__(
-            num_classes=num_classes, optimizer=optimizer, label_smoothing=label_smoothing
+            num_classes=num_classes,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            label_smoothing=label_smoothing,
+            steps_per_call=steps_per_call,
+            cuda_graph=cuda_graph,
         )
         _, height, width = input_shape
-        self.features = conv_stack(input_shape, filters_1, filters_2, kernel_size)
+        self.features = conv_stack(
+            input_shape, filters_1, filters_2, kernel_size, batch_norm=batch_norm
+        )
         pixels = (height // 4) * (width // 4)
         self.classifier = dense_stack(
-            filters_2 * pixels, neurons_1, neurons_2, num_classes, dropout=dropout
+            filters_2 * pixels,
+            neurons_1,
+            neurons_2,
+            num_classes,
+            dropout=dropout,
+            batch_norm=batch_norm,
         )
         initialise(self, init)
         self.features.to(memory_format=torch.channels_last)
@@ -65,7 +84,12 @@ class CNNClassifier(BaseClassifier):
 
 
 def conv_stack(
-    input_shape: tuple[int, int, int], filters_1: int, filters_2: int, kernel_size: int
+    input_shape: tuple[int, int, int],
+    filters_1: int,
+    filters_2: int,
+    kernel_size: int,
+    *,
+    batch_norm: bool = False,
 ) -> nn.Sequential:
     """(N, C, H, W) -> (N, filters_2, H // 4, W // 4)."""
     require_integer("filters_1", filters_1, low=1)
@@ -83,11 +107,11 @@ def conv_stack(
             f"kernel_size must lie in [1, {smaller_side}] for images of {height} x {width} pixels, "
             f"got kernel_size={kernel_size}."
         )
-    return nn.Sequential(
-        nn.Conv2d(channels, filters_1, kernel_size, padding="same"),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Conv2d(filters_1, filters_2, kernel_size, padding="same"),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-    )
+    layers: list[nn.Module] = []
+    for inputs, outputs in ((channels, filters_1), (filters_1, filters_2)):
+        # The normalisation subtracts any bias again.
+        bias = not batch_norm
+        layers.append(nn.Conv2d(inputs, outputs, kernel_size, padding="same", bias=bias))
+        layers += [nn.BatchNorm2d(outputs)] if batch_norm else []
+        layers += [nn.MaxPool2d(2), nn.ReLU()]
+    return nn.Sequential(*layers)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from lightning_hpo.data.loader import StepsPerCall
 from lightning_hpo.models.base import (
     BaseClassifier,
     OptimizerFactory,
+    SchedulerFactory,
     image_shape,
     require_fraction,
     require_integer,
@@ -16,7 +18,10 @@ from lightning_hpo.models.init import Scheme, initialise
 
 
 class FCClassifier(BaseClassifier):
-    """Flatten, then twice (linear, ReLU, dropout), then the output layer."""
+    """Flatten, then twice (linear, ReLU, dropout), then the output layer.
+
+    `batch_norm` normalises after each hidden linear layer, before the ReLU.
+    """
 
     def __init__(
         self,
@@ -26,16 +31,30 @@ class FCClassifier(BaseClassifier):
         neurons_1: int = 256,
         neurons_2: int = 128,
         dropout: float = 0.0,
+        batch_norm: bool = False,
         init: Scheme = "kaiming",
         label_smoothing: float = 0.0,
         optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
     ) -> None:
         input_shape = image_shape(input_shape)  # rebound, so that checkpoints hold a plain tuple
         super().__init__(
-            num_classes=num_classes, optimizer=optimizer, label_smoothing=label_smoothing
+            num_classes=num_classes,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            label_smoothing=label_smoothing,
+            steps_per_call=steps_per_call,
+            cuda_graph=cuda_graph,
         )
         self.classifier = dense_stack(
-            math.prod(input_shape), neurons_1, neurons_2, num_classes, dropout=dropout
+            math.prod(input_shape),
+            neurons_1,
+            neurons_2,
+            num_classes,
+            dropout=dropout,
+            batch_norm=batch_norm,
         )
         initialise(self, init)
 
@@ -46,19 +65,22 @@ class FCClassifier(BaseClassifier):
 
 
 def dense_stack(
-    inputs: int, neurons_1: int, neurons_2: int, outputs: int, *, dropout: float
+    inputs: int,
+    neurons_1: int,
+    neurons_2: int,
+    outputs: int,
+    *,
+    dropout: float,
+    batch_norm: bool = False,
 ) -> nn.Sequential:
     """Flatten and two hidden layers, each with ReLU and dropout, and the output layer."""
     require_integer("neurons_1", neurons_1, low=1)
     require_integer("neurons_2", neurons_2, low=1)
     require_fraction("dropout", dropout)
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(inputs, neurons_1),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(neurons_1, neurons_2),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(neurons_2, outputs),
-    )
+    layers: list[nn.Module] = [nn.Flatten()]
+    for size, neurons in ((inputs, neurons_1), (neurons_1, neurons_2)):
+        # The normalisation subtracts any bias again.
+        layers.append(nn.Linear(size, neurons, bias=not batch_norm))
+        layers += [nn.BatchNorm1d(neurons)] if batch_norm else []
+        layers += [nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(neurons_2, outputs))

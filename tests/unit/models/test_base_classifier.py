@@ -190,6 +190,7 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
         "neurons_1": 128,
         "neurons_2": 64,
         "dropout": 0.0,
+        "batch_norm": False,
         "init": "kaiming",
         "label_smoothing": 0.0,
     }

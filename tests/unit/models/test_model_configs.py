@@ -57,7 +57,7 @@ def test_a_model_file_repeats_the_defaults_of_the_class(name: str, kind: type) -
     defaults = {
         key: parameter.default
         for key, parameter in inspect.signature(kind).parameters.items()
-        if key not in ("input_shape", "num_classes", "optimizer")
+        if key not in ("input_shape", "num_classes", "optimizer", "scheduler")
     }
     assert dict(config) == defaults
 

@@ -1,0 +1,164 @@
+"""Rules of MLPRegressor: layers in a loop, depth as a parameter, checkpoints, a fit on one fold."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+
+from lightning_hpo.data.curve import CurveDataModule
+from lightning_hpo.errors import UserError
+from lightning_hpo.models.mlp import MLPRegressor
+
+CONF = Path(__file__).parents[3] / "conf"
+
+
+def layer_names(model: MLPRegressor) -> list[str]:
+    return [type(layer).__name__ for layer in model.network]
+
+
+def test_a_hidden_layer_is_linear_relu_dropout_and_the_output_is_linear() -> None:
+    hidden = ["Linear", "ReLU", "Dropout"]
+    for depth in (1, 2, 3):
+        model = MLPRegressor(neurons=(5, 4, 3), depth=depth)
+        assert layer_names(model) == hidden * depth + ["Linear"]
+        assert model.widths == (5, 4, 3)[:depth]
+        assert isinstance(model.get_submodule(model.last_hidden), nn.ReLU)
+        assert model.last_hidden == f"network.{3 * depth - 2}"
+
+
+def test_parameter_count() -> None:
+    # Study 1's optimum: 1 * 108 + 108 = 216; 108 * 64 + 64 = 6,976; 64 + 1 = 65.
+    model = MLPRegressor(neurons={"layer_1": 108, "layer_2": 64})
+    assert sum(p.numel() for p in model.parameters()) == 7257
+
+
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_one_prediction_for_each_row(inputs: int) -> None:
+    model = MLPRegressor(input_shape=(inputs,), neurons=(4,))
+    assert model(torch.randn(6, inputs)).shape == (6,)
+    assert model(torch.randn(1, inputs)).shape == (1,)
+
+
+def test_a_mapping_and_a_sequence_of_widths_give_the_same_network() -> None:
+    networks = []
+    for neurons in ({"layer_1": 6, "layer_2": 5}, [6, 5], OmegaConf.create([6, 5])):
+        torch.manual_seed(0)
+        networks.append(MLPRegressor(neurons=neurons).network.state_dict())
+    for other in networks[1:]:
+        torch.testing.assert_close(other, networks[0], rtol=0, atol=0)
+
+
+def test_dropout_acts_in_training_only() -> None:
+    model, x = MLPRegressor(dropout=0.5), torch.randn(16, 1)
+    assert model.dropout == 0.5
+    assert not torch.equal(model(x), model(x))
+    model.eval()
+    assert torch.equal(model(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("init", "variance"),
+    # 200 inputs, 300 outputs: Kaiming 2 / fan_in, Xavier 2 / (fan_in + fan_out), PyTorch's
+    # default uniform on +-1 / sqrt(fan_in), thus 1 / (3 fan_in).
+    [("kaiming", 2 / 200), ("xavier", 2 / 500), ("default", 1 / 600)],
+)
+def test_the_scheme_decides_the_spread_of_the_weights(init: str, variance: float) -> None:
+    torch.manual_seed(0)
+    model = MLPRegressor(neurons=(200, 300), init=init)
+    assert model.network[3].weight.var().item() == pytest.approx(variance, rel=0.05)
+    assert model.network[3].bias.any() == (init == "default")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth": 3}, r"depth must lie in \[1, 2\], since neurons has 2 layers, got depth=3"),
+        ({"depth": 0}, r"depth must lie in \[1, 2\].*got depth=0"),
+        ({"depth": 1.5}, "got depth=1.5"),
+        ({"neurons": (8, 0)}, r"neurons\[1\] must be an integer of at least 1, got .*=0"),
+        ({"neurons": {"layer_1": 2.5}}, r"neurons\[layer_1\] must be an integer"),
+        # A width that is not in use is not a width either.
+        ({"neurons": (8, -1), "depth": 1}, r"neurons\[1\] must be an integer of at least 1"),
+        ({"neurons": ()}, r"neurons must give at least one hidden layer its width.*neurons=\(\)"),
+        ({"neurons": {}}, "neurons must give at least one hidden layer"),
+        ({"neurons": 64}, r"as a list \[64, 64\] or a mapping .*got neurons=64"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got dropout=1\.0"),
+        ({"dropout": -0.1}, r"dropout must lie in \[0, 1\)"),
+        ({"init": "zeros"}, "init must be one of kaiming, xavier, default"),
+        ({"input_shape": (1, 28, 28)}, r"\(inputs,\), got input_shape=\[1, 28, 28\]; use data"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_rule(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        MLPRegressor(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
+    neurons = OmegaConf.create({"layer_1": 8, "layer_2": 4})
+    shape = OmegaConf.create([1])
+    model = MLPRegressor(
+        input_shape=shape, neurons=neurons, optimizer=partial(torch.optim.SGD, lr=0.1)
+    )
+    assert dict(model.hparams) == {
+        "input_shape": (1,),
+        "neurons": {"layer_1": 8, "layer_2": 4},
+        "depth": None,
+        "dropout": 0.0,
+        "init": "kaiming",
+    }
+    assert type(model.hparams["neurons"]) is dict
+    assert type(model.hparams["input_shape"]) is tuple
+
+
+@pytest.mark.parametrize("neurons", [{"layer_1": 6, "layer_2": 3}, [6, 3]])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning")
+def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
+    tmp_path: Path, neurons: Any
+) -> None:
+    data = CurveDataModule(split={"method": "kfold", "n_splits": 8, "fold": 2})
+    data.setup("fit")
+    model = MLPRegressor(
+        input_shape=data.input_shape,
+        neurons=OmegaConf.create(neurons),
+        depth=2,
+        dropout=0.1,
+        optimizer=partial(torch.optim.RAdam, lr=0.01),
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trainer = pl.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        log_every_n_steps=1,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, datamodule=data)
+    assert set(trainer.callback_metrics) == {"train/loss", "val/loss"}
+    assert not torch.equal(model.network[0].weight, before["network.0.weight"])
+    assert trainer.global_step == 2  # an epoch is one step
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    loaded = MLPRegressor.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True)
+    x = torch.randn(5, 1)
+    assert torch.equal(loaded.eval()(x), model.eval()(x))
+    assert loaded.hparams == model.hparams
+
+
+def test_the_model_file_repeats_the_defaults_of_the_class() -> None:
+    config = OmegaConf.load(CONF / "model" / "mlp.yaml")
+    model = instantiate(config, input_shape=(3,), _execution_whitelist_="lightning_hpo.*")
+    default = MLPRegressor(input_shape=(3,))
+    assert model.widths == default.widths
+    assert model.hparams["neurons"] == {"layer_1": 64, "layer_2": 64}
+    rest = {key: value for key, value in default.hparams.items() if key != "neurons"}
+    assert {key: model.hparams[key] for key in rest} == rest
