@@ -1,11 +1,13 @@
 """Keeps a warm process as good as new: what a job changes is undone before the next one."""
 
+import atexit
 import gc
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 # torch's registries of hooks that run for every module of the process.
@@ -26,6 +28,7 @@ def isolated(threads: int | None = None) -> Iterator[None]:
 
     ``threads``: CPU threads of torch for this job.
     """
+    _set_aside_what_is_loaded(with_torch="torch" in sys.modules)
     environment, folder = dict(os.environ), os.getcwd()
     try:
         with warnings.catch_warnings(), _torch_as_before(threads):
@@ -35,6 +38,20 @@ def isolated(threads: int | None = None) -> Iterator[None]:
         os.environ.update(environment)
         os.chdir(folder)
         gc.collect()
+        _empty_cuda_cache()
+
+
+@cache
+def _set_aside_what_is_loaded(*, with_torch: bool) -> None:
+    """Once, and again when a job has loaded torch: no later collection looks at what is there.
+
+    Torch and Lightning are half a million objects; to look at them takes a third of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    if with_torch:
+        # At the end of the process, its libraries complain about what was never let go.
+        atexit.register(gc.unfreeze)
 
 
 @contextmanager
@@ -78,6 +95,9 @@ def _restore_torch(torch: Any, state: dict[str, Any]) -> None:
         registered = getattr(torch.nn.modules.module, name)
         registered.clear()
         registered.update(hooks)
-    gc.collect()
-    if torch.cuda.is_initialized():
+
+
+def _empty_cuda_cache() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

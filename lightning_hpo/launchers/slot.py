@@ -61,6 +61,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Jobs that one process runs together; each is answered for itself when it ends."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The end of one job of a batch."""
+
+    job_id: int
+    ret: "JobReturn"
+
+
+@dataclass(frozen=True)
 class SlotDied:
     """The process ended, or was ended, before its job did; ``retry``: another may do better.
 
@@ -77,7 +92,8 @@ class Slot:
     """The controller's handle of one process."""
 
     setup: SlotSetup
-    job: Job | None = None
+    # What it runs and has not answered yet: one job, or those of a batch.
+    jobs: list[Job] = field(default_factory=list)
     started_s: float = 0.0
     ready: bool = False
     _process: Any = field(default=None, repr=False)
@@ -105,10 +121,9 @@ class Slot:
 
     @property
     def deadline_s(self) -> float | None:
-        """When the present job's time is up, by the monotonic clock."""
-        if self.job is None or self.job.timeout_s is None:
-            return None
-        return self.started_s + self.job.timeout_s
+        """When the time of what it runs is up, by the monotonic clock."""
+        limits = [job.timeout_s for job in self.jobs if job.timeout_s is not None]
+        return self.started_s + max(limits) if limits else None
 
     @property
     def waitables(self) -> list[Any]:
@@ -119,16 +134,17 @@ class Slot:
     def pid(self) -> int:
         return self._process.pid
 
-    def submit(self, job: Job) -> None:
-        self.job, self.started_s = job, time.monotonic()
+    def submit(self, work: Job | Batch) -> None:
+        self.jobs = list(work.jobs) if isinstance(work, Batch) else [work]
+        self.started_s = time.monotonic()
         try:
-            self._connection.send(job)
+            self._connection.send(work)
         except (BrokenPipeError, ConnectionResetError):
             # The process died while idle; its sentinel reports that.
             logging.getLogger(__name__).debug("slot %s died before its job", self.setup.index)
 
-    def receive(self) -> "JobReturn | SlotDied | None":
-        """The job's end if there is one; None after a mere sign of readiness."""
+    def receive(self) -> "JobReturn | Answer | SlotDied | None":
+        """A job's end if there is one; None after a mere sign of readiness."""
         try:
             message = self._connection.recv() if self._connection.poll() else None
         except (EOFError, ConnectionResetError):
@@ -150,7 +166,7 @@ class Slot:
         """End an idle process in good order, a busy one with SIGTERM, a deaf one with SIGKILL."""
         if self._process is None:
             return
-        if self.job is None and self._process.is_alive():
+        if not self.jobs and self._process.is_alive():
             self._lifeline.close()
         else:
             self._process.terminate()
@@ -182,10 +198,15 @@ def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> Non
     connection.send("ready")
     while True:
         try:
-            job = connection.recv()
+            work = connection.recv()
         except EOFError:
             return
-        _send(connection, _run(job, setup))
+        if isinstance(work, Batch):
+            from lightning_hpo.launchers.batch import run_batch
+
+            run_batch(work, setup, lambda job, ret: _send(connection, ret, of=job))
+        else:
+            _send(connection, _run(work, setup))
 
 
 @contextmanager
@@ -200,16 +221,28 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _send(connection: Connection, ret: "JobReturn") -> None:
+def _send(connection: Connection, ret: "JobReturn", of: Job | None = None) -> None:
+    # The configurations stay here: they can be large, and the controller has them.
+    ret.cfg = ret.hydra_cfg = None
+    try:
+        payload = ForkingPickler.dumps(_message(ret, of))
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        ret = failed(TypeError(f"a job must return what can be pickled: {error}"))
+        payload = ForkingPickler.dumps(_message(ret, of))
+    connection.send_bytes(payload)
+
+
+def _message(ret: "JobReturn", of: Job | None) -> "JobReturn | Answer":
+    return ret if of is None else Answer(of.id, ret)
+
+
+def failed(error: Exception) -> "JobReturn":
+    """The end of a job that ``error`` kept from its own."""
     from hydra.core.utils import JobReturn, JobStatus
 
-    try:
-        payload = ForkingPickler.dumps(ret)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        ret = JobReturn(status=JobStatus.FAILED)
-        ret.return_value = TypeError(f"a job must return what can be pickled: {error}")
-        payload = ForkingPickler.dumps(ret)
-    connection.send_bytes(payload)
+    ret = JobReturn(status=JobStatus.FAILED)
+    ret.return_value = error
+    return ret
 
 
 def _end_with_controller(lifeline: Connection) -> None:
@@ -236,39 +269,38 @@ def _restore_hydra(setup: SlotSetup) -> None:
 
 
 def _run(job: Job, setup: SlotSetup) -> "JobReturn":
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.core.utils import JobReturn, JobStatus, run_job
-    from omegaconf import open_dict
-
     from lightning_hpo.launchers.isolation import isolated
 
     with isolated(job.threads or setup.threads):
-        try:
-            config = setup.context.config_loader.load_sweep_config(
-                setup.config, list(job.overrides)
-            )
-            with open_dict(config):
-                config.hydra.job.id = f"{config.hydra.job.name}_{job.id}"
-                config.hydra.job.num = job.id
-            HydraConfig.instance().set_config(config)
-            ret = run_job(
-                hydra_context=setup.context,
-                task_function=_located(setup.task),
-                config=config,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-            )
-        except Exception as error:
-            # Outside the task itself: composing the job or making its folder failed.
-            logging.getLogger(__name__).exception("job %s could not be started", job.id)
-            ret = JobReturn(status=JobStatus.FAILED)
-            ret.return_value = error
-    # The configurations stay here: they can be large, and the controller has them.
-    ret.cfg = ret.hydra_cfg = None
-    return ret
+        return run_hydra_job(job, setup, located(setup.task))
 
 
-def _located(task: tuple[str, str]) -> TaskFunction:
+def run_hydra_job(job: Job, setup: SlotSetup, task: TaskFunction) -> "JobReturn":
+    """Compose ``job``, make its folder and its log, call ``task``; a failure is in the return."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import run_job
+    from omegaconf import open_dict
+
+    try:
+        config = setup.context.config_loader.load_sweep_config(setup.config, list(job.overrides))
+        with open_dict(config):
+            config.hydra.job.id = f"{config.hydra.job.name}_{job.id}"
+            config.hydra.job.num = job.id
+        HydraConfig.instance().set_config(config)
+        return run_job(
+            hydra_context=setup.context,
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    except Exception as error:
+        # Outside the task itself: composing the job or making its folder failed.
+        logging.getLogger(__name__).exception("job %s could not be started", job.id)
+        return failed(error)
+
+
+def located(task: tuple[str, str]) -> TaskFunction:
     module, name = task
     function: Any = sys.modules[module] if module == "__main__" else import_module(module)
     for part in name.split("."):

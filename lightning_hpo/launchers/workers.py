@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
-from lightning_hpo.launchers.slot import Job, Slot, SlotDied, SlotSetup
+from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A process that cannot even start will not start the next time either.
 _MAX_FAILED_STARTS = 3
-_PRELOADED = "lightning_hpo.jobs"
+_PRELOADED = "lightning_hpo.jobs.run"
 
 
 class Workers:
@@ -84,13 +84,12 @@ class Workers:
 
     @property
     def n_free(self) -> int:
-        return sum(slot.job is None for slot in self._slots)
+        return sum(not slot.jobs for slot in self._slots)
 
     @property
     def next_slot(self) -> int:
         """The index of a free slot, of one that is already warm if there is one."""
-        free = [slot for slot in self._slots if slot.job is None]
-        return max(free, key=lambda slot: slot.ready).setup.index
+        return self._free_slots()[0].setup.index
 
     def submit(self, job: Job) -> None:
         """Give ``job`` to the next slot."""
@@ -101,8 +100,8 @@ class Workers:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             wait([w for slot in self._slots for w in slot.waitables], self._patience(deadline))
-            ended = [end for slot in self._slots if (end := self._collect(slot)) is not None]
-            busy = any(slot.job for slot in self._slots)
+            ended = [end for slot in self._slots for end in self._collect(slot)]
+            busy = any(slot.jobs for slot in self._slots)
             if ended or not busy or (deadline is not None and time.monotonic() >= deadline):
                 return ended
 
@@ -111,20 +110,27 @@ class Workers:
         soonest = min((limit for limit in limits if limit is not None), default=None)
         return None if soonest is None else max(0.0, soonest - time.monotonic())
 
-    def _collect(self, slot: Slot) -> "tuple[Job, JobReturn | SlotDied] | None":
+    def _free_slots(self) -> list[Slot]:
+        """Those that have nothing to do, warm ones first."""
+        free = [slot for slot in self._slots if not slot.jobs]
+        return sorted(free, key=lambda slot: not slot.ready)
+
+    def _collect(self, slot: Slot) -> "list[tuple[Job, JobReturn | SlotDied]]":
         end = slot.receive()
         if end is None and slot.deadline_s is not None and time.monotonic() >= slot.deadline_s:
-            assert slot.job is not None
             slot.kill()
-            limit = f"study.trial_timeout_s={slot.job.timeout_s:g}"
+            limit = f"study.trial_timeout_s={slot.jobs[0].timeout_s:g}"
             end = SlotDied(f"the job ran longer than {limit}", retry=False)
         if end is None:
-            return None
-        job = slot.job
+            return []
+        if isinstance(end, Answer):
+            job = next(job for job in slot.jobs if job.id == end.job_id)
+            slot.jobs.remove(job)
+            return [(job, end.ret)]
+        jobs, slot.jobs = slot.jobs, []
         if isinstance(end, SlotDied):
             self._replace(slot, end)
-        slot.job = None
-        return (job, end) if job is not None else None
+        return [(job, end) for job in jobs]
 
     def _replace(self, slot: Slot, death: SlotDied) -> None:
         self._failed_starts = 0 if slot.ready else self._failed_starts + 1
@@ -140,8 +146,6 @@ def launch_batch(
     launcher: "WorkersLauncher", job_overrides: Sequence[Sequence[str]], initial_job_idx: int
 ) -> "Sequence[JobReturn]":
     """All jobs of a batch, in order, for sweepers that know nothing of slots."""
-    from hydra.core.utils import JobReturn, JobStatus
-
     jobs = [Job(initial_job_idx + i, tuple(o)) for i, o in enumerate(job_overrides)]
     pending = list(jobs)
     returns: dict[int, JobReturn] = {}
@@ -151,8 +155,7 @@ def launch_batch(
                 workers.submit(pending.pop(0))
             for job, end in workers.wait():
                 if isinstance(end, SlotDied):
-                    reason, end = end.reason, JobReturn(status=JobStatus.FAILED)
-                    end.return_value = RuntimeError(reason)
+                    end = failed(RuntimeError(end.reason))
                 returns[job.id] = end
     return [returns[job.id] for job in jobs]
 

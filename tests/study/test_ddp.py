@@ -9,14 +9,17 @@ import psutil
 import pytest
 import pytorch_lightning as pl
 from optuna.trial import TrialState
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing import (
+    ProcessExitedException,
+    ProcessRaisedException,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import run, trials
 
 from lightning_hpo.callbacks.reporting import NonFiniteLoss
 from lightning_hpo.errors import UserError
-from lightning_hpo.ranks import check_storage, check_strategy, raised_in_rank
+from lightning_hpo.jobs.ranks import check_storage, check_strategy, died, raised_in_rank
 
 # Also where the Trainer's configuration does not have the key.
 RANKS = ("++trainer.strategy=ddp_spawn", "trainer.devices=2")
@@ -76,3 +79,10 @@ def test_what_a_rank_raised_is_raised_at_home(last, kind, message):
     text = f"\n\n-- Process 1 terminated with the following error:\nTraceback ...\n{last}\n"
     raised = raised_in_rank(ProcessRaisedException(text, 1, 4242), (UserError, NonFiniteLoss))
     assert (type(raised), str(raised)) == (kind, message)
+
+
+def test_a_rank_that_was_killed_is_a_process_that_died():
+    killed = ProcessExitedException("process 1 terminated", 1, 4242, -9, "SIGKILL")
+    assert str(died(killed)) == "rank 1 died of SIGKILL (perhaps for want of memory)"
+    left = ProcessExitedException("process 0 terminated", 0, 4242, 3)
+    assert str(died(left)) == "rank 0 died of exit status 3"

@@ -88,6 +88,7 @@ def test_tensorboard_has_scalars_hyperparameters_and_the_objective_of_each_trial
 def test_tensorboard_has_the_figures_of_the_final_model(study_dir):
     events = EventAccumulator(str(study_dir / "final" / "refit")).Reload()
     figures = {"confusion_matrix", "learning_curves", "grad_cam", "filters_1", "filters_2"}
+    figures |= {"weight_histograms", "feature_maps", "confused_pairs", "mistakes"}
     assert set(events.Tags()["images"]) == figures
     assert {p.stem for p in (study_dir / "final" / "figures").glob("*.png")} == figures
 

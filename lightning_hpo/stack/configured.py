@@ -1,0 +1,167 @@
+"""From a configuration to what a stack needs; what cannot be stacked is named, not trained wrongly.
+
+Stacked networks are trained by the arithmetic of this package, not by a Trainer's: a setting that
+it does not know must be refused, since otherwise it would silently do nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import EarlyStopping
+
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.data.folds import Split
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import build
+from lightning_hpo.models.mlp import MLPRegressor
+from lightning_hpo.stack.training import Member, Stopping
+
+_SERIAL = "set cv.parallel=serial."
+# Trainer settings that change the training of a network, and their values that change nothing.
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "precision": (None, "32-true", "32", 32),
+    "gradient_clip_val": (None, 0),
+    "accumulate_grad_batches": (None, 1),
+    "max_steps": (None, -1),
+    "min_epochs": (None,),
+    "min_steps": (None,),
+    "max_time": (None,),
+    "limit_train_batches": (None, 1.0),
+    "limit_val_batches": (None, 1.0),
+    "devices": (1, "1", "auto"),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A network of the stack, the module that it belongs to, and its data module."""
+
+    member: Member
+    module: MLPRegressor
+    data: TensorDataModule
+
+    @classmethod
+    def of(cls, cfg: DictConfig, split: Split, seed: int) -> "Fold":
+        """Seeded and built as a fit of the fold alone is, so both begin with the same weights."""
+        pl.seed_everything(seed, verbose=False)
+        data: Any = build.data_module(cfg, split)
+        module: Any = build.module(cfg, data)
+        return cls(member_of(module, data, seed), module, data)
+
+
+def member_of(module: Any, data: Any, seed: int) -> Member:
+    """The network of ``module`` with its optimizer and all of its data at once."""
+    if not isinstance(module, MLPRegressor) or not isinstance(data, TensorDataModule):
+        raise UserError(
+            "stacked networks need an MLPRegressor and a TensorDataModule, got"
+            f" {type(module).__name__} and {type(data).__name__}; {_SERIAL}"
+        )
+    _check_full_batch(data)
+    x, y = data.raw("train")
+    val_x, val_y = data.raw("val")
+    return Member(
+        network=module.network,
+        optimizer=module.make_optimizer(module.parameters()),
+        dropout=module.dropout,
+        seed=seed,
+        train=(data.normalised(x), y),
+        val=(data.normalised(val_x), val_y) if len(val_y) else None,
+    )
+
+
+def is_stacked(cfg: DictConfig) -> bool:
+    """Whether the fits of ``cfg`` train as stacked networks."""
+    parallel = cfg.cv.get("parallel", "serial")
+    if parallel not in ("serial", "stacked"):
+        raise UserError(f"cv.parallel must be 'serial' or 'stacked', got cv.parallel={parallel}.")
+    return bool(parallel == "stacked")
+
+
+def checked_stopping(cfg: DictConfig) -> Stopping:
+    """The early stopping of ``cfg``; :class:`UserError` for settings that a stack cannot honour."""
+    if cfg.monitor != "val/loss" or cfg.mode != "min":
+        raise UserError(
+            "stacked networks are monitored by val/loss, mode=min, got"
+            f" monitor={cfg.monitor}, mode={cfg.mode}; {_SERIAL}"
+        )
+    step = cfg.cv.get("epochs_per_step")
+    if not isinstance(step, int) or step < 1:
+        raise UserError(
+            f"cv.epochs_per_step must be an integer of at least 1, got cv.epochs_per_step={step}."
+        )
+    for name, neutral in _NEUTRAL.items():
+        value = cfg.trainer.get(name, neutral[0])
+        if value not in neutral:
+            raise UserError(f"stacked networks do not know trainer.{name}={value}; {_SERIAL}")
+    if cfg.augment:
+        raise UserError(
+            f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"
+        )
+    target = str((cfg.get("pruner") or {}).get("_target_", ""))
+    if target.endswith("WilcoxonPruner"):
+        raise UserError(
+            "the Wilcoxon pruner compares fold after fold, but stacked folds end together;"
+            f" choose pruner=median, or {_SERIAL}"
+        )
+    return _stopping(cfg)
+
+
+def _stopping(cfg: DictConfig) -> Stopping:
+    """The early stopping of ``cfg.callbacks``, for each network by itself."""
+    callbacks = build.callbacks(cfg, with_validation=True)
+    every = int(cfg.trainer.get("check_val_every_n_epoch") or 1)
+    found = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
+    for callback in callbacks:
+        if not isinstance(callback, EarlyStopping) or len(found) > 1:
+            raise UserError(
+                "stacked networks know one EarlyStopping and no other callback, got"
+                f" {type(callback).__name__}; {_SERIAL}"
+            )
+    if not found:
+        return Stopping(validate_every=every)
+    (early,) = found
+    thresholds = (early.stopping_threshold, early.divergence_threshold)
+    if early.monitor != cfg.monitor or early.mode != cfg.mode or thresholds != (None, None):
+        raise UserError(
+            "stacked networks stop by patience on the monitor, got an EarlyStopping with"
+            f" monitor={early.monitor}, mode={early.mode} and thresholds {thresholds}; {_SERIAL}"
+        )
+    return Stopping(early.patience, abs(early.min_delta), every)
+
+
+def require_alike(configs: Sequence[DictConfig]) -> None:
+    """Trials of one stack share everything but model, optimizer and data; raises, naming the rest.
+
+    ``study`` and ``seed`` may differ too: they do not decide how a network is trained.
+    """
+    for part in ("trainer", "callbacks", "cv", "augment", "monitor", "mode"):
+        values = [_plain(cfg.get(part)) for cfg in configs]
+        for value in values[1:]:
+            if value != values[0]:
+                raise UserError(
+                    f"trials that are stacked must share {part}, got"
+                    f" {_difference(values[0], value)}; set hydra/launcher=workers."
+                )
+
+
+def _check_full_batch(data: TensorDataModule) -> None:
+    n = len(data.train_indices)
+    if data.batch_size < n:
+        raise UserError(
+            f"stacked networks see all {n} training samples at once, got"
+            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more, or {_SERIAL}"
+        )
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def _difference(a: Any, b: Any) -> str:
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return f"{a} and {b}"
+    name = next(k for k in sorted({*a, *b}) if a.get(k) != b.get(k))
+    return f"{name}={a.get(name)} and {name}={b.get(name)}"

@@ -1,0 +1,173 @@
+"""Fits of one configuration on several splits as one stack, and the files that they leave."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from statistics import fmean
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from lightning_hpo.callbacks.records import INDICES_FILE, save_indices
+from lightning_hpo.callbacks.reporting import not_validated
+from lightning_hpo.data.folds import Split
+from lightning_hpo.instantiate import make
+from lightning_hpo.jobs import build
+from lightning_hpo.messages import FitResult, JobContext
+from lightning_hpo.predictions import PREDICTIONS_FILE, save_over_grid
+from lightning_hpo.stack import records
+from lightning_hpo.stack.configured import Fold, checked_stopping, member_of, require_alike
+from lightning_hpo.stack.module import Group, Report, StackedFit
+from lightning_hpo.stack.network import linear_layers
+from lightning_hpo.stack.training import Stopping
+
+
+class StackedFits:
+    """The fits of ``cfg`` on ``splits``, one network each, as one group of a stack.
+
+    Raises :class:`UserError` for what cannot be stacked.
+    """
+
+    def __init__(
+        self,
+        cfg: DictConfig,
+        splits: Sequence[Split],
+        seeds: Sequence[int],
+        report: Report | None = None,
+    ) -> None:
+        self.stopping = checked_stopping(cfg)
+        self.cfg = cfg
+        self.folds = [Fold.of(cfg, split, seed) for split, seed in zip(splits, seeds, strict=True)]
+        self.group = Group([fold.member for fold in self.folds], report)
+        self._started_s = time.monotonic()
+
+    def results(self) -> list[FitResult]:
+        """One result for each split; raises what ended the group before its time."""
+        if self.group.error is not None:
+            raise self.group.error
+        if not all(math.isfinite(end.best_loss) for end in self.group.finished.values()):
+            raise not_validated("val/loss", self.cfg.trainer.max_epochs)
+        seconds = time.monotonic() - self._started_s
+        curves = self.group.train
+        return [self._result(fold, curve, seconds) for fold, curve in enumerate(curves)]
+
+    def _result(self, fold: int, train: records.Curve, seconds: float) -> FitResult:
+        end = self.group.finished[fold]
+        module = self.folds[fold].module
+        metrics = {
+            "train/loss": float(train[end.best_epoch]),
+            "val/loss": end.best_loss,
+            "n_parameters": float(sum(p.numel() for p in module.parameters())),
+            "seconds": seconds,
+        }
+        return FitResult(end.best_loss, end.best_epoch, end.epochs, metrics, seconds)
+
+    def write_together(self, context: JobContext) -> None:
+        """One ``metrics.csv`` and one event file: means over folds, and each fold now and then."""
+        every = int(self.cfg.cv.epochs_per_step)
+        best = [self.group.finished[fold].best_epoch for fold in range(len(self.folds))]
+        stages = {"train/loss": self.group.train, "val/loss": self.group.val}
+        means = {name: records.mean_curve(curves, best) for name, curves in stages.items()}
+        of_folds = {
+            f"{name}/fold_{fold}": curve
+            for name, curves in stages.items()
+            for fold, curve in enumerate(curves)
+        }
+        records.write_metrics(context.folder, means, of_folds, every)
+        records.write_events(
+            context.folder, means, every, params=context.searched, objective=self._objective()
+        )
+
+    def _objective(self) -> float:
+        return fmean(end.best_loss for end in self.group.finished.values())
+
+    def write_apart(self, fold: int, context: JobContext) -> None:
+        """What a fit of this fold alone leaves: metrics, events, indices, predictions on a grid."""
+        columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
+        every = int(self.cfg.cv.epochs_per_step)
+        records.write_metrics(context.folder, columns)
+        objective = self.group.finished[fold].best_loss
+        records.write_events(
+            context.folder, columns, every, params=context.searched, objective=objective
+        )
+        data, module = self.folds[fold].data, self.folds[fold].module
+        save_indices(context.folder / INDICES_FILE, data)
+        save_over_grid(context.folder / PREDICTIONS_FILE, module, data)
+
+
+def train(
+    fits: Sequence[StackedFits],
+    *,
+    stop: Stopping | None = None,
+    on_end: Callable[[StackedFits], None] | None = None,
+) -> None:
+    """Train all of ``fits``, those of one depth in one stack; ``on_end`` sees each that ends.
+
+    ``stop``: None means the early stopping that is configured.
+    """
+    require_alike([fit.cfg for fit in fits])
+    cfg = fits[0].cfg
+    owners = {id(fit.group): fit for fit in fits}
+    for _, alike in groupby(sorted(fits, key=_layers), key=_layers):
+        module = StackedFit(
+            [fit.group for fit in sorted(alike, key=_optimizer)],
+            epochs=int(cfg.trainer.max_epochs),
+            epochs_per_step=int(cfg.cv.epochs_per_step),
+            stopping=stop or fits[0].stopping,
+            on_end=None if on_end is None else lambda group: on_end(owners[id(group)]),
+        )
+        _trainer(cfg).fit(module)
+
+
+def train_alone(
+    cfg: DictConfig, split: Split, seed: int, context: JobContext, *, restore_best: bool = True
+) -> FitResult:
+    """One fit as a stack of one network, with the files of a fit alone.
+
+    ``restore_best``: False keeps the weights of the last epoch.
+    """
+    fits = StackedFits(cfg, [split], [seed])
+    train([fits], stop=replace(fits.stopping, restore_best=restore_best))
+    (result,) = fits.results()
+    fits.write_apart(0, context)
+    return result
+
+
+def train_in_place(
+    cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, epochs: int
+) -> records.Curve:
+    """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,)."""
+    checked_stopping(cfg)
+    group = Group([member_of(module, data, cfg.seed)])
+    step = int(cfg.cv.epochs_per_step)
+    fit = StackedFit([group], epochs=epochs, epochs_per_step=step, stopping=Stopping())
+    _trainer(cfg).fit(fit)
+    if group.error is not None:
+        raise group.error
+    return group.train[0]
+
+
+def _trainer(cfg: DictConfig) -> pl.Trainer:
+    build.check_accelerator(cfg)
+    return make(
+        cfg.trainer,
+        max_epochs=1,  # of Lightning's: the stack counts its own
+        check_val_every_n_epoch=1,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+
+
+def _layers(fits: StackedFits) -> tuple[int, int]:
+    module = fits.folds[0].module
+    return len(module.widths), linear_layers(module.network)[0].in_features
+
+
+def _optimizer(fits: StackedFits) -> str:
+    # Networks with one kind of optimizer beside each other are updated together.
+    return type(fits.group.members[0].optimizer).__name__

@@ -1,0 +1,220 @@
+"""A stack of networks in training: data, updates, validation, early stopping, each by itself.
+
+Shapes: S networks, N training and V validation samples (the largest fold's; smaller ones are padded
+with samples that do not count), I inputs, P parameters, E epochs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lightning_hpo.stack.dropout import DropoutStreams
+from lightning_hpo.stack.network import StackedMLP
+from lightning_hpo.stack.optimizers import StackedOptimizer
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network with its optimizer and its data: what a fit of it alone would have.
+
+    ``train``, ``val``: inputs (N, I), as the network sees them, and targets (N,). Without ``val``
+    nothing stops the network, and its last epoch is its best. ``seed``: of its dropout.
+    When it leaves the stack, ``network`` has the trained weights (see :class:`Stopping`).
+    """
+
+    network: nn.Sequential
+    optimizer: Optimizer
+    dropout: float
+    seed: int
+    train: tuple[Tensor, Tensor]
+    val: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Early stopping as in Lightning: after ``patience`` validations without an improvement.
+
+    ``patience`` None: never. ``validate_every``: epochs between two validations. In the end a
+    network has the weights of its best epoch, or with ``restore_best`` false of its last one.
+    """
+
+    patience: int | None = None
+    min_delta: float = 0.0
+    validate_every: int = 1
+    restore_best: bool = True
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a network ended: its best validation loss (NaN without validation), at which epoch."""
+
+    best_loss: float
+    best_epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of one step's epochs, (E, S) on the host.
+
+    ``validated`` (E,): in which epochs ``val`` says something; elsewhere it is NaN.
+    ``epochs`` (S,): in how many of them each network trained; what comes later does not count.
+    ``best`` (S,): each network's best so far; ``stopped`` (S,): whether it has ended.
+    """
+
+    train: Tensor
+    val: Tensor
+    validated: Tensor
+    epochs: Tensor
+    best: Tensor
+    stopped: Tensor
+
+
+class Stack:
+    """S networks that train together and stop one by one; ``ids`` says which are still there."""
+
+    def __init__(
+        self, members: Sequence[Member], *, stopping: Stopping, device: torch.device
+    ) -> None:
+        self.members = members
+        self.ids = list(range(len(members)))
+        self.stopping = stopping
+        self.epoch = 0
+        self.network = StackedMLP.of([m.network for m in members], device=device)
+        self.optimizer = StackedOptimizer([m.optimizer for m in members], device=device)
+        self.train_x, self.train_y, self.train_share = _padded([m.train for m in members], device)
+        self.dropout = DropoutStreams(
+            [m.seed for m in members],
+            [m.dropout for m in members],
+            n_samples=self.train_x.shape[1],
+            widths=self.network.widest[1:-1],
+            device=device,
+        )
+        val = [m.val for m in members if m.val is not None]
+        assert len(val) in (0, len(members)), "all networks of a stack validate, or none"
+        self._val = _padded(val, device) if val else None
+        self._progress = _Progress(self.network.flat)
+
+    def train(self, n_epochs: int) -> Losses:
+        """Train every network for ``n_epochs`` more, or until it stops."""
+        progress, train, val = self._progress, [], []
+        before, first = progress.epochs.clone(), self.epoch
+        with torch.no_grad():
+            for _ in range(n_epochs):
+                masks = self.dropout.masks(self.epoch)
+                train.append(
+                    self.network.gradient(self.train_x, self.train_y, self.train_share, masks)
+                )
+                self.optimizer.step(self.network.flat, self.network.grad)
+                val.append(self._validate())
+                self.epoch += 1
+        return Losses(
+            train=torch.stack(train).cpu(),
+            val=torch.stack(val).cpu(),
+            validated=torch.tensor([self._validates(e) for e in range(first, self.epoch)]),
+            epochs=(progress.epochs - before).cpu(),
+            best=progress.best_loss.cpu(),
+            stopped=~progress.running.cpu(),
+        )
+
+    def drop(self, rows: Sequence[int]) -> dict[int, Finished]:
+        """Take the networks in these rows out of the stack; how they ended, by their ids."""
+        ended = {self.ids[row]: self._finish(row) for row in rows}
+        left = [row for row in range(len(self.ids)) if row not in set(rows)]
+        self.ids = [self.ids[row] for row in left]
+        if left:
+            self._keep(torch.tensor(left, device=self.network.flat.device))
+        return ended
+
+    def _finish(self, row: int) -> Finished:
+        progress = self._progress
+        flat = progress.best_flat if self.stopping.restore_best else self.network.flat
+        self.network.copy_to(self.members[self.ids[row]].network, row, flat)
+        return Finished(
+            float(progress.best_loss[row]),
+            int(progress.best_epoch[row]),
+            int(progress.epochs[row]),
+        )
+
+    def _validates(self, epoch: int) -> bool:
+        return self._val is not None and (epoch + 1) % self.stopping.validate_every == 0
+
+    def _validate(self) -> Tensor:
+        """Validation losses (S,), and who has improved and who stops."""
+        progress = self._progress
+        progress.epochs += progress.running
+        if not self._validates(self.epoch):
+            if self._val is None:
+                progress.follow(self.network.flat, self.epoch)
+            return torch.full_like(progress.best_loss, torch.nan)
+        assert self._val is not None
+        x, y, share = self._val
+        loss = ((self.network(x) - y).square_() * share).sum(1)
+        progress.update(loss, self.network.flat, self.epoch, self.stopping)
+        return loss
+
+    def _keep(self, rows: Tensor) -> None:
+        self.network.keep(rows)
+        self.optimizer.keep(rows)
+        self.dropout.keep(rows)
+        self._progress.keep(rows)
+        self.train_x, self.train_y = self.train_x[rows], self.train_y[rows]
+        self.train_share = self.train_share[rows]
+        if self._val is not None:
+            x, y, share = self._val
+            self._val = x[rows], y[rows], share[rows]
+
+
+class _Progress:
+    """The best epoch of each network and its patience; all on the device, nothing waits for it."""
+
+    def __init__(self, flat: Tensor) -> None:
+        n, device = len(flat), flat.device
+        self.best_flat = flat.clone()
+        self.best_loss = torch.full((n,), torch.inf, device=device)
+        self.best_epoch = torch.zeros(n, dtype=torch.int64, device=device)
+        self.epochs = torch.zeros(n, dtype=torch.int64, device=device)
+        self.running = torch.ones(n, dtype=torch.bool, device=device)
+        self._reference = self.best_loss.clone()  # what a significant improvement is measured by
+        self._waited = torch.zeros(n, dtype=torch.int64, device=device)
+
+    def update(self, loss: Tensor, flat: Tensor, epoch: int, stopping: Stopping) -> None:
+        """One validation: as Lightning's checkpointing (strictly better) and early stopping."""
+        improved = (loss < self.best_loss) & self.running
+        self.best_loss = torch.where(improved, loss, self.best_loss)
+        self.best_epoch.masked_fill_(improved, epoch)
+        torch.where(improved[:, None], flat, self.best_flat, out=self.best_flat)
+        if stopping.patience is None:
+            return
+        significant = improved
+        if stopping.min_delta:
+            significant = (loss < self._reference - abs(stopping.min_delta)) & self.running
+            self._reference = torch.where(significant, loss, self._reference)
+        self._waited = (self._waited + 1).masked_fill_(significant, 0)
+        self.running = self.running & (self._waited < stopping.patience)
+
+    def follow(self, flat: Tensor, epoch: int) -> None:
+        """Without validation the latest epoch is the best."""
+        self.best_flat.copy_(flat)
+        self.best_epoch.fill_(epoch)
+        self.best_loss.fill_(torch.nan)
+
+    def keep(self, rows: Tensor) -> None:
+        for name, value in vars(self).items():
+            setattr(self, name, value[rows])
+
+
+def _padded(
+    samples: Sequence[tuple[Tensor, Tensor]], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs (S, N, I), targets (S, N), each sample's share in the mean (S, N), zero if padded."""
+    n_most = max(len(y) for _, y in samples)
+    x_sni = torch.zeros(len(samples), n_most, samples[0][0].shape[1])
+    y_sn, share_sn = torch.zeros(len(samples), n_most), torch.zeros(len(samples), n_most)
+    for row, (x, y) in enumerate(samples):
+        x_sni[row, : len(y)], y_sn[row, : len(y)] = x, y
+        share_sn[row, : len(y)] = 1 / len(y)
+    return x_sni.to(device), y_sn.to(device), share_sn.to(device)

@@ -1,0 +1,54 @@
+"""A trial of the search whose folds train as one stack; several trials may share one stack."""
+
+import optuna
+from omegaconf import DictConfig
+
+from lightning_hpo.callbacks.reporting import Reported
+from lightning_hpo.jobs import build, objective
+from lightning_hpo.jobs.retries import lineage
+from lightning_hpo.messages import JobContext, TrialResult
+from lightning_hpo.stack.fits import StackedFits, train
+from lightning_hpo.sweep.sampling import derive_seed
+
+
+class StackedTrial:
+    """One trial, ready to be trained; see :func:`lightning_hpo.jobs.trial.run_trial`.
+
+    Seeds derive from ``origin``, or from the trial that this one retries. ``live`` is told the mean
+    over folds of the best losses so far, after each step of the stack.
+    """
+
+    def __init__(
+        self, cfg: DictConfig, context: JobContext, live: Reported | None, *, origin: int
+    ) -> None:
+        if isinstance(live, optuna.trial.Trial):
+            origin = lineage(live.study.get_trials(deepcopy=False), live.number)[-1]
+        self.cfg = cfg
+        self.context = context
+        self.live = live
+        folds = range(build.n_folds(cfg))
+        # By several objectives nothing can be compared midway.
+        reports = live is not None and not cfg.study.objectives
+        self.fits = StackedFits(
+            cfg,
+            splits=[build.search_split(cfg, fold) for fold in folds],
+            seeds=[derive_seed(cfg.seed, "trial", origin, fold) for fold in folds],
+            report=self._report if reports else None,
+        )
+
+    def conclude(self) -> TrialResult:
+        """Write the trial's files; its result, or what ended it before its time is raised."""
+        self.fits.write_together(self.context)
+        return objective.of(self.fits.results(), further=self.cfg.study.objectives)
+
+    def _report(self, epoch: int, value: float) -> None:
+        assert self.live is not None
+        self.live.report(value, step=epoch)
+        if self.live.should_prune():
+            raise optuna.TrialPruned(f"pruned at epoch {epoch} with val/loss={value:.6g}")
+
+
+def run_stacked(trial: StackedTrial) -> TrialResult:
+    """Train one trial's folds as one stack."""
+    train([trial.fits])
+    return trial.conclude()
