@@ -1,4 +1,4 @@
-"""What a network looks at: Grad-CAM and feature maps as pure functions of (model, layer, images).
+"""What a network looks at: Grad-CAM, feature maps and hidden activations as pure functions.
 
 Works for any `nn.Module`, a `LightningModule` included, under any caller (`torch.no_grad`,
 `torch.inference_mode`, a model in train mode). Afterwards the hooks are gone, after success and
@@ -7,8 +7,8 @@ after an exception, and training modes, gradients, `requires_grad` and random st
 Shapes: N images, C channels, H x W pixels of the layer's output, K classes.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -65,15 +65,63 @@ def feature_maps(model: nn.Module, layer: str | nn.Module, images: Tensor) -> Te
     return _only(captured, layer)
 
 
+def layer_feature_maps(
+    model: nn.Module, images: Tensor, layers: Sequence[str] | None = None
+) -> dict[str, Tensor]:
+    """The outputs of several layers in one forward pass, by dotted name; see `feature_maps`.
+
+    `layers`: dotted names; None: every convolutional layer, in the order of registration.
+    """
+    if layers is None:
+        layers = [name for name, _ in _require_conv(model, "Feature maps need")]
+    with torch.no_grad(), evaluating(model), ExitStack() as stack:
+        captured = {name: stack.enter_context(capture_activations(model, name)) for name in layers}
+        model(images)
+    return {name: _only(outputs, name) for name, outputs in captured.items()}
+
+
+def last_hidden_activations(model: nn.Module, inputs: Tensor) -> Tensor:
+    """What enters the linear layer that runs last, in eval mode: (N, L) for L hidden neurons.
+
+    That is the last hidden layer behind its activation function, which so may be a module or a
+    function, used once or several times.
+    """
+    entered: list[Tensor] = []
+
+    def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        entered[:] = [args[0].detach().clone()]
+
+    with torch.no_grad(), evaluating(model), ExitStack() as stack:
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                stack.callback(module.register_forward_pre_hook(record).remove)
+        model(inputs)
+    if not entered:
+        raise UserError(
+            f"the last hidden layer is what enters a linear layer, and {type(model).__name__} runs "
+            "none; use feature_maps(model, layer, inputs) with a layer's name."
+        )
+    return entered[0].flatten(1)
+
+
+def conv_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
+    """Dotted name and module of each convolutional layer, in the order of registration."""
+    return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
+
+
 def last_conv(model: nn.Module) -> tuple[str, nn.Conv2d]:
     """The dotted name and the module of the convolution that was registered last."""
-    convolutions = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
-    if not convolutions:
+    return _require_conv(model, "Grad-CAM needs")[-1]
+
+
+def _require_conv(model: nn.Module, purpose: str) -> list[tuple[str, nn.Conv2d]]:
+    found = conv_layers(model)
+    if not found:
         raise UserError(
-            f"Grad-CAM needs a convolutional layer, and {type(model).__name__} has none; "
+            f"{purpose} a convolutional layer, and {type(model).__name__} has none; "
             "name another layer with an output of shape (N, C, H, W)."
         )
-    return convolutions[-1]
+    return found
 
 
 def _activation_and_gradient(
@@ -118,7 +166,7 @@ def capture_activations(
         # A copy again: an in-place ReLU behind the layer must not write into the leaf.
         return activation.clone() if differentiable else None
 
-    handle = _resolve(model, layer).register_forward_hook(record)
+    handle = find_layer(model, layer).register_forward_hook(record)
     try:
         yield captured
     finally:
@@ -139,7 +187,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
-def _resolve(model: nn.Module, layer: str | nn.Module) -> nn.Module:
+def find_layer(model: nn.Module, layer: str | nn.Module) -> nn.Module:
+    """The part of `model` that `layer` names or is; raises :class:`UserError` for any other."""
     modules = dict(model.named_modules())
     if isinstance(layer, str) and layer in modules:
         return modules[layer]

@@ -1,14 +1,19 @@
-"""What a fit leaves behind besides its metrics: hyperparameters for TensorBoard, fold indices."""
+"""What a fit leaves behind besides its metrics: hyperparameters, charts, indices, predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
+from lightning_hpo import predictions
 from lightning_hpo.callbacks.reporting import BestEpoch
+from lightning_hpo.callbacks.samples import data_of
+
+INDICES_FILE = "fold_indices.npz"
 
 
 class HyperparameterSummary(pl.Callback):
@@ -34,6 +39,42 @@ class HyperparameterSummary(pl.Callback):
                 logger.log_hyperparams(self.params, {"objective": self.best.value})
 
 
+class CurvesLayout(pl.Callback):
+    """A layout for TensorBoard's custom scalars: one chart a metric, training and validation in it.
+
+    Written as soon as both are logged, behind the first epoch.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._is_written = False
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write(trainer)
+
+    # A fit of a single epoch.
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write(trainer)
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        layout = {} if self._is_written else curves_layout(trainer.callback_metrics)
+        for logger in trainer.loggers:
+            if layout and isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_custom_scalars(layout)
+        self._is_written = self._is_written or bool(layout)
+
+
+def curves_layout(keys: Iterable[str]) -> dict[str, dict[str, list[Any]]]:
+    """A chart for each metric that is logged as ``train/<metric>`` and as ``val/<metric>``."""
+    known = set(keys)
+    both = sorted(key.removeprefix("val/") for key in known if key.startswith("val/"))
+    charts = {
+        metric: ["Multiline", [f"train/{metric}", f"val/{metric}"]]
+        for metric in both
+        if f"train/{metric}" in known
+    }
+    return {"learning curves": charts} if charts else {}
+
+
 class FoldIndices(pl.Callback):
     """Saves the samples of a fit as the arrays ``train`` and ``val`` of an ``npz`` file."""
 
@@ -41,11 +82,49 @@ class FoldIndices(pl.Callback):
         self.path = path
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        np.savez_compressed(
-            self.path,
-            train=data.train_indices.cpu().numpy(),
-            val=data.val_indices.cpu().numpy(),
-        )
+        if trainer.is_global_zero:
+            save_indices(self.path, data_of(trainer))
+
+
+def save_indices(path: Path, data: Any) -> None:
+    """The arrays ``train`` and ``val``: which of the training samples are which."""
+    train, val = data.train_indices.cpu().numpy(), data.val_indices.cpu().numpy()
+    np.savez_compressed(path, train=train, val=val)
+
+
+class BestPredictions(BestEpoch):
+    """Saves what the network of the best epoch predicts over a grid of inputs.
+
+    Kept are the predictions, not the weights. Does nothing but for regression on one input.
+    """
+
+    def __init__(self, path: Path, *, monitor: str, mode: str) -> None:
+        self.path = path
+        self.x_grid: Tensor | None = None
+        self.y: Tensor | None = None
+        super().__init__(monitor=monitor, mode=mode)
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
+        self.x_grid, self.y = predictions.input_grid(data_of(trainer)), None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        before = self.epoch
+        super().on_validation_end(trainer, pl_module)
+        if self.x_grid is not None and self.epoch != before and trainer.is_global_zero:
+            self.y = predictions.predict(pl_module, data_of(trainer), self.x_grid)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.x_grid is not None and self.y is not None:
+            predictions.save_predictions(self.path, self.x_grid, self.y)
+
+
+class LastPredictions(pl.Callback):
+    """Saves what the network predicts over a grid of inputs when its training has ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            predictions.save_over_grid(self.path, pl_module, data_of(trainer))

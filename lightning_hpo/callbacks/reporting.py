@@ -7,7 +7,7 @@ import optuna
 import pytorch_lightning as pl
 
 from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.ranks import in_own_ranks
+from lightning_hpo.jobs.ranks import in_own_ranks
 
 
 class NonFiniteLoss(RuntimeError):
@@ -23,6 +23,14 @@ def monitored(trainer: pl.Trainer, monitor: str) -> float:
             f"monitor '{monitor}' was not logged; available: {known}.{did_you_mean(monitor, known)}"
         )
     return float(logged[monitor])
+
+
+def not_validated(monitor: str, max_epochs: int | None) -> UserError:
+    """The error of a fit whose monitor was never validated."""
+    return UserError(
+        f"monitor '{monitor}' needs a validation, but none ran in"
+        f" trainer.max_epochs={max_epochs} epochs."
+    )
 
 
 class Reported(Protocol):
@@ -103,6 +111,7 @@ class BestEpoch(pl.Callback):
         self.value: float | None = None
         self.epoch: int | None = None
         self.metrics: dict[str, float] = {}
+        self._awaits_training_metrics = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking:
@@ -111,6 +120,20 @@ class BestEpoch(pl.Callback):
         if self.value is None or self.sign * value < self.sign * self.value:
             self.value, self.epoch = value, trainer.current_epoch
             self.metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+            self._awaits_training_metrics = True
+
+    # An epoch's training metrics are logged after its validation, behind the callbacks' own hook.
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._add_training_metrics(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._add_training_metrics(trainer)
+
+    def _add_training_metrics(self, trainer: pl.Trainer) -> None:
+        if self._awaits_training_metrics:
+            logged = trainer.callback_metrics.items()
+            self.metrics |= {k: float(v) for k, v in logged if k.startswith("train/")}
+        self._awaits_training_metrics = False
 
     def state_dict(self) -> dict[str, Any]:
         """Value, 0-based epoch and metrics of the best epoch so far."""

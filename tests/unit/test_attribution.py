@@ -8,7 +8,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lightning_hpo.attribution import capture_activations, feature_maps, grad_cam, last_conv
+from lightning_hpo.attribution import (
+    capture_activations,
+    conv_layers,
+    feature_maps,
+    grad_cam,
+    last_conv,
+    last_hidden_activations,
+    layer_feature_maps,
+)
 from lightning_hpo.errors import UserError
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
@@ -113,7 +121,10 @@ def nothing_changes(model: nn.Module) -> Iterator[None]:
             [p.requires_grad for p in model.parameters()],
             [None if p.grad is None else p.grad.clone() for p in model.parameters()],
             [tensor.clone() for tensor in model.state_dict().values()],
-            [len(m._forward_hooks) + len(m._backward_hooks) for m in model.modules()],
+            [
+                len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
+                for m in model.modules()
+            ],
             torch.get_rng_state(),
             torch.is_grad_enabled(),
         )
@@ -149,6 +160,9 @@ def test_nothing_changes_after_success(images: Tensor) -> None:
             assert grad_cam(model, layer, images).shape == (7, 10, 10)
         with nothing_changes(model):
             feature_maps(model, layer, images)
+    for function in (layer_feature_maps, last_hidden_activations):
+        with nothing_changes(model):
+            function(model, images)
 
 
 @pytest.mark.parametrize("function", [grad_cam, feature_maps])
@@ -157,6 +171,14 @@ def test_nothing_changes_after_an_exception(model: CNNClassifier, function) -> N
     nine_channels = torch.randn(2, 9, 12, 12)
     with nothing_changes(model), pytest.raises(RuntimeError):
         function(model, "features.3", nine_channels)
+
+
+@pytest.mark.parametrize("function", [layer_feature_maps, last_hidden_activations])
+def test_nothing_changes_after_an_exception_in_any_layer(model: CNNClassifier, function) -> None:
+    model.train()
+    nine_channels = torch.randn(2, 9, 12, 12)
+    with nothing_changes(model), pytest.raises(RuntimeError):
+        function(model, nine_channels)
 
 
 def test_an_in_place_relu_does_not_spoil_the_recorded_activation(images: Tensor) -> None:
@@ -198,6 +220,38 @@ def test_feature_maps_are_the_layer_s_output(model: CNNClassifier, images: Tenso
     torch.testing.assert_close(maps, model.features[0](images).detach())
     assert not maps.requires_grad
     assert feature_maps(model, "classifier.5", images).shape == (7, 64)  # last hidden layer
+
+
+def test_layers_in_one_pass_give_what_single_layers_give(
+    model: CNNClassifier, images: Tensor
+) -> None:
+    maps = layer_feature_maps(model, images)
+    assert list(maps) == [name for name, _ in conv_layers(model)] == ["features.0", "features.3"]
+    for name, values in maps.items():
+        assert torch.equal(values, feature_maps(model, name, images))
+    assert list(layer_feature_maps(model, images, ["classifier.5"])) == ["classifier.5"]
+
+
+class Functional(nn.Module):
+    """Hidden layers as functions, which no hook on a layer sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out, self.hidden = nn.Linear(3, 2), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(nn.functional.relu(self.hidden(x)))
+
+
+def test_the_last_hidden_layer_is_what_enters_the_last_linear_one(
+    model: CNNClassifier, images: Tensor
+) -> None:
+    hidden = last_hidden_activations(model, images)
+    assert torch.equal(hidden, feature_maps(model, "classifier.5", images))
+    own, x = Functional(), torch.randn(5, 4)
+    torch.testing.assert_close(last_hidden_activations(own, x), own.hidden(x).relu().detach())
+    with pytest.raises(UserError, match="enters a linear layer, and Conv2d runs none"):
+        last_hidden_activations(nn.Conv2d(1, 1, 1), images)
 
 
 def test_a_layer_may_be_given_as_a_module(model: CNNClassifier, images: Tensor) -> None:
@@ -243,3 +297,5 @@ def test_mistakes_are_named(model: CNNClassifier, images: Tensor) -> None:
         feature_maps(Shared(), "unused", images)
     with pytest.raises(UserError, match="convolutional layer, and FCClassifier has none"):
         last_conv(FCClassifier())
+    with pytest.raises(UserError, match="Feature maps need a convolutional layer, and FCClass"):
+        layer_feature_maps(FCClassifier(), images)

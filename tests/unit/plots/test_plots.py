@@ -6,8 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
+from drawn import assert_nothing_is_clipped, texts
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -17,42 +16,11 @@ from lightning_hpo.plots import (
     confusion_matrix,
     filters,
     grad_cam_panel,
-    learning_curves,
     save_png,
 )
 
 COUNTS = torch.tensor([[8, 2, 0], [1, 199, 0], [0, 0, 0]])
 CLASSES = ("cat", "dog", "eel")
-CURVES = {
-    "train/loss": [[0.8, 0.4, 0.2], [0.6, 0.2, 0.0]],
-    "val/loss": [[0.9, 0.5, 0.7], [0.7, 0.3, 0.5]],
-}
-
-
-def texts(fig: Figure) -> list[str]:
-    return [t.get_text() for axes in fig.axes for t in axes.texts]
-
-
-def lines(fig: Figure, panel: int = 0) -> dict[str, tuple[list[float], list[float]]]:
-    return {
-        str(line.get_label()): (list(line.get_xdata()), list(line.get_ydata()))
-        for line in fig.axes[panel].lines
-    }
-
-
-def legend_labels(fig: Figure) -> list[str]:
-    return [text.get_text() for text in fig.legends[0].get_texts()]
-
-
-def assert_nothing_is_clipped(fig: Figure) -> None:
-    """All that is drawn lies within the page, and images with ticks have labels on their axes."""
-    FigureCanvasAgg(fig).draw()
-    drawn, page = fig.get_tightbbox(), fig.get_size_inches()
-    assert drawn.x0 > -0.05
-    assert drawn.y0 > -0.05
-    assert drawn.x1 < page[0] + 0.05
-    assert drawn.y1 < page[1] + 0.05
-    assert page[0] <= 8
 
 
 def test_a_confusion_matrix_shows_shares_of_the_true_class() -> None:
@@ -78,69 +46,6 @@ def test_many_classes_are_drawn_without_numbers() -> None:
 def test_a_confusion_matrix_of_another_size_is_refused() -> None:
     with pytest.raises(UserError, match=r"shape \(2, 2\) for 2 classes, got shape \(3, 3\)"):
         confusion_matrix(COUNTS, ("cat", "dog"))
-
-
-def test_learning_curves_show_mean_and_band_over_folds() -> None:
-    fig = learning_curves(CURVES)
-    x, y = lines(fig)["train, mean of 2 folds"]
-    assert x == [1, 2, 3]
-    assert y == pytest.approx([0.7, 0.3, 0.1])
-    band = next(c for c in fig.axes[0].collections if isinstance(c, PolyCollection))
-    heights = band.get_paths()[0].vertices[:, 1]
-    assert (heights.min(), heights.max()) == pytest.approx((0.0, 0.8))
-    assert "train, smallest to largest" in legend_labels(fig)
-    assert (fig.axes[0].get_xlabel(), fig.axes[0].get_ylabel()) == ("epochs trained", "loss")
-    assert_nothing_is_clipped(fig)
-
-
-def test_the_band_may_be_one_standard_deviation() -> None:
-    fig = learning_curves({"val/loss": CURVES["val/loss"]}, band="std")
-    heights = fig.axes[0].collections[0].get_paths()[0].vertices[:, 1]
-    # At epoch 2 the folds are 0.5 and 0.3: mean 0.4, standard deviation 0.1414 (n - 1).
-    assert heights.min() == pytest.approx(0.4 - 0.1414, abs=1e-4)
-    assert "val, ± 1 standard deviation" in legend_labels(fig)
-
-
-def test_folds_of_unequal_length_are_dotted_and_crossed() -> None:
-    fig = learning_curves({"val/loss": [[3.0, 2.0, 1.0, 5.0], [1.0, 2.0]]})
-    drawn = lines(fig)
-    assert drawn["val, mean of 2 folds"] == ([1, 2], [2.0, 2.0])
-    assert drawn["val, some folds have stopped"] == ([1, 2, 3, 4], [2.0, 2.0, 1.0, 5.0])
-    assert drawn["fold stopped"] == ([4, 2], [5.0, 2.0])
-    assert "fold stopped" not in lines(learning_curves(CURVES))
-
-
-def test_best_epochs_are_counted_from_zero_and_shown_from_one() -> None:
-    fig = learning_curves(CURVES, best_epochs=[1, 2])
-    assert lines(fig)["best epoch of each fold"] == ([2, 3], [0.5, 0.5])
-
-
-def test_epochs_without_a_value_are_bridged() -> None:
-    nan = float("nan")
-    fig = learning_curves({"val/loss": [[nan, 0.5, nan, 0.3]]})
-    assert lines(fig)["val"] == ([2, 4], [0.5, 0.3])
-
-
-def test_each_metric_has_a_panel_and_the_refit_a_line() -> None:
-    curves = CURVES | {"train/accuracy": [[0.5, 0.6], [0.6, 0.7]]}
-    fig = learning_curves(curves, refit={"train/loss": [0.7, 0.1]}, title="Winner")
-    assert [axes.get_ylabel() for axes in fig.axes] == ["loss", "accuracy"]
-    assert lines(fig)["train, refit on all training data"] == ([1, 2], [0.7, 0.1])
-    assert len(legend_labels(fig)) == len(set(legend_labels(fig)))
-    assert fig.get_suptitle() == "Winner"
-    assert_nothing_is_clipped(fig)
-
-
-def test_a_baseline_may_have_a_refit_alone() -> None:
-    fig = learning_curves({}, refit={"train/loss": [0.7, 0.1]})
-    assert list(lines(fig)) == ["train, refit on all training data"]
-
-
-def test_wrong_curves_are_named() -> None:
-    with pytest.raises(UserError, match="stage/metric, as in val/loss, got 'loss'"):
-        learning_curves({"loss": [[1.0]]})
-    with pytest.raises(UserError, match="at least one series, got none"):
-        learning_curves({})
 
 
 @pytest.mark.parametrize(("n", "channels"), [(1, 1), (3, 3), (8, 1), (2, 5)])

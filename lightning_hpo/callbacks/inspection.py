@@ -1,0 +1,255 @@
+"""Live figures of a network in training, each chosen by name: ``callbacks=[grad_cam,filters]``.
+
+What they show is computed in :mod:`lightning_hpo.attribution` and :mod:`lightning_hpo.mistakes` and
+drawn in :mod:`lightning_hpo.plots`; here is only which samples and which layers. The samples are
+those of the validation split, or of the training split where nothing validates; never test data.
+
+Shapes: N samples, C channels, H x W pixels, K classes.
+"""
+
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lightning_hpo import plots
+from lightning_hpo.attribution import (
+    conv_layers,
+    find_layer,
+    grad_cam,
+    last_conv,
+    layer_feature_maps,
+)
+from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained, tensorboards
+from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain import (
+    confusion_counts,
+    filter_figures,
+    layer_weights,
+    mistakes_panel,
+    one_of_each_class,
+    verdict,
+)
+from lightning_hpo.mistakes import confident_mistakes, confused_pairs
+
+_CHUNK = 1000
+
+
+class GradCam(FigureCallback):
+    """Grad-CAM of one sample of each class, for the predicted class.
+
+    layer:     dotted name; null: the convolution that was registered last.
+    target:    a class to explain in place of the predicted one.
+    n_samples: up to about eight.
+    """
+
+    def __init__(
+        self,
+        *,
+        layer: str | None = None,
+        target: int | None = None,
+        n_samples: int = 6,
+        every_n_epochs: int | None = 10,
+        at_end: bool = True,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
+        self.layer = layer
+        self.target = target
+        self.n_samples = n_samples
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        find_layer(pl_module, self.layer or last_conv(pl_module)[0])
+        if isinstance(data_of(trainer), TensorDataModule):
+            # Shapes and target, before the first epoch rather than behind it.
+            one = labelled(trainer, pl_module, n=1)
+            _maps(pl_module, one.inputs, layer=self.layer, target=self.target)
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        shown = labelled(trainer, pl_module)
+        shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
+        logits_nk = logits(pl_module, shown.inputs)
+        predicted, names = logits_nk.argmax(1), _class_names(trainer, logits_nk.shape[1])
+        maps = _maps(pl_module, shown.inputs, layer=self.layer, target=self.target)
+        titles = [
+            verdict(names[t], names[p])
+            for t, p in zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
+        ]
+        explained = "the predicted class" if self.target is None else names[self.target]
+        title = f"Grad-CAM: evidence for {explained}, after {epochs_trained(trainer)}"
+        return {"grad_cam": plots.grad_cam_panel(shown.images, maps, titles, title=title)}
+
+
+class Filters(FigureCallback):
+    """The filters of each convolutional layer."""
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not conv_layers(pl_module):
+            raise UserError(
+                f"filters are those of convolutional layers, and {type(pl_module).__name__} has"
+                " none; leave filters out of callbacks."
+            )
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        return filter_figures(pl_module, f", after {epochs_trained(trainer)}")
+
+
+class FeatureMaps(FigureCallback):
+    """What each layer makes of one sample: the validation sample number ``sample``.
+
+    layers: dotted names; null: every convolutional layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample: int = 0,
+        layers: Sequence[str] | None = None,
+        every_n_epochs: int | None = 10,
+        at_end: bool = True,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
+        self.sample = sample
+        self.layers = None if layers is None else list(layers)
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for layer in self.layers or [last_conv(pl_module)[0]]:
+            find_layer(pl_module, layer)
+        if isinstance(data_of(trainer), TensorDataModule):
+            # Shapes and number, before the first epoch rather than behind it.
+            self._figure(trainer, pl_module)
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        return {"feature_maps": self._figure(trainer, pl_module)}
+
+    def _figure(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Figure:
+        shown = labelled(trainer, pl_module)
+        if not 0 <= self.sample < len(shown.labels_n):
+            raise UserError(
+                f"feature_maps.sample must lie in [0, {len(shown.labels_n) - 1}],"
+                f" got sample={self.sample}."
+            )
+        shown = shown.at(torch.tensor([self.sample]))
+        maps = layer_feature_maps(pl_module, shown.inputs, self.layers)
+        title = f"What each layer makes of one sample, after {epochs_trained(trainer)}"
+        of_sample = {name: values[0] for name, values in maps.items()}
+        return plots.feature_maps(shown.images[0], of_sample, title=title)
+
+
+class WeightHistograms(FigureCallback):
+    """TensorBoard histograms of each layer's weights; at the end a figure, before and after."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
+        self.before = layer_weights(pl_module)
+        self._add_histograms(trainer, self.before)
+
+    def at_epoch(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epochs: int) -> None:
+        self._add_histograms(trainer, layer_weights(pl_module))
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        after = layer_weights(pl_module)
+        self._add_histograms(trainer, after)
+        # Lazy layers have weights only after the first batch.
+        before = {name: self.before[name] for name in after if name in self.before}
+        after = {name: after[name] for name in before}
+        title = f"Weights before training and after {epochs_trained(trainer)}"
+        return {"weight_histograms": plots.weight_histograms(before, after, title=title)}
+
+    def _add_histograms(self, trainer: pl.Trainer, weights: dict[str, Tensor]) -> None:
+        for writer in tensorboards(trainer):
+            for name, weight in weights.items():
+                writer.add_histogram(f"weights/{name}", weight.float(), trainer.global_step)
+
+
+class ConfusionMatrix(FigureCallback):
+    """Confusion matrix of the validation split, with the accuracy of each class."""
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(data_of(trainer), TensorDataModule):
+            labelled(trainer, pl_module, n=1)
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        shown = labelled(trainer, pl_module)
+        counts, names = _counted(trainer, shown, logits(pl_module, shown.inputs))
+        title = f"{shown.split.capitalize()} after {epochs_trained(trainer)}"
+        return {"confusion_matrix": plots.confusion_matrix(counts, names, title=title)}
+
+
+class Mistakes(FigureCallback):
+    """The most confused pairs of classes; the most confident mistakes, with their Grad-CAM.
+
+    The second figure needs a convolutional layer, and is left out for a network without one.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_pairs: int = 8,
+        n_samples: int = 6,
+        every_n_epochs: int | None = 10,
+        at_end: bool = True,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
+        self.n_pairs = n_pairs
+        self.n_samples = n_samples
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(data_of(trainer), TensorDataModule):
+            labelled(trainer, pl_module, n=1)
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        shown = labelled(trainer, pl_module)
+        logits_nk = logits(pl_module, shown.inputs)
+        counts, names = _counted(trainer, shown, logits_nk)
+        pairs = confused_pairs(counts, n=self.n_pairs)
+        when = f"{shown.split} after {epochs_trained(trainer)}"
+        figure = plots.confused_pairs(pairs, names, title=f"Most confused classes, {when}")
+        chosen, _ = confident_mistakes(logits_nk, shown.labels_n, n=self.n_samples)
+        if not len(chosen) or not conv_layers(pl_module):
+            return {"confused_pairs": figure}
+        wrong, title = shown.at(chosen), f"Most confident mistakes, {when}"
+        of_chosen = (wrong.images, wrong.inputs, logits_nk[chosen], wrong.labels_n, names)
+        return {
+            "confused_pairs": figure,
+            "mistakes": mistakes_panel(pl_module, *of_chosen, title=title),
+        }
+
+
+def logits(pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
+    """(N, K) float32 on the CPU, in chunks; the network must be in eval mode."""
+    with torch.no_grad():
+        found = [pl_module(chunk).float().cpu() for chunk in inputs.split(_CHUNK)]
+    return torch.cat(found)
+
+
+def _maps(
+    pl_module: pl.LightningModule,
+    inputs: Tensor,
+    *,
+    layer: str | None = None,
+    target: int | None = None,
+) -> Tensor:
+    """(N, H, W) on the CPU, as large as the inputs."""
+    chosen = layer or last_conv(pl_module)[0]
+    size = (inputs.shape[-2], inputs.shape[-1])
+    # Convolutions mostly feed a ReLU; see grad_cam.
+    maps = grad_cam(pl_module, chosen, inputs, target, positive_activations=True, size=size)
+    return maps.cpu()
+
+
+def _counted(
+    trainer: pl.Trainer, shown: Labelled, logits_nk: Tensor
+) -> tuple[Tensor, Sequence[str]]:
+    """Counts (K, K) of true by predicted classes, and the names of the classes."""
+    k = logits_nk.shape[1]
+    counts = confusion_counts(logits_nk.argmax(1), shown.labels_n, n_classes=k)
+    return counts, _class_names(trainer, k)
+
+
+def _class_names(trainer: pl.Trainer, n_classes: int) -> Sequence[str]:
+    names: Sequence[str] | None = getattr(data_of(trainer), "classes", None)
+    return names or [str(k) for k in range(n_classes)]

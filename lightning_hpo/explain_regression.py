@@ -1,0 +1,108 @@
+"""What a regressor has learnt, as figures: its curve, its errors, its last hidden layer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from lightning_hpo import plots
+from lightning_hpo.attribution import feature_maps
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.plots.regression import Line, Samples
+from lightning_hpo.predictions import PREDICTIONS_FILE, grid_over, load_predictions, predict
+
+_ACTIVATIONS = "torch.nn.modules.activation"
+
+
+def regression_figures(
+    module: pl.LightningModule, data: TensorDataModule, final_dir: Path
+) -> dict[str, Figure]:
+    """The figures by their names; a curve over the input only where there is one input."""
+    figures = {"predicted_against_true": _predicted_against_true(module, data)}
+    if data.input_shape == (1,):
+        figures["fit"] = _fit(module, data, final_dir)
+    layer = last_hidden(module)
+    if layer is not None:
+        figures["activations"] = _activations(module, data, layer)
+    return figures
+
+
+def last_hidden(module: nn.Module) -> str | None:
+    """The dotted name of the last hidden layer: what the module says, else its last activation."""
+    named = getattr(module, "last_hidden", None)
+    if isinstance(named, str):
+        return named
+    found = [name for name, m in module.named_modules() if type(m).__module__ == _ACTIVATIONS]
+    return found[-1] if found else None
+
+
+def _predicted_against_true(module: pl.LightningModule, data: TensorDataModule) -> Figure:
+    (train_x, train_y), (test_x, test_y) = data.raw("train"), data.raw("test")
+    return plots.predicted_against_true(
+        train=Samples(train_y, predict(module, data, train_x)),
+        test=Samples(test_y, predict(module, data, test_x)),
+        target_name=_names(data)[1],
+    )
+
+
+def _fit(module: pl.LightningModule, data: TensorDataModule, final_dir: Path) -> Figure:
+    (train_x, train_y), (test_x, test_y) = data.raw("train"), data.raw("test")
+    grid_g1 = grid_over(train_x, test_x)
+    x_g = grid_g1[:, 0].numpy()
+    known = getattr(data, "true_curve", None)
+    return plots.fitted_curve(
+        Line(x_g, predict(module, data, grid_g1)),
+        train=Samples(train_x[:, 0], train_y),
+        test=Samples(test_x[:, 0], test_y),
+        true=Line(x_g, known(x_g)) if known else None,
+        folds=_fold_lines(final_dir),
+        holdout=_holdout_line(final_dir),
+        names=_names(data),
+    )
+
+
+def _fold_lines(final_dir: Path) -> Line | None:
+    found = [load_predictions(p) for p in sorted(final_dir.glob(f"fold_*/{PREDICTIONS_FILE}"))]
+    return Line(found[0][0], np.stack([y for _, y in found])) if found else None
+
+
+def _holdout_line(final_dir: Path) -> Line | None:
+    path = final_dir / "holdout" / PREDICTIONS_FILE
+    return Line(*load_predictions(path)) if path.is_file() else None
+
+
+def _activations(module: pl.LightningModule, data: TensorDataModule, layer: str) -> Figure:
+    """Over the input; of several inputs, over the training samples by what is predicted of them."""
+    train_x, _ = data.raw("train")
+    input_name, target_name = _names(data)
+    if data.input_shape == (1,):
+        x_ni = grid_over(train_x)
+        axis = x_ni[:, 0]
+    else:
+        x_ni = train_x[predict(module, data, train_x).argsort().to(train_x.device)]
+        axis = torch.arange(1, len(x_ni) + 1)
+        input_name = "training samples, by their prediction"
+    return plots.hidden_activations(
+        axis,
+        _layer_outputs(module, data, layer, x_ni),
+        predicted=predict(module, data, x_ni),
+        names=(input_name, target_name),
+        title=f"Last hidden layer, {layer}",
+    )
+
+
+def _layer_outputs(
+    module: pl.LightningModule, data: TensorDataModule, layer: str, x_ni: Tensor
+) -> Tensor:
+    """(N, L) on the CPU."""
+    device = next(module.parameters()).device
+    return feature_maps(module, layer, data.normalised(x_ni.to(device))).flatten(1).cpu()
+
+
+def _names(data: TensorDataModule) -> tuple[str, str]:
+    """Of the first input and of the target."""
+    inputs = getattr(data, "input_names", ("input",))
+    return inputs[0], getattr(data, "target_name", "target")

@@ -1,0 +1,140 @@
+"""What a convolutional network looks at: Grad-CAM and filters."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.plots.style import (
+    DIVERGING,
+    HEAT,
+    WIDTH_IN,
+    Array,
+    Values,
+    as_array,
+    show_image,
+)
+
+
+def grad_cam_panel(
+    images: Values,
+    maps: Values,
+    titles: Sequence[str],
+    *,
+    title: str = "Grad-CAM: where the evidence for the class lies",
+) -> Figure:
+    """Rows input, heat map and overlay; one column per image (N, C, H, W), up to about eight.
+
+    Each map (N, h, w) is divided by its own largest magnitude. Maps with negative values (not
+    rectified) get a diverging scale. Smaller maps are stretched over the image.
+    """
+    images_nchw, maps_nhw = as_array(images), as_array(maps)
+    n = len(images_nchw)
+    if not len(maps_nhw) == len(titles) == n > 0:
+        raise UserError(
+            "images, maps and titles must be equally many and at least one, "
+            f"got {n}, {len(maps_nhw)} and {len(titles)}."
+        )
+    signed = bool(maps_nhw.min() < 0)
+    norm = Normalize(-1 if signed else 0, 1)
+    cmap = DIVERGING if signed else HEAT
+    tile_in = min(1.9, (WIDTH_IN - 1.4) / n)
+    fig = Figure(figsize=(max(n * tile_in + 1.4, 5.0), 3 * tile_in + 1.3), layout="compressed")
+    fig.suptitle(title)
+    grid = fig.subplots(3, n, squeeze=False)
+    for axes, image, heat, label in zip(grid.T, images_nchw, maps_nhw, titles, strict=True):
+        _grad_cam_column(axes, image, heat, cmap=cmap, norm=norm)
+        lines = textwrap.wrap(label, int(14 * tile_in), break_on_hyphens=False)
+        axes[0].set_title("\n".join(lines), fontsize=9)
+    for row, name in enumerate(("input", "Grad-CAM", "overlay")):
+        grid[row, 0].set_ylabel(name)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    meaning = (
+        "evidence against (-1) and for (+1) the class"
+        if signed
+        else "evidence for the class (1 = the image's strongest)"
+    )
+    # Given to all rows, so that they stay aligned, but as high as the two that it explains.
+    bar = fig.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=0.64, anchor=(0, 0))
+    bar.set_label(textwrap.fill(meaning, int(28 * tile_in)), fontsize=9)
+    return fig
+
+
+def _grad_cam_column(
+    axes: NDArray[Any], image_chw: Array, heat_hw: Array, *, cmap: str, norm: Normalize
+) -> None:
+    relative = heat_hw / (np.abs(heat_hw).max() or 1.0)
+    show_image(axes[0], image_chw)
+    show_image(axes[2], image_chw)
+    extent = axes[0].images[0].get_extent()
+    for row, alpha in ((1, None), (2, 0.8 * np.abs(relative))):
+        axes[row].imshow(
+            relative, cmap=cmap, norm=norm, extent=extent, alpha=alpha, interpolation="bilinear"
+        )
+    if not relative.any():
+        axes[1].text(0.05, 0.05, "none", color="0.5", transform=axes[1].transAxes)
+
+
+def filters(weight: Values, *, title: str = "Filters") -> Figure:
+    """All filters of a convolution (out, in, kh, kw) on one colour scale that is symmetric about 0.
+
+    Of several input channels the one with the largest norm is shown: a mean over channels would
+    cancel out what the filter does.
+    """
+    weight_oikk = as_array(weight)
+    n_out, n_in, kh, kw = weight_oikk.shape
+    strongest = np.square(weight_oikk).sum(axis=(2, 3)).argmax(axis=1)
+    tiles = weight_oikk[np.arange(n_out), strongest]
+    columns = min(16, n_out, math.ceil(math.sqrt(1.5 * n_out)))
+    rows = math.ceil(n_out / columns)
+    tiled = mosaic(tiles, rows=rows, columns=columns)
+    limit = float(np.abs(tiles).max()) or 1.0
+
+    fig, axes, bar = _mosaic_page(width_in=min(1.6 * columns, 5.9), shape=tiled.shape)
+    image = axes.imshow(tiled, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.set_facecolor("0.55")
+    shown = f"size {kh} x {kw}, {n_out} shown"
+    if n_in > 1:
+        shown += f", for each the strongest of its {n_in} input channels"
+    axes.set_title(f"{title}\n{shown}", fontsize=11)
+    height, width = tiled.shape[0] / rows, tiled.shape[1] / columns
+    axes.set_xticks((np.arange(columns) + 0.5) * width - 0.5, [f"+{c}" for c in range(columns)])
+    axes.set_yticks((np.arange(rows) + 0.5) * height - 0.5, [str(r * columns) for r in range(rows)])
+    axes.tick_params(length=0)
+    axes.set(xlabel="position in the row", ylabel="first filter of the row")
+    fig.colorbar(image, cax=bar, label="weight (0 = white)")
+    return fig
+
+
+def _mosaic_page(*, width_in: float, shape: tuple[int, ...]) -> tuple[Figure, Axes, Axes]:
+    """Axes of the mosaic's own proportions and a colour bar of its height.
+
+    Placed by hand: constrained layout clips labels at some proportions of a fixed-aspect image.
+    """
+    height_in = width_in * shape[0] / shape[1]
+    page_w, page_h = max(6.0, width_in + 2.1), height_in + 1.3
+    left = (page_w - width_in - 2.1) / 2 + 0.75
+    fig = Figure(figsize=(page_w, page_h))
+    bottom, height = 0.65 / page_h, height_in / page_h
+    axes = fig.add_axes((left / page_w, bottom, width_in / page_w, height))
+    bar = fig.add_axes(((left + width_in + 0.15) / page_w, bottom, 0.18 / page_w, height))
+    return fig, axes, bar
+
+
+def mosaic(tiles_okk: Array, *, rows: int, columns: int, scale: int = 6, gap: int = 2) -> Array:
+    """Tiles side by side, each value `scale` pixels wide, NaN between them and where none is."""
+    n_out, kh, kw = tiles_okk.shape
+    tiled = np.full((rows, columns, kh * scale + 2 * gap, kw * scale + 2 * gap), np.nan)
+    for index in range(n_out):
+        tile = np.kron(tiles_okk[index], np.ones((scale, scale)))
+        tiled[index // columns, index % columns, gap:-gap, gap:-gap] = tile
+    return tiled.swapaxes(1, 2).reshape(rows * tiled.shape[2], columns * tiled.shape[3])

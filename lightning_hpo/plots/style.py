@@ -1,0 +1,67 @@
+"""What every figure shares: size, colours, the way from tensors to arrays, and to a PNG file."""
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_hpo.errors import UserError
+
+Array = NDArray[np.float64]
+Values = Tensor | NDArray[Any] | Sequence[Any]
+
+WIDTH_IN = 8.0
+STAGE_COLOURS = {"train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
+SEQUENTIAL, DIVERGING, HEAT = "Blues", "RdBu_r", "inferno"
+
+
+def legend_below(fig: Figure, panels: Iterable[Axes], *, columns: int = 3) -> None:
+    """One legend for all panels, each label once."""
+    by_label: dict[str, Any] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        by_label |= dict(zip(labels, handles, strict=True))
+    fig.legend(
+        by_label.values(),
+        by_label.keys(),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=9,
+    )
+
+
+def save_png(fig: Figure, path: Path, *, max_kb: int = 350) -> Path:
+    """Write `fig` at the highest of a few resolutions whose file has at most `max_kb` kB."""
+    for dpi in (150, 120, 100, 80, 60):
+        buffer = io.BytesIO()
+        fig.savefig(buffer, format="png", dpi=dpi)
+        if buffer.tell() <= max_kb * 1000:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(buffer.getvalue())
+            return path
+    raise UserError(
+        f"{path.name} must fit into max_kb={max_kb}, got {buffer.tell() / 1000:.0f} kB at the "
+        "lowest resolution; raise max_kb or draw fewer panels."
+    )
+
+
+def as_array(values: Values) -> Array:
+    array: Array = torch.as_tensor(values).detach().cpu().double().numpy()
+    return array
+
+
+def show_image(axes: Axes, image_chw: Array) -> None:
+    """Grey or RGB, stretched from the image's minimum to its maximum (it may be normalised)."""
+    span = image_chw.max() - image_chw.min() or 1.0
+    image = (image_chw - image_chw.min()) / span
+    if len(image) == 3:
+        axes.imshow(image.transpose(1, 2, 0))
+    else:
+        axes.imshow(image.mean(axis=0), cmap="gray", vmin=0, vmax=1)

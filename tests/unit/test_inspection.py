@@ -1,0 +1,283 @@
+"""Rules of the inspecting callbacks: when they draw, what they write where, what they leave be."""
+
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from matplotlib.image import imread
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_hpo.callbacks.figures import FigureCallback
+from lightning_hpo.callbacks.inspection import (
+    ConfusionMatrix,
+    FeatureMaps,
+    Filters,
+    GradCam,
+    Mistakes,
+    WeightHistograms,
+)
+from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary, curves_layout
+from lightning_hpo.callbacks.regression import Predictions
+from lightning_hpo.callbacks.reporting import BestEpoch
+from lightning_hpo.data.curve import CurveDataModule
+from lightning_hpo.data.digits import DigitsDataModule
+from lightning_hpo.errors import UserError
+from lightning_hpo.instantiate import make
+from lightning_hpo.models.cnn import CNNClassifier
+from lightning_hpo.models.fc import FCClassifier
+from lightning_hpo.models.mlp import MLPRegressor
+
+# Lightning's, on its loggers, intervals and idle hardware.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore:Experiment logs directory"),
+]
+
+CONF = Path(__file__).parents[2] / "conf"
+NAMES = ["filters", "grad_cam", "feature_maps", "weight_histograms", "confusion_matrix", "mistakes"]
+CLASSIFIERS_OWN = [GradCam, Filters, FeatureMaps, WeightHistograms, ConfusionMatrix, Mistakes]
+
+
+def cnn() -> CNNClassifier:
+    torch.manual_seed(0)
+    return CNNClassifier(
+        input_shape=(1, 8, 8), filters_1=2, filters_2=3, neurons_1=4, neurons_2=4, dropout=0.5
+    )
+
+
+def digits(**options) -> DigitsDataModule:
+    return DigitsDataModule(train_limit=200, **options)
+
+
+def fit(
+    folder: Path,
+    *callbacks: pl.Callback,
+    module: pl.LightningModule | None = None,
+    data=None,
+    epochs: int = 2,
+    **options,
+) -> pl.LightningModule:
+    module = module or cnn()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=list(callbacks),
+        logger=[
+            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+            CSVLogger(folder, name="", version=""),
+        ],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        num_sanity_val_steps=1,
+        **options,
+    )
+    trainer.fit(module, datamodule=data or digits())
+    return module
+
+
+def events(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder), size_guidance={"histograms": 0, "images": 0}).Reload()
+
+
+def pictures(folder: Path) -> set[str]:
+    return {path.stem for path in (folder / "figures").glob("*.png")}
+
+
+class Counted(FigureCallback):
+    """Notes the epochs trained whenever it draws, in place of drawing."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self.drawn: list[tuple[str, int]] = []
+
+    def _draw(self, trainer, pl_module, *, suffix) -> None:
+        assert not trainer.sanity_checking
+        self.drawn.append((suffix, trainer.global_step))  # one step an epoch
+
+
+@pytest.mark.parametrize(
+    ("every", "at_end", "expected"),
+    [
+        (2, True, [("_epoch_002", 2), ("_epoch_004", 4), ("", 5)]),
+        (2, False, [("_epoch_002", 2), ("_epoch_004", 4)]),
+        (5, True, [("", 5)]),  # the end draws for epoch 5
+        (5, False, [("_epoch_005", 5)]),
+        (None, True, [("", 5)]),
+        (None, False, []),
+    ],
+)
+def test_when_figures_are_drawn(tmp_path: Path, every, at_end, expected) -> None:
+    counted = Counted(every_n_epochs=every, at_end=at_end)
+    fit(tmp_path, counted, epochs=5, limit_train_batches=1, limit_val_batches=1)
+    assert counted.drawn == expected
+    with pytest.raises(UserError, match="at least 1, got every_n_epochs=0; use null"):
+        Counted(every_n_epochs=0)
+
+
+def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> None:
+    best = BestEpoch(monitor="val/loss", mode="min")
+    summary = HyperparameterSummary({"model.filters_1": 2}, best)
+    drawing = [kind(every_n_epochs=1) for kind in CLASSIFIERS_OWN]
+    fit(tmp_path, best, summary, CurvesLayout(), *drawing)
+    live = {
+        "grad_cam",
+        "filters_1",
+        "filters_2",
+        "feature_maps",
+        "confusion_matrix",
+        "confused_pairs",
+        "mistakes",
+    }
+    at_end = live | {"weight_histograms"}
+    assert pictures(tmp_path) == at_end | {f"{name}_epoch_001" for name in live}
+    assert imread(tmp_path / "figures" / "grad_cam.png").shape[2] == 3
+
+    found = events(tmp_path)
+    tags = found.Tags()
+    scalars = {f"{stage}/{name}" for stage in ("train", "val") for name in ("loss", "accuracy")}
+    assert scalars <= set(tags["scalars"])
+    assert set(tags["images"]) == at_end
+    # 180 of 200 images train, in 3 steps an epoch.
+    assert [event.step for event in found.Images("grad_cam")] == [3, 6]
+    layers = ["features.0", "features.3", "classifier.1", "classifier.4", "classifier.7"]
+    assert {f"weights/{name}" for name in layers} == set(tags["histograms"])
+    # Before training, behind the first epoch, at the end.
+    assert [event.step for event in found.Histograms("weights/features.0")] == [0, 3, 6]
+    # The HParams tab has the objective, the best value of the monitor.
+    assert found.Scalars("objective")[0].value == pytest.approx(best.value)
+    plugin = found.summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name
+    assert plugin == "hparams"
+
+
+def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: Path) -> None:
+    from tensorboard.plugins.custom_scalar import layout_pb2
+
+    fit(tmp_path, CurvesLayout(), epochs=1)
+    (tensor,) = events(tmp_path).Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
+    (category,) = layout.category
+    charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
+    assert charts == {
+        "accuracy": ["train/accuracy", "val/accuracy"],
+        "loss": ["train/loss", "val/loss"],
+    }
+    assert curves_layout(["train/loss", "val/f1", "lr"]) == {}
+
+
+def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:
+    drawing = [kind(every_n_epochs=1, at_end=False) for kind in CLASSIFIERS_OWN]
+    plain = fit(tmp_path / "plain", data=digits(seed=3))
+    watched = fit(tmp_path / "watched", *drawing, data=digits(seed=3))
+    for name, weight in plain.state_dict().items():
+        assert torch.equal(watched.state_dict()[name], weight), name
+    assert not any(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in watched.modules())
+
+
+def test_without_validation_the_training_split_is_shown(tmp_path: Path) -> None:
+    drawing = [GradCam(), ConfusionMatrix()]
+    fit(tmp_path, *drawing, data=digits(split={"method": "none"}), epochs=1, limit_val_batches=0)
+    assert pictures(tmp_path) == {"grad_cam", "confusion_matrix"}
+
+
+def test_a_callback_may_serve_another_fit(tmp_path: Path) -> None:
+    histograms = WeightHistograms()
+    fit(tmp_path / "0", histograms, epochs=1)
+    first = histograms.before
+    second = cnn()
+    second.features[0].weight.data.zero_()
+    fit(tmp_path / "1", histograms, module=second, epochs=1)
+    assert first["features.0"].any() and not histograms.before["features.0"].any()
+
+
+class Own(pl.LightningModule):
+    """A user's own module and loaders, which know nothing of this package."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 4)
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return nn.functional.cross_entropy(self(x), y)
+
+    validation_step = training_step
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class OwnData(pl.LightningDataModule):
+    def train_dataloader(self):
+        x = torch.randn(12, 3, 9, 7, generator=torch.Generator().manual_seed(0))
+        return DataLoader(TensorDataset(x, torch.arange(12) % 4), 6, shuffle=True)
+
+    val_dataloader = train_dataloader
+
+
+def test_a_users_own_module_and_data(tmp_path: Path) -> None:
+    drawing = [GradCam(layer="net.0"), FeatureMaps(), ConfusionMatrix(), Filters()]
+    fit(tmp_path, *drawing, module=Own(), data=OwnData(), epochs=1)
+    assert pictures(tmp_path) == {"grad_cam", "feature_maps", "confusion_matrix", "filters_1"}
+
+
+def test_a_regressor_shows_its_predictions(tmp_path: Path) -> None:
+    drawing = [Predictions(every_n_epochs=1), WeightHistograms()]
+    fit(tmp_path, *drawing, module=MLPRegressor(), data=CurveDataModule())
+    expected = {"fit", "predicted_against_true"}
+    expected |= {f"{name}_epoch_001" for name in expected}
+    assert pictures(tmp_path) == expected | {"weight_histograms"}
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (GradCam(), "Grad-CAM needs a convolutional layer, and FCClassifier has none"),
+        (Filters(), "FCClassifier has none; leave filters out of callbacks"),
+        (FeatureMaps(), "convolutional layer, and FCClassifier has none"),
+        (GradCam(layer="classifier.9"), "got layer='classifier.9'; available: "),
+        (GradCam(layer="classifier.1"), r"needs a layer with an output of shape \(N, C, H, W\)"),
+        (FeatureMaps(layers=["classifier.1"]), "choose a convolutional layer"),
+        (Predictions(), "got DigitsDataModule; leave predictions out of callbacks"),
+    ],
+)
+def test_what_does_not_apply_is_refused_before_training(
+    tmp_path: Path, callback: pl.Callback, message: str
+) -> None:
+    module = FCClassifier(input_shape=(1, 8, 8), neurons_1=4, neurons_2=4)
+    with pytest.raises(UserError, match=message) as refused:
+        fit(tmp_path, callback, module=module)
+    assert "\n" not in str(refused.value)
+
+
+def test_mistakes_of_samples_and_classes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"sample must lie in \[0, 19\], got sample=20"):
+        fit(tmp_path, FeatureMaps(sample=20))
+    with pytest.raises(UserError, match=r"target must lie in \[0, 9\], got target=10"):
+        fit(tmp_path, GradCam(target=10))
+    with pytest.raises(UserError, match=r"callbacks=\[predictions\] for regression"):
+        fit(tmp_path, ConfusionMatrix(), module=MLPRegressor(), data=CurveDataModule())
+
+
+def test_the_configuration_chooses_them_by_name() -> None:
+    with initialize_config_dir(str(CONF)):
+        chosen = f"callbacks=[early_stopping,{','.join(NAMES)},predictions]"
+        cfg = compose("config", overrides=[chosen, "callbacks.grad_cam.every_n_epochs=null"])
+        assert list(cfg.callbacks) == ["early_stopping", *NAMES, "predictions"]
+        made = {name: make(node) for name, node in cfg.callbacks.items()}
+    assert isinstance(made["mistakes"], Mistakes) and made["grad_cam"].every_n_epochs is None
+    for name in (*NAMES, "predictions"):
+        defaults = type(made[name])()
+        ours = {k: v for k, v in vars(made[name]).items() if name != "grad_cam" or "every" not in k}
+        assert ours.items() <= vars(defaults).items()
