@@ -161,8 +161,49 @@ def write_study(
         write_trials(folder, name, trials)
     if final:
         known = ["confusion_matrix", "learning_curves", "grad_cam", "filters_1", "filters_2"]
-        write_figures(folder, [*known, "weight_histograms"])
+        write_figures(folder, [*known, "integrated_gradients"])
     write_results(folder, results_of(name, trials, final=final))
+    return folder
+
+
+REGRESSION_FIGURES = (
+    "fit",
+    "predicted_against_true",
+    "learning_curves",
+    "learning_curves_holdout",
+    "activations",
+    "weight_histograms",
+)
+
+
+def regression_results(name: str) -> dict[str, Any]:
+    """`results.json` of a baseline on data of known noise, with a fit without early stopping."""
+    results = results_of(name, [], final=True)
+    losses = (0.24, 0.2, 0.28, 0.24)
+    folds = [
+        {"fold": fold, "epochs": 600, "best_epoch": 450, "val/loss": loss}
+        for fold, loss in enumerate(losses)
+    ]
+    return results | {
+        "experiment": "mlp_two_layers",
+        "cv": {"n_splits": 4, "folds": folds, "val/loss_mean": 0.24, "val/loss_std": 0.0327},
+        "test": {"test/loss": 0.55},
+        "holdout": {
+            "val_fraction": 0.1,
+            "epochs": 2000,
+            "best_epoch": 430,
+            "val/loss": 0.25,
+            "last": {"train/loss": 0.125, "val/loss": 0.5},
+        },
+        "data": {"name": "curve", "sha256": "5f3c" * 16, "noise_variance": 0.2},
+    }
+
+
+def write_regression_study(folder: Path) -> Path:
+    """A baseline's folder on data of known noise, with every figure of a regression."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_figures(folder, list(REGRESSION_FIGURES))
+    write_results(folder, regression_results(folder.name))
     return folder
 
 

@@ -2,13 +2,14 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.report import words
+from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
+from lightning_hpo.report import noise, words
 from lightning_hpo.report.markup import (
     Picture,
     bullets,
@@ -18,11 +19,11 @@ from lightning_hpo.report.markup import (
     figure,
     paragraphs,
     place_in_range,
-    read_png,
     table,
     text,
 )
 from lightning_hpo.report.record import Record, last_value
+from lightning_hpo.report.stored import ERROR_FIGURES, stored_figures
 from lightning_hpo.report.study_figures import (
     fold_spread,
     history,
@@ -32,15 +33,6 @@ from lightning_hpo.report.study_figures import (
 )
 from lightning_hpo.report.timeline import timeline
 
-ERROR_FIGURES = ("confusion_matrix", "learning_curves")
-CAPTIONS = {
-    "confusion_matrix": "Confusion matrix of the final model on the test set: each row is a true "
-    "class, each column what the model took it for.",
-    "learning_curves": "Learning curves of the folds and of the final fit: training and "
-    "validation over the epochs.",
-    "grad_cam": "Grad-CAM: where in each sample the last convolutional layer finds what speaks "
-    "for the predicted class.",
-}
 STATE_NAMES = {
     TrialState.COMPLETE: "● completed",
     TrialState.PRUNED: "▲ pruned",
@@ -62,6 +54,7 @@ def asked(record: Record) -> str:
             ("Goal", f"{results['direction']} {record.monitor}"),
             ("Data", data.get("name")),
             ("SHA-256 of the data", data.get("sha256")),
+            ("Noise variance of the data", data.get("noise_variance")),
             ("Seed", results.get("seed")),
             ("Sampler", _named(results.get("sampler"))),
             ("Pruner", _named(results.get("pruner"))),
@@ -114,7 +107,13 @@ def winner(record: Record) -> str:
     elif record.results["trials"]["total"]:
         html += paragraphs(["There is no winner, because no trial completed."])
     html += _folds(record.results)
-    html += paragraphs([words.test_words(record.results)])
+    html += paragraphs(
+        [
+            words.test_words(record.results),
+            *noise.floor_words(record.results),
+            *noise.holdout_words(record.results),
+        ]
+    )
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(words.sureness(record))
     return html + _optional(fold_spread(record))
@@ -236,9 +235,15 @@ def _trial_table(record: Record) -> str:
     return table("All trials", columns, rows, sortable=True)
 
 
+def _ending(trial: FrozenTrial) -> str:
+    fold = trial.user_attrs.get(STOPPED_AFTER_FOLD)
+    stopped = "" if fold is None else f", stopped after fold {fold}"
+    return STATE_NAMES[trial.state] + stopped
+
+
 def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) -> Iterator[str]:
     yield cell(str(trial.number), key=trial.number, head=True)
-    yield cell(text(STATE_NAMES[trial.state]))
+    yield cell(text(_ending(trial)))
     value = last_value(trial)
     yield cell(text(words.number(value)), key="" if value is None else value)
     for name in names:
@@ -259,8 +264,10 @@ def _sort_key(parameter: object) -> float | None:
 
 def sees(record: Record) -> str:
     """What the final model looks at: every stored picture that does not show its errors."""
-    return _stored_figures(
-        record, lambda stem: stem not in ERROR_FIGURES, "No pictures of what the model sees."
+    return stored_figures(
+        _figures_of(record),
+        lambda stem: stem not in ERROR_FIGURES,
+        "No pictures of what the model sees.",
     )
 
 
@@ -270,38 +277,15 @@ def errs(record: Record) -> str:
     html = ""
     if accuracy is not None:
         html = paragraphs([f"The model gets {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
-    return html + _stored_figures(
-        record, lambda stem: stem in ERROR_FIGURES, "No pictures of the model's errors."
+    return html + stored_figures(
+        _figures_of(record),
+        lambda stem: stem in ERROR_FIGURES,
+        "No pictures of the model's errors.",
     )
 
 
-def _stored_figures(record: Record, chosen: Callable[[str], bool], nothing: str) -> str:
-    folder = record.folder / "final" / "figures"
-    html = ""
-    for path in sorted(folder.glob("*.png"), key=_reading_order):
-        if chosen(path.stem):
-            caption = _caption(path.stem)
-            picture = read_png(path, alt=caption, caption=caption)
-            html += (
-                figure(picture, css="stored")
-                if picture
-                else paragraphs([f"{path.name} is damaged and is not shown."])
-            )
-    return html or paragraphs([nothing])
-
-
-def _reading_order(path: Path) -> tuple[int, int, str]:
-    """Known pictures first, in the order of their captions; filters_10 after filters_2."""
-    known = list(CAPTIONS)
-    rank = known.index(path.stem) if path.stem in known else len(known)
-    return rank, len(path.stem), path.stem
-
-
-def _caption(stem: str) -> str:
-    kind, _, layer = stem.rpartition("_")
-    if kind == "filters" and layer.isdigit():
-        return f"Filters of convolutional layer {layer}."
-    return CAPTIONS.get(stem, f"{stem.replace('_', ' ').capitalize()}.")
+def _figures_of(record: Record) -> Path:
+    return record.folder / "final" / "figures"
 
 
 def again(record: Record) -> str:

@@ -272,17 +272,17 @@ def progress(record: Record) -> list[str]:
 
 
 def pruning_saved(record: Record) -> str:
-    """Epochs that pruning saved, counting each intermediate value as one epoch, and a pruned
-    trial as if it would have lasted as long as the longest trial did."""
+    """Epochs that pruning saved, a pruned trial being counted as if it would have lasted as long as
+    the longest trial did."""
     pruned = record.in_state(TrialState.PRUNED)
     if not pruned:
         return "No trial was pruned."
-    longest = max(len(trial.intermediate_values) for trial in record.trials)
-    ran = sum(len(trial.intermediate_values) for trial in record.trials)
-    saved = sum(longest - len(trial.intermediate_values) for trial in pruned)
+    longest = max(map(epochs_reported, record.trials))
+    ran = sum(map(epochs_reported, record.trials))
+    saved = sum(longest - epochs_reported(trial) for trial in pruned)
     if longest == 0:
         return f"{count(len(pruned), 'trial')} pruned, without intermediate values to count."
-    typical = median(len(trial.intermediate_values) for trial in pruned)
+    typical = median(map(epochs_reported, pruned))
     most = f", half of them within {typical:g} epochs," if len(pruned) > 1 and typical > 1 else ""
     return (
         f"Pruning stopped {len(pruned)} of {count(len(record.trials), 'trial')}{most} and saved "
@@ -290,6 +290,18 @@ def pruning_saved(record: Record) -> str:
         f"{ran + saved} ({percent(saved / (ran + saved))} saved), counted against the longest "
         f"trial's {longest}."
     )
+
+
+def epochs_reported(trial: FrozenTrial) -> int:
+    """Epochs that a trial's intermediate values stand for; each fold of a trial has its own.
+
+    Steps are epochs, counted from 0: where the first report comes at step 49, each stands for 50.
+    """
+    steps = trial.intermediate_values
+    if not steps:
+        return 0
+    every = min(steps) + 1
+    return len(steps) if every == 1 else min(len(steps) * every, max(steps) + 1)
 
 
 def failures(record: Record) -> list[str]:

@@ -13,7 +13,15 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution, distribution_to_json
 from optuna.trial import FrozenTrial
-from report_study import results_of, some_trial, write_results, write_study, write_trials
+from report_study import (
+    REGRESSION_FIGURES,
+    results_of,
+    some_trial,
+    write_regression_study,
+    write_results,
+    write_study,
+    write_trials,
+)
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report import __main__ as entry
@@ -108,7 +116,7 @@ def test_page_says_what_the_study_found(page: Page) -> None:
         "python -m lightning_hpo.rerun",
         "tensorboard --logdir",
         "Filters of convolutional layer 2.",
-        "Weight histograms.",
+        "Integrated gradients.",
     ):
         assert words in page.text, words
 
@@ -117,7 +125,26 @@ def test_figures_go_to_their_sections(study: Path, page: Page) -> None:
     html = (study / "report.html").read_text(encoding="utf-8")
     sees, errs = html.index('id="sees"'), html.index('id="errs"')
     assert sees < html.index("Grad-CAM: where") < html.index("Filters of") < errs
-    assert sees < html.index("Weight histograms.") < errs < html.index("Confusion matrix of")
+    assert sees < html.index("Integrated gradients.") < errs < html.index("Confusion matrix of")
+
+
+def test_regression_is_told_by_its_noise_and_its_own_figures(tmp_path: Path) -> None:
+    page = Page(build_report(write_regression_study(tmp_path / "curve")))
+    for words in (
+        "Noise variance of the data",
+        "The k-fold error 0.24 lies 20 % above the noise variance 0.2",
+        "Without early stopping, trained on 90 % of the training data for all 2000 epochs",
+    ):
+        assert words in page.text, words
+    for words in ("Confusion", "Grad-CAM", "accuracy", "Filters", "convolution"):
+        assert words not in page.text, words
+    captions = {image["alt"] or "" for image in page.images}
+    assert len(captions) == 1 + len(REGRESSION_FIGURES)  # and the folds
+    assert min(map(len, captions)) > 50
+    html = (tmp_path / "curve" / "report.html").read_text(encoding="utf-8")
+    sees, errs = html.index('id="sees"'), html.index('id="errs"')
+    assert sees < html.index("What the final network predicts") < html.index("dead neurons") < errs
+    assert errs < html.index("Predicted against true") < html.index("without early stopping: tr")
 
 
 def test_rebuilding_gives_the_same_page_and_writes_nothing_else(study: Path, page: Page) -> None:

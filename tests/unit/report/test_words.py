@@ -98,6 +98,17 @@ def test_pruning_saves_against_the_longest_trial() -> None:
     )
 
 
+# Rule: a report stands for the epochs since the one before; the last step may be shorter.
+@pytest.mark.parametrize(
+    ("steps", "epochs"),
+    [([], 0), ([0, 1, 2], 3), ([49], 50), ([49, 99, 149], 150), ([49, 99, 119], 120)],
+)
+def test_reports_stand_for_epochs(steps: list[int], epochs: int) -> None:
+    reported = trial(steps=0)
+    reported.intermediate_values = dict.fromkeys(steps, 1.0)
+    assert words.epochs_reported(reported) == epochs
+
+
 def test_pruning_without_pruned_trials_or_values_is_said() -> None:
     assert words.pruning_saved(record(values(1.0))) == "No trial was pruned."
     silent = [trial(0, steps=0, state=TrialState.PRUNED)]

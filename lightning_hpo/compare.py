@@ -1,0 +1,270 @@
+"""``python -m lightning_hpo.compare STUDY_DIR...``: studies side by side, and what is noise.
+
+Folders of one study that differ only in their seed form one row, a sample over seeds; any other
+folder is a row of its own, a sample over the folds of its final cross-validation. Intervals and
+tests are of Student's t, two-sided, without a correction for several comparisons:
+
+- over folds with the variance factor 1/k + 1/(k - 1) in place of 1/k, since the training parts of
+  folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
+- paired where two studies have the same validation samples in each fold, or the same seeds;
+- else unpaired with unequal variances (Welch 1947, Biometrika 34, 28-35).
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf, sqrt
+from pathlib import Path
+from statistics import fmean, stdev, variance
+from typing import Any
+
+import numpy as np
+from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.report.record import read_results
+
+# What may differ between the commands of one study's seeds.
+_PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One folder's ``results.json``."""
+
+    folder: Path
+    results: Mapping[str, Any]
+
+    @property
+    def folds(self) -> list[Mapping[str, Any]]:
+        return list((self.results.get("cv") or {}).get("folds", []))
+
+    def same_folds(self, other: "Study") -> bool:
+        """Whether each fold validates on the same samples of the same data."""
+        if not self.folds or self.results["data"]["sha256"] != other.results["data"]["sha256"]:
+            return False
+        ours, theirs = self._val_indices(), other._val_indices()
+        if not len(ours) == len(theirs) == len(self.folds):
+            return False
+        return all(map(np.array_equal, ours, theirs))
+
+    def _val_indices(self) -> list[Any]:
+        names = [f"final/fold_{fold['fold']}/fold_indices.npz" for fold in self.folds]
+        found = [path for name in names if (path := self.folder / name).is_file()]
+        return [np.load(path)["val"] for path in found]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A study, or one study under several seeds, in their order."""
+
+    studies: tuple[Study, ...]
+
+    @property
+    def name(self) -> str:
+        first = str(self.studies[0].results["study_name"])
+        return first if len(self.studies) == 1 else f"{first} ({len(self.studies)} seeds)"
+
+    @property
+    def over_seeds(self) -> bool:
+        return len(self.studies) > 1
+
+    def values(self, metric: str) -> list[float]:
+        """One for each seed, or of a single study for each fold (test metrics: its one value)."""
+        if metric.startswith("test/"):
+            tests = [study.results.get("test") or {} for study in self.studies]
+            return [float(test[metric]) for test in tests if metric in test]
+        folds = [[float(f[metric]) for f in s.folds if metric in f] for s in self.studies]
+        return [fmean(f) for f in folds if f] if self.over_seeds else folds[0]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of the first minus mean of the second, with its 95 % interval and how it was found."""
+
+    mean: float
+    low: float
+    high: float
+    method: str
+
+    @property
+    def within_noise(self) -> bool:
+        return self.low <= 0 <= self.high
+
+
+def interval(values: Sequence[float], *, folds: bool, level: float = 0.95) -> tuple[float, float]:
+    """Of the mean; ``folds``: the values are of one cross-validation. Infinite for one value."""
+    n = len(values)
+    if n < 2:
+        return -inf, inf
+    half = _half_width(stdev(values) * sqrt(_mean_factor(n, folds)), n - 1, level)
+    return fmean(values) - half, fmean(values) + half
+
+
+def paired(a: Sequence[float], b: Sequence[float], *, folds: bool) -> Difference:
+    """Of values that belong together one by one."""
+    apart = [x - y for x, y in zip(a, b, strict=True)]
+    what = "identical folds (corrected t, Nadeau and Bengio 2003)" if folds else "equal seeds (t)"
+    low, high = interval(apart, folds=folds)
+    return Difference(fmean(apart), low, high, f"paired over {len(a)} {what}")
+
+
+def welch(a: Sequence[float], b: Sequence[float], *, folds: tuple[bool, bool]) -> Difference:
+    """Of independent samples; ``folds``: which of them are of one cross-validation."""
+    mean = fmean(a) - fmean(b)
+    if min(len(a), len(b)) < 2:
+        return Difference(mean, -inf, inf, "one value has no spread")
+    parts = [
+        variance(values) * _mean_factor(len(values), of_folds)
+        for values, of_folds in zip((a, b), folds, strict=True)
+    ]
+    weights = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
+    freedom = sum(parts) ** 2 / weights if weights else inf
+    half = _half_width(sqrt(sum(parts)), freedom, 0.95)
+    return Difference(mean, mean - half, mean + half, f"unpaired, {len(a)} and {len(b)} (Welch)")
+
+
+def difference(a: Row, b: Row, metric: str) -> Difference | None:
+    """Paired where the rows allow it; None where one of them has no values of ``metric``."""
+    x, y = a.values(metric), b.values(metric)
+    if not x or not y:
+        return None
+    of_folds = not metric.startswith("test/")
+    if not a.over_seeds and not b.over_seeds:
+        if of_folds and len(x) == len(y) and a.studies[0].same_folds(b.studies[0]):
+            return paired(x, y, folds=True)
+    elif len(x) == len(y) and _seeds(a) == _seeds(b):
+        return paired(x, y, folds=False)
+    return welch(x, y, folds=(of_folds and not a.over_seeds, of_folds and not b.over_seeds))
+
+
+def rows_of(studies: Sequence[Study]) -> list[Row]:
+    """Studies whose commands differ only in the seed share a row; rows keep the order given.
+
+    Those of one command that have a seed in common differ elsewhere, and stay apart.
+    """
+    groups: dict[str, list[Study]] = {}
+    for study in studies:
+        groups.setdefault(_without_seed(study), []).append(study)
+    rows = []
+    for group in groups.values():
+        by_seed = {study.results["seed"]: study for study in group}
+        if len(by_seed) == len(group):
+            rows.append(Row(tuple(by_seed[seed] for seed in sorted(by_seed))))
+        else:
+            rows += [Row((study,)) for study in group]
+    return rows
+
+
+def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
+    """One line for each row: trials, seconds, and each metric's mean, spread and interval."""
+    lines = [["study", "trials", "seconds", *metrics]]
+    for row in rows:
+        trials = sum(study.results["trials"]["total"] for study in row.studies)
+        seconds = sum(sum(study.results["seconds"].values()) for study in row.studies)
+        cells = [_cell(row, metric) for metric in metrics]
+        lines.append([row.name, str(trials), f"{seconds:.0f}", *cells])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def verdict(a: Row, b: Row, metric: str) -> str:
+    """In words: which is larger, by how much, and whether that is within noise."""
+    found = difference(a, b, metric)
+    if found is None:
+        return f"{metric}: {a.name} and {b.name} cannot be compared, one of them has no values"
+    apart = f"{metric}: {a.name} - {b.name} = {found.mean:+.4f}"
+    if found.low == -inf:
+        return f"{apart}; cannot tell from noise, {found.method}"
+    word = "within noise" if found.within_noise else "more than noise"
+    return f"{apart}, 95 % in [{found.low:+.4f}, {found.high:+.4f}]: {word}; {found.method}"
+
+
+def compare(folders: Sequence[Path]) -> str:
+    """Table and verdicts on every pair of rows.
+
+    Raises :class:`UserError` for a folder without readable results, and for fewer than two.
+    """
+    if len(set(folders)) < 2:
+        raise UserError(f"a comparison needs two different study folders, got {len(set(folders))}.")
+    studies = [Study(folder, read_results(folder)) for folder in dict.fromkeys(folders)]
+    rows = rows_of(studies)
+    metrics = _metrics(rows)
+    if not metrics:
+        raise UserError(
+            "a comparison needs studies whose final job has run, got none; "
+            "run their commands again with study.final=true."
+        )
+    lines = [
+        table(rows, metrics),
+        "",
+        "mean ± standard deviation [95 % interval of the mean], over folds, or over seeds",
+    ]
+    lines += [verdict(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
+    return "\n".join(lines)
+
+
+def _metrics(rows: Sequence[Row]) -> list[str]:
+    """Validation metrics of the cross-validations, then test metrics, each in alphabetic order."""
+    studies = [study for row in rows for study in row.studies]
+    val = {name for s in studies for fold in s.folds for name in fold if name.startswith("val/")}
+    test = {name for s in studies for name in s.results.get("test") or {}}
+    return sorted(val) + sorted(test)
+
+
+def _cell(row: Row, metric: str) -> str:
+    values = row.values(metric)
+    if len(values) < 2:
+        return f"{values[0]:.4f}" if values else "-"
+    low, high = interval(values, folds=not row.over_seeds)
+    return f"{fmean(values):.4f} ± {stdev(values):.4f} [{low:.4f}, {high:.4f}]"
+
+
+def _mean_factor(n: int, folds: bool) -> float:
+    """The variance of a mean of n values, in variances of one."""
+    return 1 / n + 1 / (n - 1) if folds else 1 / n
+
+
+def _half_width(error: float, freedom: float, level: float) -> float:
+    return float(stats.t.ppf((1 + level) / 2, freedom)) * error
+
+
+def _seeds(row: Row) -> list[Any]:
+    return [study.results["seed"] for study in row.studies]
+
+
+def _without_seed(study: Study) -> str:
+    command = study.results.get("command")
+    if command is None:
+        return str(study.folder)
+    words = shlex.split(command)
+    kept = sorted(word for word in words if word.split("=")[0].lstrip("+") not in _PER_SEED)
+    return json.dumps([kept, study.results["data"]["sha256"]])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit status 1 for a user's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lightning_hpo.compare", description="Studies side by side."
+    )
+    parser.add_argument(
+        "study_dir", type=Path, nargs="+", metavar="STUDY_DIR", help="holds results.json"
+    )
+    try:
+        text = compare(parser.parse_args(arguments).study_dir)
+    except UserError as error:
+        sys.stderr.write(f"lightning-hpo: {error}\n")
+        return 1
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
