@@ -76,6 +76,19 @@ AT_ONCE = {
     ),
     "launcher": (["hydra/launcher=wokers"], ["launcher/wokers", "Did you mean 'workers'?"]),
     "pruner": (["pruner=mediann"], ["pruner/mediann", "Did you mean 'median'?"]),
+    "sampler that is no more": (
+        ["hydra/sweeper/sampler=motpe"],
+        ["got motpe", "hydra/sweeper/sampler=tpe"],
+    ),
+    "pruner without a bound": (["pruner=threshold"], ["pruner.upper=...", "units of val/loss"]),
+    "pruner with no bound": (
+        ["pruner=threshold", "pruner.upper=null"],
+        ["Either lower or upper must be specified"],
+    ),
+    "start point": (
+        [SEARCH, "study.enqueue=[{model.dropuot: 0.1}]"],
+        ["study.enqueue must name searched parameters, got model.dropuot"],
+    ),
     "reversed interval": (
         ["model.dropout=interval(0.5, 0.1)"],
         ["low <= high", "model.dropout=interval(0.5, 0.1)"],
@@ -175,8 +188,8 @@ QUESTIONS = {
     "configuration": (["--cfg", "job", "+experiment=cnn_l2"], {}, "name: cnn_l2"),
     "completion of an option": (
         ["-sc", "query=bash"],
-        {"COMP_LINE": "lightning-hpo +experiment=cnn_"},
-        "+experiment=cnn_baseline +experiment=cnn_dropout +experiment=cnn_l2",
+        {"COMP_LINE": "lightning-hpo +experiment=fc_"},
+        "+experiment=fc_baseline +experiment=fc_best +experiment=fc_search",
     ),
     "completion of a key": (
         ["-sc", "query=bash"],
@@ -212,7 +225,12 @@ def test_a_question_is_answered_quickly(question, tmp_path):
 
 def test_every_group_and_key_is_in_the_help(tmp_path):
     help_text = run(tmp_path, "--help").stdout
-    for phrase in ("pruner: hyperband, median", "n_trials: 20", "hydra.mode=RUN", "--config-dir"):
+    for phrase in (
+        "pruner: hyperband, late_median, median",
+        "n_trials: 20",
+        "hydra.mode=RUN",
+        "--config-dir",
+    ):
         assert phrase in help_text
 
 
@@ -228,4 +246,5 @@ def test_one_bare_trial_refuses_a_gpu_where_there_is_none(tmp_path):
         pytest.skip("there is a CUDA device")
     done = run(tmp_path, "data=digits", "hydra.mode=RUN", "trainer.accelerator=gpu")
     assert done.returncode == 1
-    assert "trainer.accelerator=gpu needs a CUDA GPU" in done.stderr.splitlines()[-1]
+    (line,) = done.stderr.splitlines()
+    assert "trainer.accelerator=gpu needs a CUDA GPU" in line

@@ -122,11 +122,13 @@ def test_a_budget_opens_with_its_package(budget):
 # budget=full is the experiment's own budget, spelt out.
 @pytest.mark.parametrize(
     ("group", "option"),
-    [("experiment", e) for e in EXPERIMENTS] + [("budget", b) for b in BUDGETS if b != "full"],
+    [("experiment", e) for e in EXPERIMENTS]
+    + [("experiment/base", b) for b in options("experiment/base")]
+    + [("budget", b) for b in BUDGETS if b != "full"],
 )
 def test_a_delta_repeats_no_default(group, option, tmp_path):
     delta = yaml.safe_load((CONF / group / f"{option}.yaml").read_text())
-    (tmp_path / group).mkdir()
+    (tmp_path / group).mkdir(parents=True)
     where = f"hydra.searchpath=[file://{tmp_path}]"
     whole = plain(composed(f"+{group}={option}", where), resolve=False)
     for index, leaf in enumerate(leaves(delta)):
@@ -171,17 +173,87 @@ def test_every_target_exists(override):
         assert callable(get_object(target)), target
 
 
+def test_the_quick_budget_of_an_image_experiment():
+    cfg = composed("+experiment=cnn_dropout", "+budget=quick")
+    quick = (cfg.study.n_trials, cfg.study.n_startup_trials, cfg.trainer.max_epochs)
+    assert (*quick, cfg.data.train_limit) == (12, 5, 5, 15_000)
+
+
+@pytest.mark.parametrize(
+    ("budget", "n_trials", "max_epochs"),
+    [("quick", 40, 300), ("standard", 100, 1000), ("full", 300, 2000)],
+)
+def test_an_experiment_states_what_a_budget_makes_of_it(budget, n_trials, max_epochs):
+    cfg = composed("+experiment=mlp_two_layers", f"+budget={budget}")
+    assert (cfg.study.n_trials, cfg.trainer.max_epochs) == (n_trials, max_epochs)
+
+
+def test_the_regression_searches_differ_in_layers_and_stopping_alone():
+    def parts(name: str) -> tuple[set[str], Any, set[str]]:
+        cfg = composed(f"+experiment={name}")
+        assert (cfg.cv.search, cfg.cv.n_splits, cfg.cv.parallel) == ("kfold", 8, "stacked")
+        assert (cfg.trainer.max_epochs, cfg.study.n_trials, cfg.cv.final_holdout) == (
+            2000,
+            300,
+            True,
+        )
+        return set(cfg.hydra.sweeper.params) - shared, cfg.model.depth, set(cfg.callbacks)
+
+    shared = {f"optimizer{key}" for key in ("", ".lr", ".momentum")}
+    shared |= {"model.neurons.layer_1", "model.dropout"}
+    second, stopping = {"model.neurons.layer_2"}, {"early_stopping"}
+    assert parts("mlp_two_layers") == (second, None, stopping)
+    assert parts("mlp_two_layers_no_stopping") == (second, None, set())
+    assert parts("mlp_one_layer") == (set(), 1, stopping)
+    assert parts("mlp_one_layer_no_stopping") == (set(), 1, set())
+    assert parts("mlp_depth") == (second | {"model.depth"}, None, stopping)
+
+
+@pytest.mark.parametrize("name", ["mlp_two_layers", "mlp_xavier"])
+def test_the_regression_experiments_have_patience(name):
+    assert composed(f"+experiment={name}").callbacks.early_stopping.patience == 150
+    # What a user switches off leaves nothing behind.
+    assert composed(f"+experiment={name}", "callbacks=none").callbacks == {}
+
+
+def test_the_learning_rates_hold_the_published_optima():
+    rates = space_of(composed("+experiment=mlp_depth")).distributions["optimizer.lr"]
+    assert all(rates._contains(rate) for rate in (0.0072, 0.0185, 0.0099, 0.0085))
+
+
+def test_the_second_width_is_searched_only_where_there_is_a_second_layer():
+    space = space_of(composed("+experiment=mlp_depth"))
+    assert space.holds("model.neurons.layer_2", {"model.depth": 2})
+    assert not space.holds("model.neurons.layer_2", {"model.depth": 1})
+    # As the sampler goes through it: dotted keys are parents and dependants like groups.
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(8):
+        trial = study.ask()
+        space.suggest(trial)
+        cfg = composed("+experiment=mlp_depth", *space.overrides(trial.params))
+        widths = make(cfg.model).widths
+        assert len(widths) == trial.params["model.depth"]
+        named = [trial.params.get(f"model.neurons.layer_{i}") for i in (1, 2)]
+        assert list(widths) == [width for width in named if width is not None]
+
+
+def test_the_published_optimum_with_xavier():
+    cfg = composed("+experiment=mlp_xavier")
+    assert not cfg.hydra.sweeper.params and cfg.study.n_trials == 0
+    assert cfg.hydra.runtime.choices.optimizer == "radam"
+    model = make(cfg.model)
+    assert (model.widths, model.dropout, model.hparams["init"]) == ((108, 64), 0.0014, "xavier")
+    assert cfg.optimizer.lr == 0.007248
+
+
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_every_pruner_is_one_of_optunas(pruner):
     # The threshold has no bound that would suit every monitor.
     bounds = ["pruner.upper=2.3"] if pruner == "threshold" else []
     made = make(composed(f"pruner={pruner}", *bounds).pruner)
     assert isinstance(made, optuna.pruners.BasePruner)
-    assert (
-        type(made)
-        .__name__.lower()
-        .startswith("nop" if pruner == "none" else pruner.replace("_", ""))
-    )
+    kind = {"none": "nop", "late_median": "median"}.get(pruner, pruner.replace("_", ""))
+    assert type(made).__name__.lower().startswith(kind)
 
 
 def test_hyperband_knows_the_longest_training():
