@@ -1,0 +1,124 @@
+"""The notebooks: stored clean, without framework code, and every cell of them runs.
+
+A run happens in a copy of their folder, in a kernel of its own, with the package of this clone.
+"""
+
+import ast
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from lightning_hpo.data.fashion_mnist import SYSTEM_DIR
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+TIMEOUT_S = 240  # of one cell
+FASHION_MNIST = "03_classification"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lightning_hpo"
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def code(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_the_five_that_the_first_one_leads_to():
+    assert NOTEBOOKS == [
+        "01_first_study",
+        "02_regression",
+        "03_classification",
+        "04_see_inside",
+        "05_your_own_model_and_data",
+    ]
+    for name, following in pairwise(NOTEBOOKS):
+        assert f"({following}.ipynb)" in read(name).cells[-1].source
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_stored_without_results(name):
+    notebook = read(name)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count, cell.metadata) == ([], None, {})
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_uses_the_package_and_defines_nothing(name):
+    # A user's own classes stand in a module, which the workers can import: notebooks/wine.py.
+    trees = [ast.parse(source) for source in code(read(name))]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    assert not [node for node in nodes if isinstance(node, defined)]
+    assert '"-m", "lightning_hpo"' in "\n".join(code(read(name)))
+
+
+@pytest.mark.slow
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs(name, tmp_path, monkeypatch):
+    if name == FASHION_MNIST and not (Path(SYSTEM_DIR).is_dir() or CACHE.is_dir()):
+        pytest.skip("needs Fashion-MNIST: make data")
+    folder = tmp_path / "notebooks"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("studies", "__pycache__", ".*"))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    monkeypatch.setenv("PYTHONPATH", path)
+    notebook = read(name)
+    execute(notebook, folder)
+    # A cell that raises ends the run, so here every cell has done its work.
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert list(folder.glob("studies/*/report.html"))
+
+
+@pytest.mark.sweep
+def test_a_cell_that_fails_leaves_no_process(tmp_path):
+    lines = ["import subprocess", "child = subprocess.Popen(['sleep', '600'])", "print(child.pid)"]
+    cells = ["\n".join(lines), "raise KeyError('the second cell')"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.raises(Exception, match="the second cell"):
+        execute(notebook, tmp_path)
+    assert not psutil.pid_exists(int(notebook.cells[0].outputs[0].text))
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Run all cells in ``folder``; their outputs enter the notebook."""
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=TIMEOUT_S,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with _session_ended(client):
+        client.execute()
+
+
+@contextmanager
+def _session_ended(client: object) -> Iterator[None]:
+    """A kernel leads a session of its own; what it has started and not ended is killed."""
+    kernels: list[int] = []
+    client.on_notebook_start = lambda notebook: kernels.append(client.km.provisioner.pid)
+    try:
+        yield
+    finally:
+        for process in psutil.process_iter():
+            with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+                if os.getsid(process.pid) in kernels:
+                    os.kill(process.pid, signal.SIGKILL)
+                    process.wait(10)
