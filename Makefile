@@ -9,7 +9,12 @@ EXPERIMENT ?= cnn_dropout
 BUDGET ?= quick
 STUDIES ?= studies
 STUDY ?= $(STUDIES)/cnn_dropout_quick
-REFERENCE := cnn_baseline fc_baseline cnn_dropout cnn_l2
+REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_layer_no_stopping \
+	mlp_depth mlp_xavier
+CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented cnn_best
+BENCHMARKS := folds study optima sweeper input cnn callbacks baselines quick_study
+# Each classification study runs once for each of these.
+SEEDS ?= 0 1 2
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
 ARGS ?=
 
@@ -23,11 +28,11 @@ FETCHED := $(VENV)/.data
 .DELETE_ON_ERROR:
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
-.PHONY: help install install-dev data run test test-all tensorboard dashboard report reference \
-	bench clean
+.PHONY: help install install-dev data run test test-all tensorboard dashboard report \
+	regression classification reference bench notebooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Another Python: make PYTHON=python3.12 ...   Another study: make report STUDY=studies/NAME"
 
@@ -61,13 +66,26 @@ dashboard: $(INSTALLED_DEV) ## optuna-dashboard on one study (STUDY=studies/NAME
 report: $(INSTALLED) ## Build the report of one study again (STUDY=studies/NAME)
 	$(BIN)/python -m lightning_hpo.report $(STUDY)
 
-reference: $(INSTALLED) $(FETCHED) ## Every part of the reference study, at full budget (hours without a GPU)
-	for experiment in $(REFERENCE); do \
+regression: $(INSTALLED) ## The reference study's six regression studies, beside what it published
+	for experiment in $(REGRESSION); do \
 		$(BIN)/python -m lightning_hpo +experiment=$$experiment $(ARGS) || exit; \
 	done
+	$(BIN)/python -m benchmarks.reference regression --studies $(STUDIES)
 
-bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark
-	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+classification: $(INSTALLED) $(FETCHED) ## Its classification studies, over three seeds (hours without a GPU)
+	for experiment in $(CLASSIFICATION); do for seed in $(SEEDS); do \
+		$(BIN)/python -m lightning_hpo +experiment=$$experiment $(ARGS) \
+			seed=$$seed study.tag=_seed$$seed || exit; \
+	done; done
+	$(BIN)/python -m benchmarks.reference classification --studies $(STUDIES)
+
+reference: regression classification ## Every part of the reference study, at full budget
+
+bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark, one after the other
+	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit; done
+
+notebooks: $(INSTALLED_DEV) $(FETCHED) ## Run all notebooks at their small budgets (minutes); open them in any editor
+	$(BIN)/jupyter-execute notebooks/*.ipynb
 
 clean: ## Remove caches and builds; never studies or the environment
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """What an epoch's input costs: the stock torchvision pipeline against resident tensors.
 
-    python benchmarks/input.py [--images 6000]
+    python -m benchmarks.input [--images 6000]
 
 Prints seconds for one epoch of Fashion-MNIST's 60,000 training images at batch 64, without any
 network: plain (normalised) and augmented (rotation, horizontal flip, erasing). Ours runs on all

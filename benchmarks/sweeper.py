@@ -34,7 +34,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import entry
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
-from lightning_hpo.study import create_storage
+from lightning_hpo.storage.study import create_storage
 from lightning_hpo.sweep.loop import Limits, Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.sampling import make_sampler
@@ -71,7 +71,9 @@ N_SLOTS = 4
 
 
 def empty(cfg: DictConfig) -> Facts | float:
-    """Nothing but a note of when the job began and ended."""
+    """Nothing but a note of when the job began and ended, in a process as full as a trial's."""
+    import lightning_hpo.jobs.run  # noqa: F401
+
     if cfg.study.job == "preflight":
         return Facts("none", None, None, "cpu")
     return noted(0.0, float(cfg.x))
@@ -122,7 +124,9 @@ class Stopwatch:
     def __init__(self) -> None:
         self.ends_s = [time.perf_counter()]
 
-    def started(self, number: int) -> None: ...
+    def started(self, trial: Any) -> None: ...
+
+    def reported(self, running: Any) -> None: ...
 
     def finished(self, number: int, verdict: Any, seconds: float) -> None:
         self.ends_s.append(time.perf_counter())
