@@ -163,8 +163,8 @@ def test_validation_every_few_epochs():
     assert end.epochs in (end.best_epoch + 1 + 10, EPOCHS)
 
 
-# Rule: with dropout, stacked and serial networks agree in distribution: the means of their last losses
-# over 64 seeds lie within five standard errors; without dropout the training loss is far lower.
+# Rule: with dropout, stacked and serial networks agree in distribution: the means of their last
+# losses over 64 seeds lie within five standard errors; without dropout the loss is far lower.
 def test_with_dropout_networks_agree_with_torchs_in_distribution():
     def made(p: float) -> list[Member]:
         return [replace(member(0, neurons=(16,), dropout=p), seed=seed) for seed in range(64)]
