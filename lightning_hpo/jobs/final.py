@@ -1,8 +1,8 @@
 """The final job: from the best parameters to an evaluated, explained model.
 
 One job for each fold of the cross-validation, one that trains on a part of the data for all epochs
-(``cv.final_holdout``), then one that refits on all training data and opens the test set, once. Each
-leaves its result as JSON in ``final/``.
+(``cv.final_holdout``), then one for each refit on all training data, which opens the test set once.
+Each leaves its result as JSON in ``final/``.
 """
 
 import json
@@ -87,10 +87,12 @@ def without_early_stopping(cfg: DictConfig) -> DictConfig:
 
 
 def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Train on all training data, test once, save the checkpoint, draw the figures."""
+    """Train on all training data and test once; the first refit is also saved and explained."""
     final_dir = context.folder.parent
     started_s = time.monotonic()
-    pl.seed_everything(derive_seed(cfg.seed, "refit"), verbose=False)
+    number = cfg.study.get("refit")
+    seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
+    pl.seed_everything(seed, verbose=False)
     data = build.data_module(cfg, build.final_split(cfg, None))
     module = build.module(cfg, data)
     untrained = layer_weights(module)
@@ -105,12 +107,14 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     if is_stacked(cfg):
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": losses})
-    # Ranks of their own opened the test data there, not here.
-    data.setup("test")
-    trainer.save_checkpoint(final_dir / "model.ckpt", weights_only=True)
-    explain(module, data, final_dir, trainer.loggers, untrained=untrained)
+    if number is None:
+        # Ranks of their own opened the test data there, not here.
+        data.setup("test")
+        trainer.save_checkpoint(final_dir / "model.ckpt", weights_only=True)
+        explain(module, data, final_dir, trainer.loggers, untrained=untrained)
     seconds = time.monotonic() - started_s
-    return _write(context.folder, {"epochs": epochs, "test": test, "seconds": seconds})
+    found = {"seed": seed, "epochs": epochs, "test": test, "seconds": seconds}
+    return _write(context.folder, found)
 
 
 def fold_results(final_dir: Path) -> list[dict[str, Any]]:

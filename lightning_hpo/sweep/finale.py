@@ -1,5 +1,7 @@
 """The final job, seen from the controller: fold jobs on all slots, then the refit on all cores.
 
+Several refits, which differ in their seeds, share the slots as the folds do.
+
 Beside the folds may run one more fit, the holdout, for which no early stopping applies.
 
 What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
@@ -25,7 +27,7 @@ _FIRST_JOB_ID = 1_000_000
 
 @dataclass(frozen=True)
 class Finale:
-    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refit and test.
+    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refits and tests.
 
     ``holdout``: whether the fit on a part of the training data for all epochs is done too.
     """
@@ -36,6 +38,7 @@ class Finale:
     n_splits: int
     say: Callable[[str], None]
     holdout: bool = False
+    n_refits: int = 1
 
     @property
     def identity(self) -> list[str]:
@@ -44,19 +47,31 @@ class Finale:
 
     def is_done(self) -> bool:
         """Whether this very final job has already been done."""
-        return self._same_parameters() and (self.final_dir / "refit" / _RESULT).is_file()
+        return self._same_parameters() and not self._missing(self._refits)
 
     def run(self) -> None:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
         if not self._same_parameters():
             self._begin()
         fits = [f"fold_{k}" for k in range(self.n_splits)] + ["holdout"] * self.holdout
-        missing = [f for f in fits if not (self.final_dir / f / _RESULT).is_file()]
+        missing = self._missing(fits)
         if missing:
             self.say(self._announcement())
             self._run_all([self._job(k, name) for k, name in enumerate(fits) if name in missing])
-        self.say("refit on all training data, test, figures")
-        self._run_all([self._job(len(fits), "refit", threads=cpu_cores())])
+        # The folds say how long a refit trains.
+        refits = self._refits if missing else self._missing(self._refits)
+        several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
+        self.say(f"refit on all training data{several}, test, figures")
+        threads = cpu_cores() if len(refits) == 1 else None
+        first = len(fits)
+        self._run_all([self._job(first + k, name, threads) for k, name in enumerate(refits)])
+
+    @property
+    def _refits(self) -> list[str]:
+        return ["refit", *(f"refit_{k}" for k in range(1, self.n_refits))]
+
+    def _missing(self, fits: Sequence[str]) -> list[str]:
+        return [name for name in fits if not (self.final_dir / name / _RESULT).is_file()]
 
     def _announcement(self) -> str:
         folds = f"cross-validation of the best parameters, {self.n_splits} folds"
@@ -64,8 +79,9 @@ class Finale:
         return ", and ".join([folds] * bool(self.n_splits) + [longest] * self.holdout)
 
     def _job(self, index: int, folder: str, threads: int | None = None) -> Job:
-        kind = "fold" if folder.startswith("fold_") else folder
-        told = (f"study.job={kind}", f"study.fold={index if kind == 'fold' else 'null'}")
+        kind, _, number = folder.partition("_")
+        numbers = {"fold": "null", "refit": "null", kind: number or "null"}
+        told = (f"study.job={kind}", *(f"study.{k}={numbers[k]}" for k in ("fold", "refit")))
         where = f"hydra.sweep.subdir={self.final_dir.name}/{folder}"
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
 

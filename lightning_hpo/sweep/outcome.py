@@ -142,7 +142,7 @@ def results(
     best = best_trial(study)
     final_dir = study_dir / "final"
     folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
-    refit = final_dir / "refit" / "result.json"
+    refits = _refits(final_dir)
     longest = final_dir / "holdout" / "result.json"
     return {
         "study_name": study.study_name,
@@ -156,7 +156,8 @@ def results(
         "pareto": pareto_front(study),
         "cv": cross_validation(folds) if folds else None,
         "holdout": holdout(json.loads(longest.read_text())) if longest.is_file() else None,
-        "test": json.loads(refit.read_text())["test"] if refit.is_file() else None,
+        "refits": refits,
+        **test_results(refits),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
@@ -169,6 +170,26 @@ def results(
         "pruner": (config.get("pruner") or {}).get("_target_"),
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
+    }
+
+
+def _refits(final_dir: Path) -> list[dict[str, Any]]:
+    """The results of the networks that were tested, in their order."""
+    paths = [final_dir / "refit", *final_dir.glob("refit_*")]
+    paths.sort(key=lambda path: int(path.name.partition("_")[2] or 0))
+    done = [path / "result.json" for path in paths if (path / "result.json").is_file()]
+    return [json.loads(path.read_text()) for path in done]
+
+
+def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
+    """``test``: each metric's mean over the refits, and ``test_std``: its standard deviation."""
+    tests = [refit["test"] for refit in refits]
+    if len(tests) < 2:
+        return {"test": tests[0] if tests else None, "test_std": None}
+    values = {name: [test[name] for test in tests] for name in tests[0]}
+    return {
+        "test": {name: fmean(found) for name, found in values.items()},
+        "test_std": {name: stdev(found) for name, found in values.items()},
     }
 
 
@@ -251,9 +272,17 @@ def _evaluation(found: dict[str, Any]) -> list[str]:
         )
         lines.append(f"without early stopping, {found['holdout']['epochs']} epochs: {values}")
     if found["test"]:
-        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
-        lines.append(f"test, opened once: {values}")
+        lines.append(_test_line(found))
     return lines
+
+
+def _test_line(found: dict[str, Any]) -> str:
+    spread = found["test_std"]
+    if spread is None:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
+        return f"test, opened once: {values}"
+    values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
+    return f"test, opened once by each of {len(found['refits'])} networks: {values}"
 
 
 def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:

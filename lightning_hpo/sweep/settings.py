@@ -4,6 +4,8 @@ With another application's task function, whose configuration has no ``study``, 
 keys apply and everything that is ours is switched off.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -35,6 +37,8 @@ class Settings:
         if self.is_study:
             self._require_integer("trainer.max_epochs", low=1)
             self._require_integer("cv.n_splits", low=2)
+            self._require_integer("study.n_refits", low=1)
+            _ = self.final_overrides
             self._check_devices()
         self.slots(1)
         _ = self.verbosity
@@ -111,12 +115,37 @@ class Settings:
     @property
     def final_folds(self) -> int:
         """Folds of the final cross-validation; 0: none."""
-        return int(self.config.cv.n_splits) if self.final and self.config.cv.final else 0
+        wanted = self.final and self._select_final("cv.final")
+        return int(self._select_final("cv.n_splits")) if wanted else 0
 
     @property
     def final_holdout(self) -> bool:
         """Whether the final job also trains on a part of the data for all epochs."""
-        return self.final and bool(self._select("cv.final_holdout", False))
+        return self.final and bool(self._select_final("cv.final_holdout"))
+
+    @property
+    def n_refits(self) -> int:
+        """Networks that the final job trains on all training data."""
+        return int(self._select("study.n_refits", 1))
+
+    @property
+    def final_overrides(self) -> tuple[str, ...]:
+        """What ``study.in_final`` says, as Hydra overrides."""
+        # JSON's literals are Hydra's too.
+        return tuple(f"{key}={json.dumps(value)}" for key, value in self._in_final().items())
+
+    def _in_final(self) -> dict[str, Any]:
+        asked = self._select("study.in_final")
+        if asked is not None and not OmegaConf.is_dict(asked):
+            raise UserError(
+                "study.in_final must map keys to values, such as {trainer: {max_epochs: 20}},"
+                f" got study.in_final={asked}."
+            )
+        return dict(_leaves(OmegaConf.to_container(asked, resolve=True))) if asked else {}  # type: ignore[arg-type]
+
+    def _select_final(self, key: str) -> Any:
+        """The value of ``key`` in the final job."""
+        return self._in_final().get(key, self._select(key))
 
     @property
     def final_fits(self) -> int:
@@ -124,8 +153,8 @@ class Settings:
         return self.final_folds + self.final_holdout
 
     def final_rounds(self, slots: int) -> int:
-        """Fits of the final job that follow each other: rounds of those, and the refit."""
-        return -(-self.final_fits // slots) + 1 if self.final else 0
+        """Fits of the final job that follow each other: rounds of those, and of the refits."""
+        return -(-self.final_fits // slots) - (-self.n_refits // slots) if self.final else 0
 
     @property
     def replay(self) -> str | None:
@@ -174,7 +203,7 @@ class Settings:
             raise UserError(
                 f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."
             )
-        return min(wanted, max(n_trials, self.final_fits, 1))
+        return min(wanted, max(n_trials, self.final_fits, self.n_refits))
 
     def limits(self, n_trials: int) -> Limits:
         """When the search ends."""
@@ -193,3 +222,12 @@ class Settings:
 
     def _select(self, key: str, default: Any = None) -> Any:
         return OmegaConf.select(self.config, key, default=default)
+
+
+def _leaves(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values of a nested mapping, in its order."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

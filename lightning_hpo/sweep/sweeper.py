@@ -139,12 +139,15 @@ class StudySweeperImpl(OptunaSweeperImpl):
         for point in self.settings.start_points:
             space.check_point(point)
         for params in space.previews():
-            try:
-                self.hydra_context.config_loader.load_sweep_config(
-                    self.config, list(space.overrides(params))
-                )
-            except HydraException as error:
-                raise UserError(f"a trial cannot be composed: {one_line(error)}") from None
+            overrides = space.overrides(params)
+            self._check_composed("a trial", overrides)
+            self._check_composed("the final job", (*overrides, *self.settings.final_overrides))
+
+    def _check_composed(self, what: str, overrides: Sequence[str]) -> None:
+        try:
+            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        except HydraException as error:
+            raise UserError(f"{what} cannot be composed: {one_line(error)}") from None
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""
@@ -316,10 +319,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
         finale = Finale(
             executor=search.executor,
             final_dir=self.settings.study_dir / "final",
-            overrides=search.space.overrides(best.params if best else {}),
+            overrides=(
+                *search.space.overrides(best.params if best else {}),
+                *self.settings.final_overrides,
+            ),
             n_splits=self.settings.final_folds,
             say=display.stage,
             holdout=self.settings.final_holdout,
+            n_refits=self.settings.n_refits,
         )
         if finale.is_done():
             display.note(f"the final job of these parameters is done, see {finale.final_dir}")

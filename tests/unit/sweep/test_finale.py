@@ -31,7 +31,8 @@ class WritingExecutor:
         job = self.queue.pop(0)
         told = dict(o.split("=", 1) for o in job.overrides)
         name = told["hydra.sweep.subdir"].removeprefix("final/")
-        self.ran.append((name, told["study.job"], told["study.fold"], job.threads))
+        number = {"fold": told["study.fold"]}.get(told["study.job"], told["study.refit"])
+        self.ran.append((name, told["study.job"], number, job.threads))
         if name in self.fail:
             return [(job, self.fail.pop(name))]
         folder = self.final_dir / name
@@ -48,9 +49,9 @@ def final_dir(tmp_path, monkeypatch):
     return tmp_path / "final"
 
 
-def finale(final_dir, executor, *overrides, n_splits=2, holdout=False, say=len) -> Finale:
+def finale(final_dir, executor, *overrides, n_splits=2, say=len, **more) -> Finale:
     overrides = tuple(overrides or ("x=1",))
-    return Finale(executor, final_dir, overrides, n_splits, say, holdout)
+    return Finale(executor, final_dir, overrides, n_splits, say, **more)
 
 
 def test_folds_share_the_slots_and_the_refit_gets_all_cores(final_dir):
@@ -61,6 +62,28 @@ def test_folds_share_the_slots_and_the_refit_gets_all_cores(final_dir):
         ("fold_1", "fold", "1", None),
         ("refit", "refit", "null", 8),
     ]
+
+
+# Rule: several refits share the slots, and each is told its number; the first is "refit" itself.
+def test_several_refits_run_beside_each_other(final_dir):
+    executor, said = WritingExecutor(final_dir), []
+    finale(final_dir, executor, n_splits=0, n_refits=3, say=said.append).run()
+    assert executor.ran == [
+        ("refit", "refit", "null", None),
+        ("refit_1", "refit", "1", None),
+        ("refit_2", "refit", "2", None),
+    ]
+    assert said == ["refit on all training data with 3 seeds, test, figures"]
+
+
+# Rule: more refits asked for later are added to those that are done.
+def test_refits_that_are_done_stay_done(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), n_refits=2).run()
+    assert finale(final_dir, None, n_refits=2).is_done()
+    more = finale(final_dir, executor := WritingExecutor(final_dir), n_refits=3)
+    assert not more.is_done()
+    more.run()
+    assert executor.ran == [("refit_2", "refit", "2", 8)]
 
 
 def test_every_override_reaches_the_jobs(final_dir):

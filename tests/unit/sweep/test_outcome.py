@@ -37,6 +37,16 @@ def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_e
     }
 
 
+# Rule: one refit's test is the result; of several it is their mean, with the sample deviation.
+def test_the_test_result_is_the_mean_over_the_refits():
+    one, other = {"test": {"test/accuracy": 0.5}}, {"test": {"test/accuracy": 1.0}}
+    assert outcome.test_results([]) == {"test": None, "test_std": None}
+    assert outcome.test_results([one]) == {"test": {"test/accuracy": 0.5}, "test_std": None}
+    both = outcome.test_results([one, other])
+    assert both["test"] == {"test/accuracy": 0.75}
+    assert both["test_std"]["test/accuracy"] == pytest.approx(0.125**0.5)
+
+
 def study_of(*states: TrialState) -> optuna.Study:
     study = optuna.create_study()
     for number, state in enumerate(states):

@@ -33,6 +33,38 @@ def test_the_fit_without_early_stopping_takes_a_place_among_the_folds(cv, fits, 
     assert found.slots(0) == max(fits, 1)
 
 
+# Rule: refits follow the folds in rounds of as many as there are slots.
+def test_several_refits_take_rounds_of_their_own():
+    found = settings()
+    found.config.study.n_refits = 3
+    assert found.final_rounds(2) == 4  # two rounds of four folds, two of three refits
+    found.config.cv.final = False
+    assert (found.final_rounds(2), found.slots(0)) == (2, 3)
+
+
+# Rule: what the final job alone is told comes as overrides, and counts where folds are planned.
+def test_the_final_job_may_differ_from_the_trials():
+    found = settings()
+    found.config.study.in_final = {
+        "cv": {"n_splits": 3},
+        "data": {"train_limit": None},
+        "augment.mode": "append",
+    }
+    assert found.final_overrides == (
+        "cv.n_splits=3",
+        "data.train_limit=null",
+        'augment.mode="append"',
+    )
+    assert found.final_folds == 3
+
+
+def test_the_final_jobs_configuration_must_be_a_mapping():
+    found = settings()
+    found.config.study.in_final = "trainer.max_epochs=20"
+    with pytest.raises(UserError, match=r"study.in_final must map keys to values"):
+        _ = found.final_overrides
+
+
 def test_without_a_final_job_nothing_is_fitted():
     found = settings(after_search=False, final_holdout=True)
     assert (found.final_fits, found.final_rounds(2)) == (0, 0)
