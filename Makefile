@@ -11,10 +11,11 @@ STUDIES ?= studies
 STUDY ?= $(STUDIES)/cnn_dropout_quick
 REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_layer_no_stopping \
 	mlp_depth mlp_xavier
-CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented cnn_best
+CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented \
+	cnn_augmented_all cnn_best
 BENCHMARKS := folds study optima sweeper input cnn callbacks baselines quick_study
-# Each classification study runs once for each of these.
-SEEDS ?= 0 1 2
+# Networks that each classification study trains and tests at its end, each with a seed of its own.
+REFITS ?= 3
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
 ARGS ?=
 
@@ -72,11 +73,11 @@ regression: $(INSTALLED) ## The reference study's six regression studies, beside
 	done
 	$(BIN)/python -m benchmarks.reference regression --studies $(STUDIES)
 
-classification: $(INSTALLED) $(FETCHED) ## Its classification studies, over three seeds (hours without a GPU)
-	for experiment in $(CLASSIFICATION); do for seed in $(SEEDS); do \
+classification: $(INSTALLED) $(FETCHED) ## Its classification studies (hours without a GPU; or ARGS="+budget=standard")
+	for experiment in $(CLASSIFICATION); do \
 		$(BIN)/python -m lightning_hpo +experiment=$$experiment $(ARGS) \
-			seed=$$seed study.tag=_seed$$seed || exit; \
-	done; done
+			study.n_refits=$(REFITS) || exit; \
+	done
 	$(BIN)/python -m benchmarks.reference classification --studies $(STUDIES)
 
 reference: regression classification ## Every part of the reference study, at full budget
