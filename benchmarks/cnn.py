@@ -6,7 +6,7 @@ All train the network of the published optimum (54 and 50 filters, 80 and 40 neu
 the same images of Fashion-MNIST, rotated, flipped and erased at random:
 
 ours         resident tensors, batched augmentation, with Lightning's own loop and with a whole
-             epoch in one call; on a GPU also as a captured graph, in bf16 too
+             epoch in one call, in bf16 too; on a GPU also as a captured graph
 bare loop    a hand-written PyTorch loop over the same resident tensors, same network and layout
 stock        torchvision's transforms in a DataLoader with one process for each core, a
              LightningModule as in Lightning's tutorials, `self.log` in each step
@@ -180,6 +180,7 @@ def ways(told: argparse.Namespace) -> dict[str, Callable[[], list[float]]]:
     found: dict[str, Callable[[], list[float]]] = {
         "ours, Lightning's own loop": lambda: ours_s(told),
         OURS: lambda: ours_s(told, steps_per_call="epoch"),
+        f"{OURS}, bf16": lambda: ours_s(told, precision="bf16-mixed", steps_per_call="epoch"),
     }
     if CUDA:
         graph = {"steps_per_call": "epoch", "cuda_graph": True}
