@@ -47,6 +47,8 @@ class TensorLoader:
     get equally many, a few samples being repeated; otherwise each sample occurs exactly once.
     With ``steps_per_call`` above 1, or "epoch", it yields ``Minibatches`` of so many batches each,
     which are the same batches in the same order.
+    A shuffled epoch is one to train on, and batch normalisation cannot train on a single sample: if
+    one is left over for the last batch, it joins the batch before.
 
     x: (N, ...) any dtype; y: (N, ...); index: (n,) int64, all on one device.
     """
@@ -89,7 +91,8 @@ class TensorLoader:
 
     @property
     def n_minibatches(self) -> int:
-        return -(-self._n_samples() // self.batch_size)
+        n = self._n_samples()
+        return -(-n // self.batch_size) - self._joins_last(n)
 
     def __len__(self) -> int:
         return -(-self.n_minibatches // self._steps_per_call())
@@ -115,12 +118,24 @@ class TensorLoader:
         generator = Generator(self.x.device).manual_seed(augment_seed)
         samples = _BLOCK_SAMPLES if self.x.device.type == "cpu" else _BLOCK_SAMPLES_GPU
         block_size = max(1, samples // self.batch_size) * self.batch_size
-        for block in self._order(order_seed).split(block_size):
+        for block in self._parts(self._order(order_seed), block_size):
             x = self.prepare(self.x.index_select(0, block))
             if self.augment is not None:
                 x = self.augment(x, generator)
             y = self.y.index_select(0, block)
-            yield from zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
+            x_batches, y_batches = (self._parts(both, self.batch_size) for both in (x, y))
+            yield from zip(x_batches, y_batches, strict=True)
+
+    def _parts(self, samples: Tensor, size: int) -> tuple[Tensor, ...]:
+        """Parts of ``size`` samples, a multiple of the batch size, and the rest."""
+        parts = samples.split(size)
+        if self._joins_last(len(samples)) and len(parts[-1]) == 1:
+            return (*parts[:-2], samples[-size - 1 :])
+        return parts
+
+    def _joins_last(self, n: int) -> bool:
+        """Whether the last of n samples would be a batch by itself and joins the one before."""
+        return self.shuffle and n > self.batch_size > 1 and n % self.batch_size == 1
 
     def _order(self, seed: int) -> Tensor:
         """This process's part of the index, shuffled on the CPU so that every device agrees."""

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Generator, Tensor
 
+from lightning_hpo.data.digits import DigitsDataModule
+from lightning_hpo.data.folds import Split
 from lightning_hpo.data.loader import TensorLoader
+from lightning_hpo.models.fc import FCClassifier
 
 
 def make(n: int = 10, *, batch_size: int = 4, **options: Any) -> TensorLoader:
@@ -123,3 +127,73 @@ def test_calls_of_many_steps_hold_the_same_batches(steps_per_call: Any) -> None:
         assert [y.tolist() for minibatches in calls for _, y in minibatches] == expected
         assert len(sizes) == len(calls)
         assert sum(sizes) == calls.n_minibatches == len(plain) == 4
+
+
+# Rule: a single sample that is left over in training joins the batch before, in the order that the
+# epoch has with every other batch size; in evaluation, and in batches of one, it stays alone.
+@pytest.mark.parametrize(
+    ("n", "options", "sizes"),
+    [
+        (9, {"shuffle": True}, [4, 5]),
+        (10, {"shuffle": True}, [4, 4, 2]),
+        (5, {"shuffle": True}, [5]),
+        (1, {"shuffle": True}, [1]),
+        (3, {"shuffle": True, "batch_size": 1}, [1, 1, 1]),
+        (9, {"shuffle": False}, [4, 4, 1]),
+        # The sample is alone in its block of 1024 too.
+        (2049, {"shuffle": True, "batch_size": 1024}, [1024, 1025]),
+        (2049, {"shuffle": True, "batch_size": 512}, [512, 512, 512, 513]),
+        # Of 17 samples, each process has 9.
+        (17, {"shuffle": True, "rank": 1, "world_size": 2}, [4, 5]),
+    ],
+)
+def test_a_single_sample_is_no_batch_to_train_on(
+    n: int, options: dict[str, Any], sizes: list[int]
+) -> None:
+    loader = _counting(n, **options)
+    batches = [y for _, y in loader]
+    assert [len(y) for y in batches] == sizes
+    assert len(loader) == loader.n_minibatches == len(sizes)
+    whole = _counting(n, **{**options, "batch_size": n})
+    assert torch.equal(torch.cat(batches), next(iter(whole))[1])
+
+
+@pytest.mark.parametrize("steps_per_call", [2, "epoch"])
+def test_calls_of_many_steps_join_the_single_sample_too(steps_per_call: Any) -> None:
+    calls = _counting(13, shuffle=True, steps_per_call=steps_per_call)
+    assert [len(y) for minibatches in calls for _, y in minibatches] == [4, 4, 5]
+    assert calls.n_minibatches == 3
+
+
+# Rule: batch normalisation trains on any number of samples, many steps in a call or not. Without
+# the rule above torch refuses the last batch: "Expected more than 1 value per channel".
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+def test_batch_normalisation_trains_where_one_sample_is_left_over() -> None:
+    weights = []
+    for steps_per_call in (1, "epoch"):
+        data = DigitsDataModule(batch_size=20, train_limit=290, split=Split(val_fraction=0.1))
+        torch.manual_seed(0)
+        model = FCClassifier(
+            input_shape=(1, 8, 8), batch_norm=True, steps_per_call=steps_per_call, neurons_1=8
+        )
+        trainer = pl.Trainer(
+            max_epochs=2,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(model, datamodule=data)
+        assert len(data.train_indices) == 261
+        weights.append(model.state_dict())
+        # 13 batches an epoch: 12 of 20 samples and one of 21.
+        assert weights[-1]["classifier.2.num_batches_tracked"] == 26
+    torch.testing.assert_close(weights[0], weights[1])
+
+
+def _counting(n: int, *, batch_size: int = 4, **options: Any) -> TensorLoader:
+    index = torch.arange(n)
+    return TensorLoader(
+        index.view(n, 1), index, index, batch_size=batch_size, prepare=Tensor.float, **options
+    )
