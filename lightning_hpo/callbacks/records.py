@@ -8,9 +8,10 @@ import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.utils.tensorboard.summary import hparams
 
 from lightning_hpo import predictions
-from lightning_hpo.callbacks.reporting import BestEpoch
+from lightning_hpo.callbacks.reporting import BestEpoch, monitored
 from lightning_hpo.callbacks.samples import data_of
 
 INDICES_FILE = "fold_indices.npz"
@@ -36,7 +37,21 @@ class HyperparameterSummary(pl.Callback):
             return
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(self.params, {"objective": self.best.value})
+                log_searched(logger, self.params, self.best.value)
+
+
+def log_searched(logger: TensorBoardLogger, params: Mapping[str, Any], objective: float) -> None:
+    """One row of TensorBoard's HParams tab.
+
+    Not the logger's own method, which also says which columns there are: TensorBoard believes the
+    first trial that says so, and would hide what only others have, such as a conditional parameter.
+    """
+    metrics = {"objective": objective}
+    logger.log_metrics(metrics)
+    _, *row = hparams(dict(params), metrics)
+    writer = logger.experiment._get_file_writer()
+    for summary in row:
+        writer.add_summary(summary)
 
 
 class CurvesLayout(pl.Callback):
@@ -128,3 +143,43 @@ class LastPredictions(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             predictions.save_over_grid(self.path, pl_module, data_of(trainer))
+
+
+class KeptWeights(BestEpoch):
+    """Keeps a copy of the weights of the best epoch, or with ``latest`` of the last validated one.
+
+    On the CPU, as a state dict. With weight averaging these are the averaged weights, which were
+    validated, if this callback stands before it.
+    """
+
+    def __init__(self, *, monitor: str, mode: str, latest: bool = False) -> None:
+        self.latest = latest
+        super().__init__(monitor=monitor, mode=mode)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.weights: dict[str, Tensor] = {}
+        self.latest_value: float | None = None
+        self._validated: dict[str, Tensor] = {}
+
+    # Behind this hook the averaged weights make way for the network's own.
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        weights = pl_module.state_dict()
+        self._validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        before = self.epoch
+        super().on_validation_end(trainer, pl_module)
+        self.latest_value = monitored(trainer, self.monitor)
+        if self.latest or self.epoch != before:
+            self.weights = self._validated
+
+    def state_dict(self) -> dict[str, Any]:
+        own = {"weights": self.weights, "latest_value": self.latest_value}
+        return {**super().state_dict(), **own}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.weights, self.latest_value = state_dict["weights"], state_dict["latest_value"]

@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.base import OptimizerFactory, require_fraction, require_integer
+from lightning_hpo.models.base import (
+    OptimizerFactory,
+    SchedulerFactory,
+    require_fraction,
+    require_integer,
+)
 from lightning_hpo.models.init import Scheme, initialise
 from lightning_hpo.models.regression import BaseRegressor
 
@@ -29,11 +34,12 @@ class MLPRegressor(BaseRegressor):
         dropout: float = 0.0,
         init: Scheme = "kaiming",
         optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
     ) -> None:
         # Rebound, so that checkpoints hold plain values.
         input_shape = row_shape(input_shape)
         neurons = plain_neurons(neurons)
-        super().__init__(optimizer=optimizer)
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.widths = hidden_widths(neurons, depth)
         self.dropout = dropout
         self.network = dense_layers(input_shape[0], self.widths, dropout=dropout)

@@ -6,6 +6,7 @@ it does not know must be refused, since otherwise it would silently do nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -49,17 +50,22 @@ class Fold:
         pl.seed_everything(seed, verbose=False)
         data: Any = build.data_module(cfg, split)
         module: Any = build.module(cfg, data)
-        return cls(member_of(module, data, seed), module, data)
+        epochs = int(cfg.trainer.max_epochs)
+        return cls(member_of(module, data, seed, epochs=epochs), module, data)
 
 
-def member_of(module: Any, data: Any, seed: int) -> Member:
-    """The network of ``module`` with its optimizer and all of its data at once."""
+def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
+    """The network of ``module`` with its optimizer and all of its data at once.
+
+    ``epochs``: the length of the fit, over which a learning-rate schedule extends.
+    """
     if not isinstance(module, MLPRegressor) or not isinstance(data, TensorDataModule):
         raise UserError(
             "stacked networks need an MLPRegressor and a TensorDataModule, got"
             f" {type(module).__name__} and {type(data).__name__}; {_SERIAL}"
         )
     _check_full_batch(data)
+    make_schedule = module.make_scheduler
     x, y = data.raw("train")
     val_x, val_y = data.raw("val")
     return Member(
@@ -69,6 +75,7 @@ def member_of(module: Any, data: Any, seed: int) -> Member:
         seed=seed,
         train=(data.normalised(x), y),
         val=(data.normalised(val_x), val_y) if len(val_y) else None,
+        schedule=make_schedule and partial(make_schedule, total_steps=epochs),
     )
 
 

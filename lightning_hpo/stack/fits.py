@@ -122,13 +122,19 @@ def train(
 
 
 def train_alone(
-    cfg: DictConfig, split: Split, seed: int, context: JobContext, *, restore_best: bool = True
+    cfg: DictConfig,
+    split: Split,
+    seed: int,
+    context: JobContext,
+    *,
+    restore_best: bool = True,
+    report: Report | None = None,
 ) -> FitResult:
     """One fit as a stack of one network, with the files of a fit alone.
 
     ``restore_best``: False keeps the weights of the last epoch.
     """
-    fits = StackedFits(cfg, [split], [seed])
+    fits = StackedFits(cfg, [split], [seed], report)
     train([fits], stop=replace(fits.stopping, restore_best=restore_best))
     (result,) = fits.results()
     fits.write_apart(0, context)
@@ -136,11 +142,16 @@ def train_alone(
 
 
 def train_in_place(
-    cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, epochs: int
+    cfg: DictConfig,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    epochs: int,
+    *,
+    report: Report | None = None,
 ) -> records.Curve:
     """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,)."""
     checked_stopping(cfg)
-    group = Group([member_of(module, data, cfg.seed)])
+    group = Group([member_of(module, data, cfg.seed, epochs=epochs)], report)
     step = int(cfg.cv.epochs_per_step)
     fit = StackedFit([group], epochs=epochs, epochs_per_step=step, stopping=Stopping())
     _trainer(cfg).fit(fit)

@@ -37,6 +37,11 @@ class StackedOptimizer:
         for rows, group in self._groups:
             group.step(flat[rows], grad[rows])
 
+    def set_rates(self, rates: Tensor) -> None:
+        """Learning rates (S, 1) for the next steps, one for each network."""
+        for rows, group in self._groups:
+            group.columns["lr"] = rates[rows]
+
     def keep(self, rows: Tensor) -> None:
         """Drop all networks but ``rows``."""
         kept: list[tuple[slice, _Rows]] = []

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from lightning_hpo.callbacks.records import log_searched
+
 Curve = NDArray[np.float32]
 Columns = Mapping[str, Curve]
 
@@ -58,7 +60,7 @@ def write_events(
         for epoch in range(every - 1, len(column), every):
             if np.isfinite(column[epoch]):
                 logger.experiment.add_scalar(name, float(column[epoch]), epoch)
-    logger.log_hyperparams(dict(params), {"objective": objective})
+    log_searched(logger, params, objective)
     logger.finalize("success")
 
 

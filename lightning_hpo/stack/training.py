@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from lightning_hpo.stack.dropout import DropoutStreams
 from lightning_hpo.stack.network import StackedMLP
 from lightning_hpo.stack.optimizers import StackedOptimizer
+from lightning_hpo.stack.schedules import MakeSchedule, StackedSchedules
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Member:
 
     ``train``, ``val``: inputs (N, I), as the network sees them, and targets (N,). Without ``val``
     nothing stops the network, and its last epoch is its best. ``seed``: of its dropout.
+    ``schedule`` makes the optimizer's learning-rate schedule; None: a constant rate.
     When it leaves the stack, ``network`` has the trained weights (see :class:`Stopping`).
     """
 
@@ -31,6 +33,7 @@ class Member:
     seed: int
     train: tuple[Tensor, Tensor]
     val: tuple[Tensor, Tensor] | None = None
+    schedule: MakeSchedule | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,9 @@ class Stack:
         self.stopping = stopping
         self.epoch = 0
         self.network = StackedMLP.of([m.network for m in members], device=device)
+        self.schedules = StackedSchedules(
+            [m.optimizer for m in members], [m.schedule for m in members]
+        )
         self.optimizer = StackedOptimizer([m.optimizer for m in members], device=device)
         self.train_x, self.train_y, self.train_share = _padded([m.train for m in members], device)
         self.dropout = DropoutStreams(
@@ -102,8 +108,11 @@ class Stack:
         """Train every network for ``n_epochs`` more, or until it stops."""
         progress, train, val = self._progress, [], []
         before, first = progress.epochs.clone(), self.epoch
+        rates = self._rates(n_epochs)
         with torch.no_grad():
-            for _ in range(n_epochs):
+            for epoch in range(n_epochs):
+                if rates is not None:
+                    self.optimizer.set_rates(rates[epoch])
                 masks = self.dropout.masks(self.epoch)
                 train.append(
                     self.network.gradient(self.train_x, self.train_y, self.train_share, masks)
@@ -120,12 +129,17 @@ class Stack:
             stopped=~progress.running.cpu(),
         )
 
+    def _rates(self, n_epochs: int) -> Tensor | None:
+        rates = self.schedules.rates(n_epochs)
+        return None if rates is None else rates.to(self.network.flat.device)
+
     def drop(self, rows: Sequence[int]) -> dict[int, Finished]:
         """Take the networks in these rows out of the stack; how they ended, by their ids."""
         ended = {self.ids[row]: self._finish(row) for row in rows}
         left = [row for row in range(len(self.ids)) if row not in set(rows)]
         self.ids = [self.ids[row] for row in left]
         if left:
+            self.schedules.keep(left)
             self._keep(torch.tensor(left, device=self.network.flat.device))
         return ended
 

@@ -43,11 +43,21 @@ SMALL = ("model.neurons.layer_1=12", "model.neurons.layer_2=7")
 
 
 # Rule: without dropout, each fold gives the serial fold's number, at the same epoch, after as many.
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "radam"])
-def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, optimizer: str):
-    choice = f"optimizer={optimizer}"
+@pytest.mark.parametrize(
+    "choices",
+    [
+        "optimizer=sgd",
+        "optimizer=adam",
+        "optimizer=adamw",
+        "optimizer=radam",
+        "optimizer=adam scheduler=cosine scheduler.final=0.1",
+        "optimizer=sgd scheduler=one_cycle",
+    ],
+)
+def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
+    common = (*choices.split(), *SMALL)
     serial, stacked = (
-        run_trial(config(choice, f"cv.parallel={how}", *SMALL), JobContext(tmp_path / how), None)
+        run_trial(config(f"cv.parallel={how}", *common), JobContext(tmp_path / how), None)
         for how in ("serial", "stacked")
     )
 

@@ -14,6 +14,7 @@ from torch import nn
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.models.mlp import MLPRegressor
+from lightning_hpo.models.schedules import cosine
 
 CONF = Path(__file__).parents[3] / "conf"
 
@@ -104,7 +105,10 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
     neurons = OmegaConf.create({"layer_1": 8, "layer_2": 4})
     shape = OmegaConf.create([1])
     model = MLPRegressor(
-        input_shape=shape, neurons=neurons, optimizer=partial(torch.optim.SGD, lr=0.1)
+        input_shape=shape,
+        neurons=neurons,
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        scheduler=cosine,
     )
     assert dict(model.hparams) == {
         "input_shape": (1,),
@@ -152,6 +156,35 @@ def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
     x = torch.randn(5, 1)
     assert torch.equal(loaded.eval()(x), model.eval()(x))
     assert loaded.hparams == model.hparams
+
+
+# Rule: a schedule follows each optimizer step of the whole fit, as in the classifiers.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning")
+def test_the_learning_rate_follows_the_schedule() -> None:
+    rates: list[float] = []
+
+    class Rates(pl.Callback):
+        def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    model = MLPRegressor(
+        neurons=(3,),
+        optimizer=partial(torch.optim.SGD, lr=0.8),
+        scheduler=partial(cosine, final=0.5),
+    )
+    trainer = pl.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        log_every_n_steps=1,
+        callbacks=[Rates()],
+    )
+    trainer.fit(model, datamodule=CurveDataModule(split={"method": "holdout"}))
+    assert rates == pytest.approx([0.8, 0.6, 0.4])
 
 
 def test_the_model_file_repeats_the_defaults_of_the_class() -> None:
