@@ -1,22 +1,31 @@
 """``python -m lightning_hpo.compare STUDY_DIR...``: studies side by side, and what is noise.
 
 Folders of one study that differ only in their seed form one row, a sample over seeds; any other
-folder is a row of its own, a sample over the folds of its final cross-validation. Intervals and
-tests are of Student's t, two-sided, without a correction for several comparisons:
+folder is a row of its own: a sample over the folds of its final cross-validation, and on the test
+set over its refits. Intervals and tests are of Student's t, two-sided, without a correction for
+several comparisons:
 
 - over folds with the variance factor 1/k + 1/(k - 1) in place of 1/k, since the training parts of
   folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
 - paired where two studies have the same validation samples in each fold, or the same seeds;
 - else unpaired with unequal variances (Welch 1947, Biometrika 34, 28-35).
+
+Refits of one study share its winner: they show what the training's seed changes, not what another
+search would have found. So a row over seeds counts the mean over each study's refits as one value:
+refits within a study are more alike than those of two studies, and taken one by one they would
+make the interval too narrow. All of them are tested on one test set, whose own choice no interval
+here contains.
 """
 
 import argparse
 import json
+import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import combinations, takewhile
 from math import inf, sqrt
 from pathlib import Path
 from statistics import fmean, stdev, variance
@@ -30,6 +39,9 @@ from lightning_hpo.report.record import read_results
 
 # What may differ between the commands of one study's seeds.
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
+# Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
+_NO_SPREAD = 1e-12
+_SEEDS, _REFITS = "equal seeds", "refits of equal seeds"
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,17 @@ class Study:
     results: Mapping[str, Any]
 
     @property
+    def name(self) -> str:
+        return str(self.results["study_name"])
+
+    @property
     def folds(self) -> list[Mapping[str, Any]]:
         return list((self.results.get("cv") or {}).get("folds", []))
+
+    @property
+    def refits(self) -> list[Mapping[str, Any]]:
+        """One entry for each network tested; none in older results, which hold one test alone."""
+        return list(self.results.get("refits") or [])
 
     def same_folds(self, other: "Study") -> bool:
         """Whether each fold validates on the same samples of the same data."""
@@ -60,26 +81,42 @@ class Study:
 
 @dataclass(frozen=True)
 class Row:
-    """A study, or one study under several seeds, in their order."""
+    """A study, or one study under several seeds, in their order.
+
+    ``label`` tells it from another row of its name.
+    """
 
     studies: tuple[Study, ...]
+    label: str | None = None
 
     @property
     def name(self) -> str:
-        first = str(self.studies[0].results["study_name"])
-        return first if len(self.studies) == 1 else f"{first} ({len(self.studies)} seeds)"
+        if self.label is not None:
+            return self.label
+        names = [study.name for study in self.studies]
+        return names[0] if len(names) == 1 else f"{_in_common(names)} ({len(names)} seeds)"
 
     @property
     def over_seeds(self) -> bool:
         return len(self.studies) > 1
 
     def values(self, metric: str) -> list[float]:
-        """One for each seed, or of a single study for each fold (test metrics: its one value)."""
-        if metric.startswith("test/"):
-            tests = [study.results.get("test") or {} for study in self.studies]
-            return [float(test[metric]) for test in tests if metric in test]
-        folds = [[float(f[metric]) for f in s.folds if metric in f] for s in self.studies]
-        return [fmean(f) for f in folds if f] if self.over_seeds else folds[0]
+        """One for each study of a row over seeds; of a single study one for each fold, and of a
+        test metric one for each refit."""
+        if self.over_seeds:
+            each = [_values(study, metric) for study in self.studies]
+            return [fmean(values) for values in each if values]
+        return _values(self.studies[0], metric)
+
+    def over_folds(self, metric: str) -> bool:
+        """Whether the values are of one cross-validation."""
+        return not self.over_seeds and not _is_test(metric)
+
+    def seeds(self, metric: str) -> list[Any]:
+        """The seed behind each value; none behind the folds of one study."""
+        if self.over_seeds:
+            return [s.results["seed"] for s in self.studies if _values(s, metric)]
+        return [refit.get("seed") for refit in self.studies[0].refits] if _is_test(metric) else []
 
 
 @dataclass(frozen=True)
@@ -105,12 +142,16 @@ def interval(values: Sequence[float], *, folds: bool, level: float = 0.95) -> tu
     return fmean(values) - half, fmean(values) + half
 
 
-def paired(a: Sequence[float], b: Sequence[float], *, folds: bool) -> Difference:
-    """Of values that belong together one by one."""
+def paired(
+    a: Sequence[float], b: Sequence[float], *, folds: bool, what: str = "equal seeds"
+) -> Difference:
+    """Of values that belong together one by one; ``what`` they are, if not folds."""
     apart = [x - y for x, y in zip(a, b, strict=True)]
-    what = "identical folds (corrected t, Nadeau and Bengio 2003)" if folds else "equal seeds (t)"
+    if stdev(apart) < _NO_SPREAD:
+        return Difference(fmean(apart), -inf, inf, f"all {len(a)} differences are equal")
+    method = "identical folds (corrected t, Nadeau and Bengio 2003)" if folds else f"{what} (t)"
     low, high = interval(apart, folds=folds)
-    return Difference(fmean(apart), low, high, f"paired over {len(a)} {what}")
+    return Difference(fmean(apart), low, high, f"paired over {len(a)} {method}")
 
 
 def welch(a: Sequence[float], b: Sequence[float], *, folds: tuple[bool, bool]) -> Difference:
@@ -122,8 +163,10 @@ def welch(a: Sequence[float], b: Sequence[float], *, folds: tuple[bool, bool]) -
         variance(values) * _mean_factor(len(values), of_folds)
         for values, of_folds in zip((a, b), folds, strict=True)
     ]
+    if sum(parts) < _NO_SPREAD**2:
+        return Difference(mean, -inf, inf, "the values of each have no spread")
     weights = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
-    freedom = sum(parts) ** 2 / weights if weights else inf
+    freedom = sum(parts) ** 2 / weights
     half = _half_width(sqrt(sum(parts)), freedom, 0.95)
     return Difference(mean, mean - half, mean + half, f"unpaired, {len(a)} and {len(b)} (Welch)")
 
@@ -133,19 +176,36 @@ def difference(a: Row, b: Row, metric: str) -> Difference | None:
     x, y = a.values(metric), b.values(metric)
     if not x or not y:
         return None
-    of_folds = not metric.startswith("test/")
-    if not a.over_seeds and not b.over_seeds:
-        if of_folds and len(x) == len(y) and a.studies[0].same_folds(b.studies[0]):
+    of_folds = (a.over_folds(metric), b.over_folds(metric))
+    if len(x) == len(y) > 1:
+        if all(of_folds) and a.studies[0].same_folds(b.studies[0]):
             return paired(x, y, folds=True)
-    elif len(x) == len(y) and _seeds(a) == _seeds(b):
-        return paired(x, y, folds=False)
-    return welch(x, y, folds=(of_folds and not a.over_seeds, of_folds and not b.over_seeds))
+        if a.over_seeds == b.over_seeds and a.seeds(metric) == b.seeds(metric) != []:
+            return paired(x, y, folds=False, what=_SEEDS if a.over_seeds else _REFITS)
+    return welch(x, y, folds=of_folds)
+
+
+def read_studies(folders: Sequence[Path]) -> list[Study]:
+    """One for each different folder, in their order.
+
+    Raises :class:`UserError` for a folder without readable results, and for fewer than two.
+    """
+    different: dict[Path, Path] = {}
+    for folder in folders:
+        different.setdefault(folder.resolve(), folder)
+    if len(different) < 2:
+        raise UserError(
+            f"a comparison needs two different study folders, got {len(different)}; name the "
+            "folder of another study too."
+        )
+    return [Study(folder, read_results(folder)) for folder in different.values()]
 
 
 def rows_of(studies: Sequence[Study]) -> list[Row]:
     """Studies whose commands differ only in the seed share a row; rows keep the order given.
 
-    Those of one command that have a seed in common differ elsewhere, and stay apart.
+    Those of one command that have a seed in common differ elsewhere, and stay apart. Rows of one
+    name are told apart by their folders.
     """
     groups: dict[str, list[Study]] = {}
     for study in studies:
@@ -157,7 +217,8 @@ def rows_of(studies: Sequence[Study]) -> list[Row]:
             rows.append(Row(tuple(by_seed[seed] for seed in sorted(by_seed))))
         else:
             rows += [Row((study,)) for study in group]
-    return rows
+    names = Counter(row.name for row in rows)
+    return [replace(row, label=_with_folder(row)) if names[row.name] > 1 else row for row in rows]
 
 
 def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
@@ -192,11 +253,8 @@ def compare(folders: Sequence[Path]) -> str:
 
     Raises :class:`UserError` for a folder without readable results, and for fewer than two.
     """
-    if len(set(folders)) < 2:
-        raise UserError(f"a comparison needs two different study folders, got {len(set(folders))}.")
-    studies = [Study(folder, read_results(folder)) for folder in dict.fromkeys(folders)]
-    rows = rows_of(studies)
-    metrics = _metrics(rows)
+    rows = rows_of(read_studies(folders))
+    metrics = metrics_of(rows)
     if not metrics:
         raise UserError(
             "a comparison needs studies whose final job has run, got none; "
@@ -205,13 +263,14 @@ def compare(folders: Sequence[Path]) -> str:
     lines = [
         table(rows, metrics),
         "",
-        "mean ± standard deviation [95 % interval of the mean], over folds, or over seeds",
+        "mean ± standard deviation [95 % interval of the mean]: over folds, test metrics over"
+        " refits; of several seeds over these",
     ]
     lines += [verdict(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
     return "\n".join(lines)
 
 
-def _metrics(rows: Sequence[Row]) -> list[str]:
+def metrics_of(rows: Sequence[Row]) -> list[str]:
     """Validation metrics of the cross-validations, then test metrics, each in alphabetic order."""
     studies = [study for row in rows for study in row.studies]
     val = {name for s in studies for fold in s.folds for name in fold if name.startswith("val/")}
@@ -223,7 +282,7 @@ def _cell(row: Row, metric: str) -> str:
     values = row.values(metric)
     if len(values) < 2:
         return f"{values[0]:.4f}" if values else "-"
-    low, high = interval(values, folds=not row.over_seeds)
+    low, high = interval(values, folds=row.over_folds(metric))
     return f"{fmean(values):.4f} ± {stdev(values):.4f} [{low:.4f}, {high:.4f}]"
 
 
@@ -236,8 +295,29 @@ def _half_width(error: float, freedom: float, level: float) -> float:
     return float(stats.t.ppf((1 + level) / 2, freedom)) * error
 
 
-def _seeds(row: Row) -> list[Any]:
-    return [study.results["seed"] for study in row.studies]
+def _in_common(names: Sequence[str]) -> str:
+    """How all names begin, without what tells the seeds apart; the first where nothing is left."""
+    if len(set(names)) == 1:
+        return names[0]
+    columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    start = "".join(letters[0] for letters in columns)
+    return re.sub(r"[\s_.-]*(seed)?[\s_.=-]*\d*$", "", start) or names[0]
+
+
+def _with_folder(row: Row) -> str:
+    return f"{row.name} in {row.studies[0].folder}"
+
+
+def _values(study: Study, metric: str) -> list[float]:
+    """One for each fold, or each refit; older results hold one test without a list of refits."""
+    if not _is_test(metric):
+        return [float(fold[metric]) for fold in study.folds if metric in fold]
+    tests = [refit["test"] for refit in study.refits] or [study.results.get("test") or {}]
+    return [float(test[metric]) for test in tests if metric in test]
+
+
+def _is_test(metric: str) -> bool:
+    return metric.startswith("test/")
 
 
 def _without_seed(study: Study) -> str:

@@ -1,6 +1,7 @@
 """Small builders of HTML; the only door through which a text reaches the page, always escaped."""
 
 import html
+import os
 import re
 import struct
 from base64 import b64encode
@@ -8,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
+from urllib.parse import quote
 
 PASSWORDS = (
     (re.compile(r"(\w+://[^\s:/@]*):\S*@"), r"\1:***@"),  # in URLs: scheme://user:password@host
@@ -70,8 +72,8 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
 
 
 def breakable(name: str) -> str:
-    """A dotted name that may be broken over lines after its dots."""
-    return text(name).replace(".", ".<wbr>")
+    """A name that may be broken over lines after its dots and underscores."""
+    return text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def command(line: str) -> str:
@@ -91,18 +93,41 @@ def table(
     rows: Iterable[Sequence[str]],
     *,
     foot: Sequence[str] = (),
-    sortable: bool = False,
+    css: str = "",
 ) -> str:
-    """A table that scrolls within its box; `rows` and `foot` hold ready cells."""
+    """A table that scrolls within its box; `rows` and `foot` hold ready cells.
+
+    `css`: `sortable`, or `side` for one whose columns are studies.
+    """
     head = "".join(f'<th scope="col">{breakable(column)}</th>' for column in columns)
     body = "".join(f"<tr>{''.join(row)}</tr>\n" for row in rows)
     end = f"<tfoot><tr>{''.join(foot)}</tr></tfoot>\n" if foot else ""
-    css = ' class="sortable"' if sortable else ""
+    attribute = f' class="{css}"' if css else ""
     return (
         f'<div class="scroll" role="region" aria-label="{text(title)}" tabindex="0">\n'
-        f"<table{css}><caption>{text(title)}</caption>\n"
+        f"<table{attribute}><caption>{text(title)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n{end}</table></div>\n"
     )
+
+
+def tiles(shown: Iterable[tuple[str, str, str]]) -> str:
+    """Key figures, large: of each a name, the value and a note."""
+    items = "".join(
+        f"<li><span>{text(name)}</span><strong>{text(value)}</strong><span>{text(note)}</span></li>"
+        for name, value, note in shown
+    )
+    return f'<ul class="tiles">{items}</ul>\n' if items else ""
+
+
+def typed(folder: Path) -> str:
+    """The folder as one would type it here: relative where that is shorter."""
+    relative = os.path.relpath(folder)
+    return str(folder.resolve()) if relative.startswith("..") else relative
+
+
+def link(target: str, words: object) -> str:
+    """A link to a path relative to the page, which is quoted as a URL."""
+    return f'<a href="{text(quote(target))}">{text(words)}</a>'
 
 
 def figure(picture: Picture, *, css: str = "") -> str:

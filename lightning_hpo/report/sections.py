@@ -1,6 +1,5 @@
 """The sections of the page, each a function from a study's record to HTML."""
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
-from lightning_hpo.report import noise, words
+from lightning_hpo.report import markup, noise, words
 from lightning_hpo.report.markup import (
     Picture,
     bullets,
@@ -23,7 +22,8 @@ from lightning_hpo.report.markup import (
     text,
 )
 from lightning_hpo.report.record import Record, last_value
-from lightning_hpo.report.stored import ERROR_FIGURES, stored_figures
+from lightning_hpo.report.relations import contour, parallel_coordinates
+from lightning_hpo.report.stored import ERROR_FIGURES, SEARCH_FIGURES, stored_figures
 from lightning_hpo.report.study_figures import (
     fold_spread,
     history,
@@ -128,15 +128,13 @@ def tiles(results: Mapping[str, Any]) -> str:
             name = key.removesuffix("_mean")
             std = cv.get(f"{name}_std")
             shown.append((name, words.plus_minus(mean, std), f"over {cv['n_splits']} folds"))
+    spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
+    note = f"on the test set, {many} networks" if spread else "on the test set"
     shown += [
-        (name, words.number(value), "on the test set")
+        (name, words.plus_minus(value, spread.get(name)), note)
         for name, value in (results.get("test") or {}).items()
     ]
-    items = "".join(
-        f"<li><span>{text(name)}</span><strong>{text(value)}</strong><span>{text(note)}</span></li>"
-        for name, value, note in shown
-    )
-    return f'<ul class="tiles">{items}</ul>\n' if shown else ""
+    return markup.tiles(shown)
 
 
 def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> str:
@@ -178,12 +176,21 @@ def _folds(results: Mapping[str, Any]) -> str:
         cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
         for key in keys
     ]
-    return table(f"{cv['n_splits']}-fold cross-validation", keys, rows, foot=foot)
+    columns = [key if "/" in key else key.replace("_", " ") for key in keys]
+    return table(f"{cv['n_splits']}-fold cross-validation", columns, rows, foot=foot)
 
 
 def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:
     mean = cv.get(f"{key}_mean")
     return "" if mean is None else words.plus_minus(mean, cv.get(f"{key}_std"))
+
+
+def _together(record: Record) -> str:
+    """Figures of several parameters at a time, where there are enough trials and parameters."""
+    pictures = [found for found in (parallel_coordinates(record), contour(record)) if found]
+    if not pictures:
+        return ""
+    return "<h3>Parameters together</h3>\n" + "".join(map(figure, pictures))
 
 
 def search(record: Record) -> str:
@@ -205,6 +212,7 @@ def search(record: Record) -> str:
         timeline(record),
     ]
     html += f'<div class="pair">\n{"".join(map(_optional, pictures))}</div>\n'
+    html += _together(record)
     small = "".join(figure(picture) for picture in slices(record))
     if small:
         html += (
@@ -218,7 +226,16 @@ def search(record: Record) -> str:
             )
             + f'<div class="small">\n{small}</div>\n'
         )
+    html += _trials_side_by_side(record)
     return html + "<h3>Every trial</h3>\n" + _trial_table(record)
+
+
+def _trials_side_by_side(record: Record) -> str:
+    folder = _figures_of(record)
+    if not any((folder / f"{stem}.png").is_file() for stem in SEARCH_FIGURES):
+        return ""
+    shown = stored_figures(folder, lambda stem: stem in SEARCH_FIGURES, "")
+    return "<h3>Trials side by side</h3>\n" + shown
 
 
 def _optional(picture: Picture | None) -> str:
@@ -232,7 +249,7 @@ def _trial_table(record: Record) -> str:
     columns = ["Trial", "State", record.monitor, *names, "Epochs", "Time"]
     columns += ["Slot"] * slots + ["Reason"] * failed
     rows = [list(_trial_row(trial, names, slots, failed)) for trial in record.trials]
-    return table("All trials", columns, rows, sortable=True)
+    return table("All trials", columns, rows, css="sortable")
 
 
 def _ending(trial: FrozenTrial) -> str:
@@ -266,7 +283,7 @@ def sees(record: Record) -> str:
     """What the final model looks at: every stored picture that does not show its errors."""
     return stored_figures(
         _figures_of(record),
-        lambda stem: stem not in ERROR_FIGURES,
+        lambda stem: stem not in (*ERROR_FIGURES, *SEARCH_FIGURES),
         "No pictures of what the model sees.",
     )
 
@@ -276,7 +293,9 @@ def errs(record: Record) -> str:
     accuracy = (record.results.get("test") or {}).get("test/accuracy")
     html = ""
     if accuracy is not None:
-        html = paragraphs([f"The model gets {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
+        several = len(record.results.get("refits") or []) > 1
+        subject = "On average the networks get" if several else "The model gets"
+        html = paragraphs([f"{subject} {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
     return html + stored_figures(
         _figures_of(record),
         lambda stem: stem in ERROR_FIGURES,
@@ -291,7 +310,7 @@ def _figures_of(record: Record) -> Path:
 def again(record: Record) -> str:
     """The commands that repeat, extend and open the study, and the versions it ran with."""
     results = record.results
-    folder = shlex.quote(_typed(record.folder))
+    folder = shlex.quote(markup.typed(record.folder))
     html = ""
     if results.get("command"):
         html += "<h3>Run or finish it</h3>\n" + command(results["command"])
@@ -314,9 +333,3 @@ def again(record: Record) -> str:
         ]
     )
     return html
-
-
-def _typed(folder: Path) -> str:
-    """The folder as one would type it here: relative where that is shorter."""
-    relative = os.path.relpath(folder)
-    return str(folder.resolve()) if relative.startswith("..") else relative

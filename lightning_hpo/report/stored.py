@@ -13,6 +13,7 @@ ERROR_FIGURES = (
     "learning_curves",
     "learning_curves_holdout",
 )
+SEARCH_FIGURES = ("trials_side_by_side",)
 CAPTIONS = {
     "fit": "What the final network predicts over its input (black), beside the training and the "
     "test samples. The band spans the networks of the folds; the dashed curve is the truth without "
@@ -36,6 +37,8 @@ CAPTIONS = {
     "the network to see.",
     "activations": "Activations of the last hidden layer: one row for each neuron, the darker, the "
     "stronger it answers to an input. Below the line stand dead neurons, if there are any.",
+    "trials_side_by_side": "The best, the median and a pruned trial, each fitted once more as it "
+    "was, on the same validation samples; of classes rather such as the networks disagree on.",
     "weight_histograms": "Weights of each layer before (line) and after training (area).",
 }
 

@@ -53,7 +53,7 @@ def history(record: Record) -> Picture:
         for state in LOOKS:
             trials = [trial for trial in shown if trial.state is state]
             spots += _scatter(axes, state, trials, frame, x=[trial.number for trial in trials])
-        steps = _best_so_far(record)
+        steps = best_so_far(record)
         if steps:
             numbers, best = zip(*steps, strict=True)
             axes.step(numbers, best, where="post", color=INK, lw=1.4, label="best so far")
@@ -115,7 +115,7 @@ def _star(axes: Axes, x: float, y: float) -> None:
     )
 
 
-def _best_so_far(record: Record) -> list[tuple[int, float]]:
+def best_so_far(record: Record) -> list[tuple[int, float]]:
     """(number, best value up to it) for each completed trial, and up to the last trial."""
     better = min if record.minimize else max
     steps: list[tuple[int, float]] = []

@@ -86,12 +86,18 @@ def _lane(trial: FrozenTrial, free_s: dict[int, float], start_s: float) -> int:
     return lane
 
 
+def unit_of(total_s: float) -> tuple[float, str]:
+    """The length in seconds, and the name, of the unit in which an axis of that length reads."""
+    _, unit_s, unit = next(entry for entry in UNITS if total_s >= entry[0])
+    return unit_s, unit
+
+
 def timeline(record: Record) -> Picture | None:
     """The trials as bars, one row for each slot; None where no trial has ended."""
     plan = schedule(record.trials)
     if not plan.bars:
         return None
-    _, unit_s, unit = next(entry for entry in UNITS if plan.total_s >= entry[0])
+    unit_s, unit = unit_of(plan.total_s)
     spots = []
     with drawing(WIDE_IN, min(6.0, 1.3 + 0.36 * plan.lanes)) as (figure, axes):
         for state, look in LOOKS.items():

@@ -220,8 +220,14 @@ def test_words(results: Mapping[str, Any]) -> str:
     test = results.get("test")
     if not test:
         return "The test set has not been used."
-    shown = listing([f"{name} = {number(value)}" for name, value in test.items()])
-    return f"On the test set, opened once, after the search: {shown}."
+    spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
+    values = [f"{name} = {plus_minus(value, spread.get(name))}" for name, value in test.items()]
+    if not spread:
+        return f"On the test set, opened once, after the search: {listing(values)}."
+    return (
+        f"On the test set, opened once by each of {many} networks, which differ in their seeds, "
+        f"after the search: {listing(values)}, mean and standard deviation."
+    )
 
 
 def verdict(record: Record) -> str:
@@ -354,8 +360,13 @@ def fixed_settings(record: Record) -> dict[str, str]:
     return {
         name: value
         for name, value in single.items()
-        if isinstance(value, str) and len(value) <= 80 and name not in BOOKKEEPING
+        if isinstance(value, str) and len(value) <= 80 and not _is_bookkeeping(name)
     }
+
+
+def _is_bookkeeping(name: str) -> bool:
+    """What says how a study ran, its folder or its number of trials, is no setting of a trial."""
+    return name in BOOKKEEPING or name.startswith("study.")
 
 
 def resume_command(command: str, *, total: int, more: int = 50) -> str:

@@ -17,6 +17,7 @@ from lightning_hpo.compare import (
     interval,
     main,
     paired,
+    read_studies,
     rows_of,
     welch,
 )
@@ -94,7 +95,7 @@ def test_welch_is_scipys() -> None:
 
 
 def test_the_same_folds_are_paired_and_others_are_not(tmp_path: Path) -> None:
-    a, b = study(tmp_path, "a", SMALL), study(tmp_path, "b", [0.91, 0.92, 0.93])
+    a, b = study(tmp_path, "a", SMALL), study(tmp_path, "b", [0.91, 0.92, 0.94])
     other = study(tmp_path, "other", [0.91, 0.92, 0.93], seed=5)
     rows = [Row((read(folder),)) for folder in (a, b, other)]
     same = difference(rows[0], rows[1], "val/accuracy")
@@ -110,6 +111,126 @@ def test_one_test_value_each_cannot_be_told_from_noise(tmp_path: Path) -> None:
     found = difference(*rows, "test/accuracy")
     assert found is not None
     assert (found.low, found.method) == (-inf, "one value has no spread")
+
+
+def refits(seeds: list[int], accuracies: list[float]) -> dict[str, Any]:
+    """What the final job leaves of several networks."""
+    found = [
+        {"seed": seed, "epochs": 3, "test": {"test/accuracy": accuracy}, "seconds": 1.0}
+        for seed, accuracy in zip(seeds, accuracies, strict=True)
+    ]
+    return {"refits": found, "test": {"test/accuracy": sum(accuracies) / len(accuracies)}}
+
+
+# Rule: refits of one study are values over seeds on the test set; validation stays per fold.
+def test_each_refit_is_a_test_value(tmp_path: Path) -> None:
+    row = Row((read(study(tmp_path, "a", [0.8, 0.9], **refits([11, 12, 13], SMALL))),))
+    assert row.values("test/accuracy") == SMALL
+    assert row.values("val/accuracy") == [0.8, 0.9]
+    assert row.seeds("test/accuracy") == [11, 12, 13]
+    assert row.seeds("val/accuracy") == []
+
+
+# Rule: the interval over refits is Student's, without the correction for overlapping folds.
+def test_the_interval_over_refits_is_printed(tmp_path: Path) -> None:
+    a = study(tmp_path, "a", [], cv=None, **refits([11, 12, 13], SMALL))
+    b = study(tmp_path, "b", [], cv=None, **refits([11, 12, 13], SMALL))
+    # 0.91 -+ T_2 * 0.01 / sqrt(3) = 0.91 -+ 0.0248
+    assert "0.9100 ± 0.0100 [0.8852, 0.9348]" in compare([a, b]).splitlines()[1]
+
+
+# Rule: refits of equal seeds are paired, which sees a small difference that all of them share.
+def test_refits_of_equal_seeds_are_paired(tmp_path: Path) -> None:
+    less = [0.895, 0.906, 0.914]  # 0.005, 0.004 and 0.006 below
+    a = Row((read(study(tmp_path, "a", SMALL, **refits([11, 12, 13], SMALL))),))
+    b = Row((read(study(tmp_path, "b", SMALL, **refits([11, 12, 13], less))),))
+    found = difference(a, b, "test/accuracy")
+    assert found is not None
+    assert found.method == "paired over 3 refits of equal seeds (t)"
+    assert found.mean == pytest.approx(0.005)
+    assert found.high == pytest.approx(0.005 + T_2 * 0.001 / sqrt(3))
+    assert not found.within_noise
+
+
+# Rule: refits of other seeds, or another number of them, are independent samples.
+@pytest.mark.parametrize(
+    ("seeds", "accuracies", "method"),
+    [
+        ([11, 12, 14], [0.895, 0.906, 0.914], "unpaired, 3 and 3 (Welch)"),
+        ([11, 12], [0.895, 0.906], "unpaired, 3 and 2 (Welch)"),
+        ([11], [0.895], "one value has no spread"),
+    ],
+)
+def test_other_refits_are_not_paired(
+    tmp_path: Path, seeds: list[int], accuracies: list[float], method: str
+) -> None:
+    a = Row((read(study(tmp_path, "a", SMALL, **refits([11, 12, 13], SMALL))),))
+    b = Row((read(study(tmp_path, "b", SMALL, **refits(seeds, accuracies))),))
+    found = difference(a, b, "test/accuracy")
+    assert found is not None
+    assert (found.method, found.within_noise) == (method, True)
+
+
+# Rule: a row over seeds counts the mean over a study's refits as one value, paired by the seeds.
+def test_refits_under_several_seeds_are_averaged_in_each(tmp_path: Path) -> None:
+    def under_seeds(name: str, means: list[float]) -> Row:
+        found = [
+            study(
+                tmp_path,
+                f"{name}_{seed}",
+                SMALL,
+                seed=seed,
+                command=f"python -m lightning_hpo +experiment={name}",
+                **refits([seed, seed + 100], [mean - 0.02, mean + 0.02]),
+            )
+            for seed, mean in enumerate(means)
+        ]
+        (row,) = rows_of([read(folder) for folder in found])
+        return row
+
+    a, b = under_seeds("a", SMALL), under_seeds("b", [0.90, 0.912, 0.924])
+    assert a.values("test/accuracy") == pytest.approx(SMALL)
+    found = difference(a, b, "test/accuracy")
+    assert found is not None
+    assert found.method == "paired over 3 equal seeds (t)"
+    assert found.mean == pytest.approx(-0.002)
+
+
+# Rule: a row over seeds is named by what its studies' names have in common.
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cnn_seed0", "cnn_seed1"], "cnn (2 seeds)"),
+        (["cnn_seed10", "cnn_seed11"], "cnn (2 seeds)"),
+        (["cnn", "cnn"], "cnn (2 seeds)"),
+        (["mlp_2", "mlp_2"], "mlp_2 (2 seeds)"),
+        (["a", "b"], "a (2 seeds)"),
+    ],
+)
+def test_a_row_over_seeds_has_a_short_name(names: list[str], expected: str) -> None:
+    studies = [Study(Path(name), {"study_name": name}) for name in names]
+    assert Row(tuple(studies)).name == expected
+
+
+# Rule: equal values, or equal differences, have no spread that a test could judge by.
+def test_values_without_spread_cannot_be_told_from_noise() -> None:
+    same, other = [0.9, 0.9, 0.9], [0.8, 0.8, 0.8]
+    found = [
+        welch(same, other, folds=(False, False)),
+        paired(same, other, folds=False),
+        paired(SMALL, [0.89, 0.90, 0.91], folds=True),
+    ]
+    assert [difference.low for difference in found] == [-inf] * 3
+    assert found[0].method == "the values of each have no spread"
+    assert found[1].method == "all 3 differences are equal"
+
+
+# Rule: rows of one name are told apart by their folders; a folder named twice is one study.
+def test_rows_have_names_of_their_own(tmp_path: Path) -> None:
+    a = study(tmp_path, "a", SMALL, study_name="study", command="x")
+    b = study(tmp_path, "b", SMALL, study_name="study", command="y")
+    names = [row.name for row in rows_of(read_studies([a, b, tmp_path / "b" / ".." / "a"]))]
+    assert names == [f"study in {a}", f"study in {b}"]
 
 
 def test_folders_that_differ_only_in_the_seed_are_one_row(tmp_path: Path) -> None:
@@ -129,7 +250,13 @@ def test_rows_of_the_same_seeds_are_paired_by_seed(tmp_path: Path) -> None:
     def under_seeds(name: str, gain: float) -> list[Path]:
         command = f"python -m lightning_hpo +experiment={name}"
         return [
-            study(tmp_path, f"{name}_{s}", [0.9 + s * 0.01 + gain] * 2, seed=s, command=command)
+            study(
+                tmp_path,
+                f"{name}_{s}",
+                [0.9 + s * (0.01 + gain / 100) + gain] * 2,
+                seed=s,
+                command=command,
+            )
             for s in range(3)
         ]
 
@@ -137,7 +264,7 @@ def test_rows_of_the_same_seeds_are_paired_by_seed(tmp_path: Path) -> None:
     found = difference(*rows, "val/accuracy")
     assert found is not None
     assert found.method == "paired over 3 equal seeds (t)"
-    assert (found.mean, found.within_noise) == (pytest.approx(-0.002), False)
+    assert (found.mean, found.within_noise) == (pytest.approx(-0.00202), False)
 
 
 def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

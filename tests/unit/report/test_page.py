@@ -95,7 +95,7 @@ def test_nothing_is_fetched(page: Page) -> None:
 
 
 def test_every_image_has_an_alternative_text_and_a_size(page: Page) -> None:
-    assert len(page.images) == 1 + 4 + 6 + 6  # folds, search, slices, stored figures
+    assert len(page.images) == 1 + 4 + 2 + 6 + 6  # folds, search, together, slices, stored figures
     for image in page.images:
         assert len(image["alt"] or "") > 15
         assert int(image["width"] or 0) > 100

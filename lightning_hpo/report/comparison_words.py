@@ -1,0 +1,112 @@
+"""What a comparison concludes, in sentences: who leads, and which differences are noise."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import fmean
+
+from lightning_hpo.compare import Difference, Row, difference
+from lightning_hpo.report.contest import Contest
+from lightning_hpo.report.words import count, listing, number, test_value
+
+WITHIN, BEYOND, UNKNOWN = "within noise", "more than noise", "cannot tell from noise"
+
+
+def judged(found: Difference) -> str:
+    """Whether a difference is within noise, in two or three words."""
+    if found.low == float("-inf"):
+        return UNKNOWN
+    return WITHIN if found.within_noise else BEYOND
+
+
+def basis(row: Row, metric: str) -> str:
+    """What a row's values are: `5 folds`, `3 refits`, `3 seeds` or `one value`."""
+    many = len(row.values(metric))
+    if many < 2:
+        return "one value" if many else "none"
+    kind = "seed" if row.over_seeds else "fold" if row.over_folds(metric) else "refit"
+    return count(many, kind)
+
+
+def headline(contest: Contest) -> str:
+    """The comparison in one sentence or two, for the top of the page."""
+    goals = list(contest.by_goal())
+    if len(goals) > 1:
+        asked = listing([goal.words for goal, _ in goals])
+        return f"Studies with different goals, whose values do not compare: {asked}."
+    goal, _ = goals[0]
+    metrics = _counterparts(goal.monitor)
+    leads = [lead(contest.rows, metric, minimize=goal.minimize) for metric in metrics]
+    found = " ".join(filter(None, leads))
+    return found or "Too few final jobs have run to tell which study is better."
+
+
+def _counterparts(monitor: str) -> list[str]:
+    """The monitor, and what it measures on the test set."""
+    stage, _, quantity = monitor.rpartition("/")
+    return [monitor, f"test/{quantity}"] if stage == "val" else [monitor]
+
+
+def lead(rows: Sequence[Row], metric: str, *, minimize: bool) -> str:
+    """Which row has the best mean, and whether it is ahead of the second by more than noise."""
+    means = [(fmean(values), row) for row in rows if (values := row.values(metric))]
+    ranked = sorted(means, key=lambda pair: pair[0], reverse=not minimize)
+    if len(ranked) < 2:
+        return ""
+    (best, first), (next_best, second) = ranked[:2]
+    found = difference(first, second, metric)
+    assert found is not None  # both have values
+    ahead = f"{first.name} has the {'lowest' if minimize else 'highest'} {metric}, {number(best)}"
+    behind = f"{second.name} follows with {number(next_best)}"
+    means_that = {
+        BEYOND: "more than noise",
+        WITHIN: "a difference within noise",
+        UNKNOWN: "which cannot be told from noise",
+    }
+    return f"{ahead}; {behind}, {means_that[judged(found)]}."
+
+
+def noise_summary(rows: Sequence[Row], metric: str) -> str:
+    """One sentence on all differences in a metric; for two rows also which is larger."""
+    pairs = [
+        (a, b, found)
+        for a, b in combinations(rows, 2)
+        if (found := difference(a, b, metric)) is not None
+    ]
+    if not pairs:
+        return f"{metric}: fewer than two studies have values."
+    if len(pairs) == 1:
+        return f"{metric}: {pair_words(*pairs[0])}."
+    verdicts = [judged(found) for *_, found in pairs]
+    told = [
+        f"{verdicts.count(word)} {word}"
+        for word in (BEYOND, WITHIN, UNKNOWN)
+        if verdicts.count(word)
+    ]
+    return f"{metric}: of {len(pairs)} differences {listing(told)}."
+
+
+def pair_words(a: Row, b: Row, found: Difference) -> str:
+    """`a lies 0.01 above b: within noise`."""
+    if found.mean == 0:
+        return f"{a.name} and {b.name} are equal"
+    side = "above" if found.mean > 0 else "below"
+    return f"{a.name} lies {number(abs(found.mean))} {side} {b.name}: {judged(found)}"
+
+
+def reading_hints(contest: Contest) -> list[str]:
+    """How the values of the tables are to be read."""
+    sentences = [
+        "Intervals are of Student's t and hold for the mean: 95 of 100 such intervals contain it. "
+        "Over folds they are widened, because the training parts of folds overlap.",
+        "They say nothing about another choice of the test samples, which all studies share.",
+    ]
+    if len(contest.rows) > 2:
+        sentences.append(
+            "There is no correction for several comparisons: of twenty pairs that do not differ, "
+            "about one is called more than noise."
+        )
+    if len({entry.goal.data for entry in contest.entries}) > 1:
+        sentences.append("The studies have different data, on which values do not compare.")
+    if any(test_value(entry.record.results) is None for entry in contest.entries):
+        sentences.append("Not every study has opened the test set.")
+    return sentences

@@ -1,0 +1,66 @@
+"""The frame that the pages share: the template filled in, and written without half a page."""
+
+import hashlib
+import os
+from base64 import b64encode
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.report.markup import text
+
+
+def assemble(
+    *,
+    kind: str,
+    title: str,
+    verdict: str,
+    tiles: str,
+    sections: Iterable[tuple[str, str, str]],
+) -> str:
+    """The whole page from texts and, of ``tiles`` and ``sections`` (id, title, content), HTML.
+
+    Its content security policy admits nothing from outside, and no script but its own.
+    """
+    parts = list(sections)
+    style, script = _resource("style.css"), _resource("script.js")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return Template(_resource("template.html")).substitute(
+        kind=text(kind),
+        title=text(title),
+        verdict=text(verdict),
+        tiles=tiles,
+        style=style,
+        script=script,
+        script_digest=digest,
+        navigation="".join(f'<a href="#{key}">{title}</a>\n' for key, title, _ in parts),
+        sections="".join(
+            f'<section id="{key}">\n<h2>{title}</h2>\n{content}</section>\n'
+            for key, title, content in parts
+        ),
+    )
+
+
+def write_page(path: Path, html: str, *, way_out: str) -> Path:
+    """Write beside the page's place and move it there, so that nobody meets half a page.
+
+    Raises:
+        UserError: the place cannot be written to; ``way_out`` ends the message.
+    """
+    draft = path.with_name(f".{path.stem}.{os.getpid()}.html")
+    try:
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UserError(
+            f"{path.name} must be writable, got the folder {path.parent} ({error.strerror}); "
+            f"{way_out}."
+        ) from None
+    return path
+
+
+def _resource(name: str) -> str:
+    return files("lightning_hpo.report").joinpath(name).read_text(encoding="utf-8")
