@@ -20,6 +20,7 @@ from lightning_hpo.callbacks.inspection import (
     GradCam,
     Mistakes,
     WeightHistograms,
+    logits,
 )
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary, curves_layout
 from lightning_hpo.callbacks.regression import Predictions
@@ -178,6 +179,42 @@ def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:
     for name, weight in plain.state_dict().items():
         assert torch.equal(watched.state_dict()[name], weight), name
     assert not any(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in watched.modules())
+
+
+# Rule: one pass over the samples an epoch serves all callbacks that need it; the end of a training
+# has its own, since averaged weights come in there; nothing is kept behind the fit.
+@pytest.mark.parametrize(
+    ("confusion", "mistakes", "passes"),
+    [
+        ({"every_n_epochs": 1}, {"every_n_epochs": 1}, 3),
+        ({"every_n_epochs": 1}, {"every_n_epochs": 2, "at_end": False}, 3),
+        ({"every_n_epochs": 3, "at_end": False}, {"every_n_epochs": None}, 2),
+        ({"every_n_epochs": None, "at_end": False}, {"every_n_epochs": None}, 1),
+    ],
+)
+def test_callbacks_share_a_pass_over_the_samples(
+    tmp_path: Path, monkeypatch, confusion, mistakes, passes
+) -> None:
+    made = []
+
+    def counted(module, inputs):
+        made.append(module.state_dict()["features.0.weight"].clone())
+        return logits(module, inputs)
+
+    monkeypatch.setattr("lightning_hpo.callbacks.inspection.logits", counted)
+    drawing = [ConfusionMatrix(**confusion), Mistakes(**mistakes)]
+    module = fit(tmp_path, *drawing, epochs=3)
+    assert len(made) == passes
+    assert torch.equal(made[-1], module.state_dict()["features.0.weight"])
+    assert [callback._kept for callback in drawing] == [None, None]
+
+
+# Rule: what the shared pass holds is what the network makes of each sample, however it is chunked.
+def test_logits_are_those_of_all_samples_at_once() -> None:
+    module = cnn().eval()
+    inputs = torch.rand(601, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    expected = module(inputs).detach()
+    torch.testing.assert_close(logits(module, inputs), expected)
 
 
 def test_without_validation_the_training_split_is_shown(tmp_path: Path) -> None:
