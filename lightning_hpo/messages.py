@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+PROGRESS_FILE = "progress.json"
+
 
 @dataclass(frozen=True)
 class JobContext:
@@ -37,6 +39,16 @@ class FitResult:
     epochs: int
     metrics: dict[str, float]
     seconds: float
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """How far a fit has come: ``epochs`` of ``total`` are done, and the latest ``metric``."""
+
+    epochs: int
+    total: int
+    metric: str
+    value: float | None
 
 
 @dataclass(frozen=True)

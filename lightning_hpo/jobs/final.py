@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EarlyStopping
 
+from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import (
     INDICES_FILE,
     BestPredictions,
@@ -64,14 +65,16 @@ def _fit_part(
 ) -> FitResult:
     """Fit a part of the data; what is kept of the network is from its best or its last epoch."""
     if is_stacked(cfg):
-        return train_alone(cfg, split, seed, context, restore_best=keep_best)
+        file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
+        return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
     path = context.folder / PREDICTIONS_FILE
     kept = (
         BestPredictions(path, monitor=cfg.monitor, mode=cfg.mode)
         if keep_best
         else LastPredictions(path)
     )
-    return fit(cfg, split, seed, context, [FoldIndices(context.folder / INDICES_FILE), kept])
+    told = EpochProgress(context.folder, metric=cfg.monitor)
+    return fit(cfg, split, seed, context, [FoldIndices(context.folder / INDICES_FILE), kept, told])
 
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
@@ -97,10 +100,13 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     module = build.module(cfg, data)
     untrained = layer_weights(module)
     epochs = _refit_epochs(cfg, final_dir)
-    observers = build.callbacks(cfg, with_validation=False)
+    metric = f"train/{cfg.monitor.rpartition('/')[2]}"
+    told = EpochProgress(context.folder, metric=metric)
+    observers = [told, *build.callbacks(cfg, with_validation=False)]
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, limit_val_batches=0)
     if is_stacked(cfg):
-        losses = train_in_place(cfg, module, data, epochs)
+        file = ProgressFile(context.folder, epochs=epochs, metric=metric)
+        losses = train_in_place(cfg, module, data, epochs, report=file.report)
     else:
         trainer.fit(module, datamodule=data)
     (test,) = trainer.test(module, datamodule=data, verbose=False)

@@ -12,13 +12,14 @@ from lightning_hpo.instantiate import make
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.provenance import recorded
+from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.messages import JobContext
 from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
 from lightning_hpo.sweep.replay import ReplayPruner
 
-_JOBS = ("trial", "preflight", "fold", "holdout", "refit")
+_JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
 
 
 def run(cfg: DictConfig) -> Any:
@@ -26,6 +27,9 @@ def run(cfg: DictConfig) -> Any:
     context = _context()
     if cfg.study.job == "preflight":
         return run_preflight(cfg)
+    if cfg.study.job == "showcase":
+        # Of the trial that it fits it records the configuration itself.
+        return run_showcase(cfg, context)
     with recorded(cfg, context.folder):
         return _run_recorded(cfg, context)
 

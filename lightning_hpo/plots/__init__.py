@@ -20,6 +20,12 @@ from lightning_hpo.plots.images import filters, grad_cam_panel
 from lightning_hpo.plots.layers import hidden_activations, weight_histograms
 from lightning_hpo.plots.regression import fitted_curve, predicted_against_true
 from lightning_hpo.plots.style import save_png
+from lightning_hpo.plots.trials import (
+    trial_curves,
+    trial_maps,
+    trial_predictions,
+    trial_probabilities,
+)
 
 __all__ = [
     "augmented_samples",
@@ -34,5 +40,9 @@ __all__ = [
     "learning_curves",
     "predicted_against_true",
     "save_png",
+    "trial_curves",
+    "trial_maps",
+    "trial_predictions",
+    "trial_probabilities",
     "weight_histograms",
 ]

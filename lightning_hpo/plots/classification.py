@@ -72,7 +72,9 @@ def _annotate_shares(axes: Axes, shares_kk: Array) -> None:
         if share > 0:
             label = "<1" if share < 0.01 else f"{share * 100:.0f}"
             colour = "white" if share > 0.35 else "black"
-            axes.text(column, row, label, ha="center", va="center", color=colour, fontsize=9)
+            text = axes.text(column, row, label, ha="center", va="center", color=colour, fontsize=9)
+            # The layout need not measure what stands within the axes.
+            text.set_in_layout(False)
 
 
 def _class_accuracy(axes: Axes, accuracy_k: Array) -> None:

@@ -56,8 +56,12 @@ def grad_cam_panel(
         axes[0].set_title("\n".join(lines), fontsize=9)
     for row, name in enumerate(("input", "Grad-CAM", "overlay")):
         grid[row, 0].set_ylabel(name)
+    # An axis that holds neither ticks nor a label still costs the layout time.
     for axes in grid.flat:
-        axes.set(xticks=[], yticks=[])
+        axes.set(yticks=[])
+        axes.xaxis.set_visible(False)
+    for axes in grid[:, 1:].flat:
+        axes.yaxis.set_visible(False)
     meaning = (
         "evidence against (-1) and for (+1) the class"
         if signed

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from lightning_hpo.errors import UserError
@@ -150,7 +150,7 @@ def _layer_histogram(axes: Axes, name: str, before: Array, after: Array) -> None
         # Training moves few weights far, and those are what one looks for.
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("share in % (logarithmic)")
     axes.set_xlabel("weight")
     axes.grid(alpha=0.3)

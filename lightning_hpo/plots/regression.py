@@ -57,7 +57,7 @@ def fitted_curve(
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         _curves(axes, true=true, folds=folds, holdout=holdout)
         axes.plot(*_xy(network), color="black", linewidth=1.6, label=called)
-        _points(axes, stage, samples)
+        draw_samples(axes, stage, samples)
         axes.set(title=f"{len(as_array(samples.x))} {_SAMPLES[stage]}", xlabel=names[0])
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(names[1])
@@ -92,7 +92,8 @@ def _curves(axes: Axes, *, true: Line | None, folds: Line | None, holdout: Line 
         axes.plot(*_xy(holdout), ":", color="#D55E00", linewidth=2, label=label)
 
 
-def _points(axes: Axes, stage: str, samples: Samples) -> None:
+def draw_samples(axes: Axes, stage: str, samples: Samples) -> None:
+    """Marks in the colour of ``stage``, with its label."""
     axes.plot(
         as_array(samples.x),
         as_array(samples.y),
@@ -136,7 +137,7 @@ def predicted_against_true(
     limits = _limits(*(values for s in stages.values() for values in (s.x, s.y)))
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         heading = f"{len(as_array(samples.x))} {_SAMPLES[stage]}\n{_quality(samples)}"
-        _points(axes, stage, samples)
+        draw_samples(axes, stage, samples)
         axes.plot(limits, limits, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
         axes.set(xlim=limits, ylim=limits, xlabel=f"true {target_name}", box_aspect=1)
         axes.set_title(heading, fontsize=11)

@@ -2,35 +2,46 @@
 
 import math
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from lightning_hpo.sweep.progress import Running, Steps, duration, slot_table
+from lightning_hpo.sweep.progress import (
+    Running,
+    RunningFit,
+    SlotTable,
+    Steps,
+    duration,
+    fit_title,
+)
 from lightning_hpo.sweep.verdict import Verdict
 
 Verbosity = Literal["quiet", "normal", "verbose"]
+
+_REDRAW_S = 0.25
 
 
 @dataclass
 class Tally:
     """Counts, best value and an estimate of the time left; all times in seconds.
 
-    ``final_rounds``: how many fits follow the search one after the other.
+    ``final_rounds``: how many rounds of fits, one in each slot, the final job has yet to do.
     """
 
     total: int
     slots: int
     monitor: str
     minimize: bool = True
-    final_rounds: int = 0
+    final_rounds: float = 0
     complete: int = 0
     pruned: int = 0
     failed: int = 0
@@ -55,6 +66,10 @@ class Tally:
             self.pruned += 1
         elif not verdict.retry:
             self.failed += 1
+
+    def count_fit(self) -> None:
+        """Take a finished fit of the final job into account."""
+        self.final_rounds = max(0.0, self.final_rounds - 1 / self.slots)
 
     def offer(self, number: int, value: float) -> None:
         """A value that may be the best so far."""
@@ -87,10 +102,11 @@ class Tally:
 
 
 class Display:
-    """Shows a study's progress; an observer of the search.
+    """Shows a study's progress; an observer of the search and of the final job.
 
-    On a terminal a live view of the study and its slots stands below the trials that have ended;
-    elsewhere, and on a terminal that cannot move its cursor, each trial is one line. ``verbosity``:
+    On a terminal a live view of the study and its slots stands below the trials and the fits of the
+    final job that have ended; elsewhere, and on a terminal that cannot move its cursor, each trial
+    and each of those fits is one line when it ends. ``verbosity``:
     "quiet" shows the last words alone, "verbose" also each trial's parameters and, where there is
     no live view, what it reports. Colours are off when the environment has NO_COLOR.
     """
@@ -108,7 +124,9 @@ class Display:
         self.verbosity = verbosity
         self.steps = steps
         self._running: dict[int, Running] = {}
+        self._fits: dict[str, RunningFit] = {}
         self._live: Live | None = None
+        self._drawing = threading.RLock()
         self._stage = ""
         self._stage_started_s = 0.0
 
@@ -118,13 +136,37 @@ class Display:
         if not self.console.is_interactive or self.verbosity == "quiet":
             yield self
             return
-        with Live(get_renderable=self._render, console=self.console, refresh_per_second=4) as live:
-            self._live = live
+        view = Live(get_renderable=self._render, console=self.console, auto_refresh=False)
+        with view, self._redrawn(view):
+            self._live = view
             try:
                 yield self
             finally:
                 self._stage = ""
+                self._fits.clear()
                 self._live = None
+
+    @contextmanager
+    def _redrawn(self, view: Live) -> Iterator[None]:
+        """Draw the view again and again, but never between the two halves of a line's output.
+
+        The view's own thread would: a line moves the cursor up by the height that the view has on
+        the screen, and the thread may be about to draw it with another height.
+        """
+        over = threading.Event()
+
+        def redraw() -> None:
+            while not over.wait(_REDRAW_S):
+                with self._drawing:
+                    view.refresh()
+
+        thread = threading.Thread(target=redraw, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def started(self, trial: FrozenTrial) -> None:
         self._running[trial.number] = Running(trial.number, trial.user_attrs["slot"])
@@ -151,6 +193,15 @@ class Display:
         if self._live is None:
             self._say(f"  {self.tally.line()}")
 
+    def fit_started(self, name: str, slot: int, folder: Path) -> None:
+        self._fits[name] = RunningFit(name, slot, folder)
+
+    def fit_ended(self, name: str, result: Mapping[str, Any] | None) -> None:
+        self._fits.pop(name, None)
+        if result is not None:
+            self.tally.count_fit()
+            self._say(_fit_line(name, result, self.tally.monitor))
+
     def stage(self, what: str) -> None:
         """A step other than a trial: preparation, the final job's fits, the report."""
         self._stage, self._stage_started_s = what, time.monotonic()
@@ -166,7 +217,9 @@ class Display:
         self.console.print(Text(what))
 
     def _say(self, line: str | Text) -> None:
-        if self.verbosity != "quiet":
+        if self.verbosity == "quiet":
+            return
+        with self._drawing:
             self.console.print(line if isinstance(line, Text) else Text(line))
 
     def _say_progress(self, trial: Running) -> None:
@@ -185,9 +238,11 @@ class Display:
             # Folded here: the console leaves folding to the terminal, and then the live view would
             # not know how many lines it must go up.
             line.no_wrap, line.overflow = False, "fold"
-        running = list(self._running.values())
-        slots = [slot_table(running, self.steps, self.tally.monitor)] if running else []
-        return Group(*lines, *slots)
+        rows = [
+            *(trial.row(self.steps, self.tally.monitor) for trial in list(self._running.values())),
+            *(fit.row() for fit in list(self._fits.values())),
+        ]
+        return Group(*lines, *([SlotTable(rows)] if rows else []))
 
 
 def _standard_output() -> Console:
@@ -205,3 +260,14 @@ def _outcome(verdict: Verdict, monitor: str) -> Text:
         where = f"    {(verdict.reason or '').removeprefix('pruned ')}".rstrip()
         return Text.assemble(("pruned", "yellow"), where)
     return Text.assemble(("FAILED", "bold red"), f"    {verdict.reason}")
+
+
+def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:
+    """A fold's best validation value, a refit's test; ``result``: what its job returned."""
+    metric, value = monitor, result.get("value")
+    if value is None:
+        metric = f"test/{monitor.rpartition('/')[2]}"
+        value = result["test"].get(metric)
+    what = "" if value is None else f"{metric} {value:.4f}, "
+    done = f"{what}{result['epochs']} epochs, {result['seconds']:.1f} s"
+    return f"{fit_title(name):<9}  {done}"

@@ -4,17 +4,21 @@ Several refits, which differ in their seeds, share the slots as the folds do.
 
 Beside the folds may run one more fit, the holdout, for which no early stopping applies.
 
+At the end some trials of the search are fitted again, and drawn side by side.
+
 What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
 belongs to other parameters is moved aside, not overwritten.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.messages import PROGRESS_FILE
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import write_json
@@ -23,6 +27,16 @@ MARKER = "overrides.json"
 _RESULT = "result.json"
 # Far from any trial number, so that logs of trials and of the final job are told apart.
 _FIRST_JOB_ID = 1_000_000
+_SHOWCASE = "showcase"
+
+
+class FitObserver(Protocol):
+    """Sees the fits of the final job start and end; the live display is one."""
+
+    def fit_started(self, name: str, slot: int, folder: Path) -> None: ...
+
+    def fit_ended(self, name: str, result: Mapping[str, Any] | None) -> None:
+        """``result``: as the job returned it; None: its process died, it is tried once more."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,8 @@ class Finale:
     """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refits and tests.
 
     ``holdout``: whether the fit on a part of the training data for all epochs is done too.
+    ``showcase``: the trials to be shown side by side, by their roles; see shown.py.
+    ``observer``: is told of each fit by the name of its folder.
     """
 
     executor: Executor
@@ -39,6 +55,8 @@ class Finale:
     say: Callable[[str], None]
     holdout: bool = False
     n_refits: int = 1
+    showcase: Mapping[str, int] = field(default_factory=dict)
+    observer: FitObserver | None = None
 
     @property
     def identity(self) -> list[str]:
@@ -47,7 +65,8 @@ class Finale:
 
     def is_done(self) -> bool:
         """Whether this very final job has already been done."""
-        return self._same_parameters() and not self._missing(self._refits)
+        drawn = [_SHOWCASE] if self.showcase else []
+        return self._same_parameters() and not self._missing([*self._refits, *drawn])
 
     def run(self) -> None:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
@@ -60,11 +79,26 @@ class Finale:
             self._run_all([self._job(k, name) for k, name in enumerate(fits) if name in missing])
         # The folds say how long a refit trains.
         refits = self._refits if missing else self._missing(self._refits)
+        if refits:
+            self._refit(refits, first=len(fits))
+        if self.showcase and self._missing([_SHOWCASE]):
+            self._show(first=len(fits) + self.n_refits)
+
+    def _refit(self, refits: Sequence[str], *, first: int) -> None:
         several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
         self.say(f"refit on all training data{several}, test, figures")
         threads = cpu_cores() if len(refits) == 1 else None
-        first = len(fits)
         self._run_all([self._job(first + k, name, threads) for k, name in enumerate(refits)])
+
+    def _show(self, *, first: int) -> None:
+        """Fit the shown trials again, each in a job, and draw them in another."""
+        shown = ", ".join(f"{number} ({role})" for role, number in self.showcase.items())
+        self.say(f"trials {shown} again, to be seen side by side")
+        numbers = {f"{_SHOWCASE}_{role}": number for role, number in self.showcase.items()}
+        missing = self._missing([*numbers])
+        jobs = [self._job(first + k, name, trial=numbers[name]) for k, name in enumerate(missing)]
+        self._run_all(jobs)
+        self._run_all([self._job(first + len(jobs), _SHOWCASE)])
 
     @property
     def _refits(self) -> list[str]:
@@ -78,10 +112,14 @@ class Finale:
         longest = "a fit without early stopping"
         return ", and ".join([folds] * bool(self.n_splits) + [longest] * self.holdout)
 
-    def _job(self, index: int, folder: str, threads: int | None = None) -> Job:
+    def _job(
+        self, index: int, folder: str, threads: int | None = None, trial: int | None = None
+    ) -> Job:
         kind, _, number = folder.partition("_")
         numbers = {"fold": "null", "refit": "null", kind: number or "null"}
         told = (f"study.job={kind}", *(f"study.{k}={numbers[k]}" for k in ("fold", "refit")))
+        if trial is not None:
+            told = (*told, f"study.trial_number={trial}")
         where = f"hydra.sweep.subdir={self.final_dir.name}/{folder}"
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
 
@@ -89,15 +127,30 @@ class Finale:
         waiting, running, again = list(jobs), 0, set()
         while waiting or running:
             while waiting and self.executor.n_free:
-                self.executor.submit(waiting.pop(0))
+                self._start(waiting.pop(0))
                 running += 1
             for job, end in self.executor.wait():
                 running -= 1
                 if isinstance(end, SlotDied) and job.id not in again:
                     again.add(job.id)
                     waiting.append(job)
+                    self._ended(job, None)
                 else:
-                    required_result(end, failure=_failure(job))
+                    self._ended(job, required_result(end, failure=_failure(job)))
+
+    def _start(self, job: Job) -> None:
+        folder = self.final_dir.parent / _subdir(job)
+        # A fit that was interrupted leaves one, which says nothing about this fit.
+        (folder / PROGRESS_FILE).unlink(missing_ok=True)
+        if self.observer is not None and folder.name != _SHOWCASE:
+            self.observer.fit_started(folder.name, self.executor.next_slot, folder)
+        self.executor.submit(job)
+
+    def _ended(self, job: Job, result: Mapping[str, Any] | None) -> None:
+        folder = self.final_dir.parent / _subdir(job)
+        (folder / PROGRESS_FILE).unlink(missing_ok=True)
+        if self.observer is not None and folder.name != _SHOWCASE:
+            self.observer.fit_ended(folder.name, result)
 
     def _same_parameters(self) -> bool:
         marker = self.final_dir / MARKER
@@ -114,6 +167,10 @@ class Finale:
         write_json(self.final_dir / MARKER, self.identity)
 
 
+def _subdir(job: Job) -> str:
+    return next(o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir="))
+
+
 def _failure(job: Job) -> str:
-    name = next(o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir="))
+    name = _subdir(job)
     return f"the final job must finish, but {name} failed: {{reason}}; see its trial.log."

@@ -1,14 +1,23 @@
-"""How far each running trial has come: rows for the live view, words for plain lines."""
+"""How far each running trial or fit has come: rows for the live view, words for plain lines."""
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from lightning_hpo.messages import PROGRESS_FILE, FitProgress
+
 _BAR_WIDTH = 12
+# In columns of a terminal.
+_UNLIMITED = 1000
+_LEFT_OUT = ("bar", "slot", "metric")
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,19 @@ class Steps:
         return epochs if self.folds == 1 else f"{fold} of {self.folds} folds, {epochs}"
 
 
+@dataclass(frozen=True)
+class Row:
+    """A busy slot in the live view. ``done``, ``total``: steps for its bar; None: no bar."""
+
+    slot: int
+    title: str
+    words: str
+    value: str
+    started_s: float
+    done: int = 0
+    total: int | None = None
+
+
 @dataclass
 class Running:
     """A trial in its slot, with the latest step and value that it has reported."""
@@ -54,6 +76,45 @@ class Running:
         done = f"step {step}" if steps is None else steps.words(step)
         return done, f"{monitor} {value:.4f}"
 
+    def row(self, steps: Steps | None, monitor: str) -> Row:
+        words, value = self.words(steps, monitor)
+        done = 0 if self.latest is None else self.latest[0] + 1
+        total = None if steps is None else steps.total
+        title = f"trial {self.number:>3}"
+        return Row(self.slot, title, words, value, self.started_s, done, total)
+
+
+@dataclass
+class RunningFit:
+    """A fit of the final job in its slot; its folder says how far it has come."""
+
+    name: str
+    slot: int
+    folder: Path
+    started_s: float = field(default_factory=time.monotonic)
+
+    def row(self) -> Row:
+        told = fit_progress(self.folder)
+        title = fit_title(self.name)
+        if told is None:
+            return Row(self.slot, title, "", "", self.started_s)
+        words = f"{told.epochs} of {told.total} epochs"
+        value = "" if told.value is None else f"{told.metric} {told.value:.4f}"
+        return Row(self.slot, title, words, value, self.started_s, told.epochs, told.total)
+
+
+def fit_title(name: str) -> str:
+    """``fold 3`` for the folder ``fold_3``."""
+    return name.replace("_", " ")
+
+
+def fit_progress(folder: Path) -> FitProgress | None:
+    """What the fit in ``folder`` has told last; None before it has."""
+    try:
+        return FitProgress(**json.loads((folder / PROGRESS_FILE).read_text()))
+    except FileNotFoundError:
+        return None
+
 
 def duration(seconds: float) -> str:
     """Seconds for people: ``45 s``, ``12 min``, ``3.5 h``."""
@@ -64,20 +125,41 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def slot_table(trials: Iterable[Running], steps: Steps | None, monitor: str) -> Table:
-    """A row for each busy slot: trial, bar, epochs or folds done, latest value, time."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    now_s = time.monotonic()
-    for trial in sorted(trials, key=lambda trial: trial.slot):
-        done, value = trial.words(steps, monitor)
-        elapsed = duration(now_s - trial.started_s)
-        slot, number = f"  slot {trial.slot}", f"trial {trial.number:>3}"
-        table.add_row(slot, number, _bar(trial, steps), done or "starting", value, elapsed)
-    return table
+@dataclass(frozen=True)
+class SlotTable:
+    """A line for each busy slot: slot, trial or fit, bar, epochs or folds done, value, time.
+
+    On a narrow terminal it leaves out, one after the other, the bar, the slot and what the value
+    is of; what is then still too wide is folded.
+    """
+
+    rows: Sequence[Row]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unlimited = options.update(width=_UNLIMITED)
+        for n_left_out in range(len(_LEFT_OUT) + 1):
+            table = self._table(_LEFT_OUT[:n_left_out])
+            if Measurement.get(console, unlimited, table).maximum <= options.max_width:
+                break
+        yield table
+
+    def _table(self, left_out: Sequence[str]) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        now_s = time.monotonic()
+        for row in sorted(self.rows, key=lambda row: row.slot):
+            cells = {
+                "slot": f"slot {row.slot}",
+                "title": row.title,
+                "bar": _bar(row),
+                "words": row.words or "starting",
+                "value": row.value.rpartition(" ")[2] if "metric" in left_out else row.value,
+                "elapsed": duration(now_s - row.started_s),
+            }
+            table.add_row("", *(cell for name, cell in cells.items() if name not in left_out))
+        return table
 
 
-def _bar(trial: Running, steps: Steps | None) -> Any:
-    if steps is None:
+def _bar(row: Row) -> Any:
+    if row.total is None:
         return ""
-    done = 0 if trial.latest is None else trial.latest[0] + 1
-    return ProgressBar(total=steps.total, completed=done, width=_BAR_WIDTH)
+    return ProgressBar(total=row.total, completed=row.done, width=_BAR_WIDTH)

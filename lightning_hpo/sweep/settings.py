@@ -19,6 +19,7 @@ from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.sweep.display import Verbosity
 from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps
+from lightning_hpo.sweep.shown import N_SHOWN
 
 _MAX_AUTO_SLOTS = 4
 
@@ -129,6 +130,11 @@ class Settings:
         return int(self._select("study.n_refits", 1))
 
     @property
+    def showcase(self) -> bool:
+        """Whether the final job also fits some trials again, to show them side by side."""
+        return self.final and bool(self._select("study.showcase", False))
+
+    @property
     def final_overrides(self) -> tuple[str, ...]:
         """What ``study.in_final`` says, as Hydra overrides."""
         # JSON's literals are Hydra's too.
@@ -153,8 +159,10 @@ class Settings:
         return self.final_folds + self.final_holdout
 
     def final_rounds(self, slots: int) -> int:
-        """Fits of the final job that follow each other: rounds of those, and of the refits."""
-        return -(-self.final_fits // slots) - (-self.n_refits // slots) if self.final else 0
+        """Fits of the final job that follow each other: rounds of each of its parts."""
+        shown = N_SHOWN if self.showcase else 0
+        parts = (self.final_fits, self.n_refits, shown) if self.final else ()
+        return sum(-(-n // slots) for n in parts)
 
     @property
     def replay(self) -> str | None:

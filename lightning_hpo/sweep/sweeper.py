@@ -44,6 +44,7 @@ from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
+from lightning_hpo.sweep.shown import shown_trials
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import required_result
@@ -327,6 +328,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
             say=display.stage,
             holdout=self.settings.final_holdout,
             n_refits=self.settings.n_refits,
+            showcase=self._showcase(search.study),
+            observer=display,
         )
         if finale.is_done():
             display.note(f"the final job of these parameters is done, see {finale.final_dir}")
@@ -340,6 +343,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
             return
         finale.run()
         fleet.finish_final()
+
+    def _showcase(self, study: optuna.Study) -> dict[str, int]:
+        """The trials that the final job fits again, by their roles."""
+        if not self.settings.showcase:
+            return {}
+        return shown_trials(study, self.settings.study_dir / "trials")
 
     # ------------------------------------------------------------------ conclusion
 

@@ -62,6 +62,7 @@ def test_results_know_the_noise_and_the_further_fit(study_dir):
     assert set(found["holdout"]["last"]) == {"train/loss", "val/loss"}
 
 
+# Rule: these and no others: without a search there are no trials to be shown side by side.
 def test_figures_are_files_and_in_tensorboard_and_in_the_report(study_dir):
     assert {p.stem for p in (study_dir / "final" / "figures").glob("*.png")} == FIGURES
     events = EventAccumulator(str(study_dir / "final" / "refit")).Reload()

@@ -13,7 +13,13 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2, list_session_groups
+from tensorboard.plugins.hparams.backend_context import Context
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import HERE, command, interrupt, results, run, states, trials, until
@@ -82,7 +88,41 @@ def test_tensorboard_has_scalars_hyperparameters_and_the_objective_of_each_trial
         assert len(events.Scalars("val/loss")) == steps
         best = min(trial.intermediate_values.values())
         assert events.Scalars("objective")[-1].value == pytest.approx(best)
-        assert "_hparams_/session_start_info" in events.summary_metadata
+
+
+# Rule: TensorBoard's HParams tab compares all trials: a column for each searched parameter, also
+# for one that only some have, and the objective under one name.
+def test_the_hparams_tab_has_each_trial_with_its_parameters_and_the_objective(study_dir):
+    columns, rows = hparams_tab(study_dir / "trials")
+    assert columns == {"optimizer", "optimizer.lr", "optimizer.momentum"}
+    assert len(rows) == 12
+    for trial in trials(study_dir):
+        params, metrics = rows[str(trial.number)]
+        assert params == {name: pytest.approx(value) for name, value in trial.params.items()}
+        assert metrics["objective"] == pytest.approx(min(trial.intermediate_values.values()))
+
+
+def hparams_tab(folder: Path) -> tuple[set[str], dict[str, tuple[dict, dict]]]:
+    """What the tab shows: its parameter columns and, for each run, parameters and metrics."""
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(folder))
+    context, request = Context(TBContext(data_provider=provider)), RequestContext()
+    metadata = context.hparams_metadata(request, "")
+    found = context.experiment_from_metadata(request, "", True, metadata, [])
+    asked = api_pb2.ListSessionGroupsRequest(
+        start_index=0,
+        slice_size=100,
+        allowed_statuses=api_pb2.Status.values(),
+        col_params=[{"metric": info.name} for info in found.metric_infos],
+    )
+    groups = list_session_groups.Handler(request, context, "", asked).run().session_groups
+    rows = {}
+    for group in groups:
+        params = {k: getattr(v, v.WhichOneof("kind")) for k, v in group.hparams.items()}
+        metrics = {value.name.tag: value.value for value in group.metric_values}
+        rows[group.sessions[0].name] = params, metrics
+    return {info.name for info in found.hparam_infos}, rows
 
 
 def test_tensorboard_has_the_figures_of_the_final_model(study_dir):
@@ -90,6 +130,7 @@ def test_tensorboard_has_the_figures_of_the_final_model(study_dir):
     figures = {"confusion_matrix", "learning_curves", "grad_cam", "filters_1", "filters_2"}
     figures |= {"weight_histograms", "feature_maps", "confused_pairs", "mistakes"}
     assert set(events.Tags()["images"]) == figures
+    figures |= {"trials_side_by_side"}
     assert {p.stem for p in (study_dir / "final" / "figures").glob("*.png")} == figures
 
 

@@ -1,6 +1,7 @@
 """Counts, estimates and lines that a person sees."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
 from lightning_hpo.sweep.display import Display, Tally
-from lightning_hpo.sweep.progress import Running, Steps, duration, slot_table
+from lightning_hpo.sweep.progress import Running, SlotTable, Steps, duration
 from lightning_hpo.sweep.verdict import Verdict
 
 COMPLETE = Verdict(TrialState.COMPLETE, values=[0.5])
@@ -37,8 +38,8 @@ def reporting(trial: FrozenTrial, **values: float) -> FrozenTrial:
 
 def recorder(**settings: Any) -> Console:
     """A console that keeps what it shows; by default not a terminal."""
-    settings = {"force_terminal": False, "_environ": {}} | settings
-    return Console(file=io.StringIO(), record=True, width=100, highlight=False, **settings)
+    settings = {"force_terminal": False, "_environ": {}, "width": 100} | settings
+    return Console(file=io.StringIO(), record=True, highlight=False, **settings)
 
 
 def test_the_estimate_covers_the_search_and_the_final_job():
@@ -48,6 +49,11 @@ def test_the_estimate_covers_the_search_and_the_final_job():
     tally.count(1, PRUNED, 4.0)
     # 8 trials in 2 slots are 4 waves of the mean, 8 s; then 4 fits as long as a complete trial.
     assert tally.left_s() == 4 * 8.0 + 4 * 12.0
+    tally.count_fit()
+    assert tally.left_s() == 4 * 8.0 + 3.5 * 12.0
+    for _ in range(9):  # more than was foreseen
+        tally.count_fit()
+    assert tally.left_s() == 4 * 8.0
 
 
 def test_the_best_value_follows_the_direction():
@@ -134,12 +140,103 @@ def test_a_step_is_told_as_what_is_done(steps, step, words, total):
 def test_the_live_view_has_a_row_for_each_busy_slot():
     running = [Running(7, slot=1, latest=(3, 0.25)), Running(8, slot=0)]
     console = recorder(force_terminal=True, no_color=True)
-    console.print(slot_table(running, EPOCHS, "val/loss"))
+    console.print(SlotTable([trial.row(EPOCHS, "val/loss") for trial in running]))
     # What is left of a bar differs from what is done by its colour, and is blank without colours.
     assert [line.rstrip() for line in console.export_text().splitlines()] == [
         "  slot 0  trial   8                starting                        0 s",
         "  slot 1  trial   7  ━━━━━━        4 of 8 epochs  val/loss 0.2500  0 s",
     ]
+
+
+# Rule: what does not fit is left out, first the bar, then the slot, then what the value is of.
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (71, "  slot 1  trial   7  ━━━━━━        4 of 8 epochs  val/loss 0.2500  0 s"),
+        (69, "  slot 1  trial   7  4 of 8 epochs  val/loss 0.2500  0 s"),
+        (50, "  trial   7  4 of 8 epochs  val/loss 0.2500  0 s"),
+        (40, "  trial   7  4 of 8 epochs  0.2500  0 s"),
+    ],
+)
+def test_a_narrow_terminal_shows_less_of_a_slot_in_one_line(width: int, line: str):
+    console = recorder(force_terminal=True, no_color=True, width=width)
+    console.print(SlotTable([Running(7, slot=1, latest=(3, 0.25)).row(EPOCHS, "val/loss")]))
+    assert [shown.rstrip() for shown in console.export_text().splitlines()] == [line]
+
+
+FOLD = {"fold": 1, "value": 0.8812, "epochs": 12, "seconds": 31.4}
+REFIT = {"epochs": 20, "test": {"test/loss": 0.25, "test/accuracy": 0.75}, "seconds": 120.0}
+
+
+# Rule: a fit of the final job has a row while it runs, with what its folder tells, and is one line
+# when it ends; one that is tried again is no line.
+def test_fits_of_the_final_job_are_shown_while_they_run(tmp_path):
+    console = recorder(force_terminal=True)
+    display = Display(Tally(total=0, slots=2, monitor="val/accuracy"), console=console)
+    (tmp_path / "fold_1").mkdir()
+    told = '{"epochs": 12, "total": 40, "metric": "val/accuracy", "value": 0.75}'
+    (tmp_path / "fold_1" / "progress.json").write_text(told)
+    with display.shown():
+        for slot, name in enumerate(("fold_1", "refit_1")):
+            display.fit_started(name, slot, tmp_path / name)
+        during = render(display)
+        display.fit_ended("fold_1", FOLD)
+        display.fit_ended("refit_1", None)
+        after = render(display)
+    assert "slot 0  fold 1   ━━━╸          12 of 40 epochs  val/accuracy 0.7500  0 s" in during
+    assert "slot 1  refit 1                starting                              0 s" in during
+    assert "slot" not in after
+    assert "fold 1     val/accuracy 0.8812, 12 epochs, 31.4 s" in console.file.getvalue()
+    assert "refit 1    " not in console.file.getvalue()
+
+
+def test_without_a_terminal_each_fit_of_the_final_job_is_one_line(tmp_path):
+    console = recorder()
+    display = Display(Tally(total=0, slots=2, monitor="val/accuracy"), console=console)
+    for name, result in (("fold_1", FOLD), ("holdout", FOLD), ("refit", REFIT)):
+        display.fit_started(name, 0, tmp_path / name)
+        display.fit_ended(name, result)
+    # The module logs no accuracy in the test.
+    display.fit_ended("refit_1", REFIT | {"test": {}})
+    assert console.export_text().splitlines() == [
+        "fold 1     val/accuracy 0.8812, 12 epochs, 31.4 s",
+        "holdout    val/accuracy 0.8812, 12 epochs, 31.4 s",
+        "refit      test/accuracy 0.7500, 20 epochs, 120.0 s",
+        "refit 1    20 epochs, 120.0 s",
+    ]
+
+
+# Rule: lines and the live view, whose height changes, never overwrite each other.
+def test_lines_and_the_live_view_do_not_disturb_each_other(monkeypatch):
+    monkeypatch.setattr("lightning_hpo.sweep.display._REDRAW_S", 1e-4)
+    console = recorder(force_terminal=True)
+    display = Display(Tally(total=400, slots=4, monitor="m"), console=console)
+    with display.shown():
+        for number in range(400):
+            display.started(begun(number, slot=number % 4))
+            if number % 4 == 3:
+                for done in range(number - 3, number + 1):
+                    display.finished(done, COMPLETE, 1.0)
+    lines = on_screen(console.file.getvalue())
+    shown = [line for line in lines if line.strip()]
+    assert shown[:-1] == [f"trial {n:>3}  complete  m 0.5000    1.0 s" for n in range(400)]
+    assert shown[-1].startswith("400 of 400 trials")
+
+
+def on_screen(output: str) -> list[str]:
+    """What a terminal that is high enough shows: it moves up and erases lines as it is told."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", output):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part != "\r" and not part.startswith("\x1b"):
+            lines[row] += part
+    return lines
 
 
 def test_a_slot_is_shown_while_its_trial_runs():

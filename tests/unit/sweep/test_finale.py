@@ -117,6 +117,29 @@ def test_the_fit_without_early_stopping_runs_beside_the_folds(final_dir):
     assert said[0] == "a fit without early stopping"
 
 
+# Rule: shown trials are fitted again at the end, each told its number, then drawn by a job of their
+# own; what is done stays done, also for a final job that was done without them.
+def test_trials_are_shown_side_by_side_at_the_end(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), n_splits=0).run()
+    shown = {"n_splits": 0, "showcase": {"best": 4, "pruned": 7}}
+    executor, said = WritingExecutor(final_dir), []
+    again = finale(final_dir, executor, **shown, say=said.append)
+    assert not again.is_done()
+    again.run()
+    assert executor.ran == [
+        ("showcase_best", "showcase", "null", None),
+        ("showcase_pruned", "showcase", "null", None),
+        ("showcase", "showcase", "null", None),
+    ]
+    assert said == ["trials 4 (best), 7 (pruned) again, to be seen side by side"]
+    assert again._job(0, "showcase_best", trial=4).overrides[-2] == "study.trial_number=4"
+    (final_dir / "showcase" / "result.json").unlink()
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, **shown).run()
+    assert [name for name, *_ in executor.ran] == ["showcase"]
+    assert finale(final_dir, None, **shown).is_done()
+
+
 def test_an_interrupted_final_job_goes_on_at_the_missing_fold(final_dir):
     finale(final_dir, WritingExecutor(final_dir)).run()
     (final_dir / "fold_1" / "result.json").unlink()
@@ -149,6 +172,41 @@ def test_a_fold_whose_process_died_is_tried_once_more(final_dir):
     executor = WritingExecutor(final_dir, {"fold_0": SlotDied("killed")})
     finale(final_dir, executor).run()
     assert [name for name, *_ in executor.ran] == ["fold_0", "fold_1", "fold_0", "refit"]
+
+
+class Told:
+    """An observer that keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def fit_started(self, name, slot, folder):
+        left_over = (folder / "progress.json").is_file()
+        self.lines.append(("started", name, slot, folder.name, left_over))
+
+    def fit_ended(self, name, result):
+        self.lines.append(("ended", name, result))
+
+
+# Rule: the observer is told of each try of a fit; what an interrupted fit told of itself is gone.
+def test_an_observer_is_told_of_each_fit(final_dir):
+    executor = WritingExecutor(final_dir, {"fold_0": SlotDied("killed")})
+    executor.n_slots, executor.next_slot = 1, 0
+    told = Told()
+    again = finale(final_dir, executor, n_splits=1, observer=told)
+    (final_dir / "fold_0").mkdir(parents=True)
+    (final_dir / "fold_0" / "progress.json").touch()
+    (final_dir / "overrides.json").write_text('["x=1"]')
+    again.run()
+    started = ("started", "fold_0", 0, "fold_0", False)
+    assert told.lines == [
+        started,
+        ("ended", "fold_0", None),
+        started,
+        ("ended", "fold_0", {}),
+        ("started", "refit", 0, "refit", False),
+        ("ended", "refit", {}),
+    ]
 
 
 def test_a_failing_fit_ends_the_final_job_with_its_reason(final_dir):

@@ -33,6 +33,16 @@ def test_the_fit_without_early_stopping_takes_a_place_among_the_folds(cv, fits, 
     assert found.slots(0) == max(fits, 1)
 
 
+# Rule: trials that are fitted again follow the refits, three at most; with study.final=false none.
+def test_shown_trials_take_rounds_of_their_own():
+    found = settings()
+    found.config.study.showcase = True
+    assert found.showcase and found.final_rounds(2) == 5  # two of folds, a refit, two of three
+    nothing = settings(after_search=False)
+    nothing.config.study.showcase = True
+    assert (nothing.showcase, nothing.final_rounds(2)) == (False, 0)
+
+
 # Rule: refits follow the folds in rounds of as many as there are slots.
 def test_several_refits_take_rounds_of_their_own():
     found = settings()

@@ -1,0 +1,186 @@
+"""Some trials of the search side by side: each fitted once more, then all drawn into one figure.
+
+Trials keep no weights, so each is fitted again from its own folder: with its configuration, its
+seed, its split and its threads, hence to the same bits, a pruned one for as many epochs as it
+lived. One job a trial leaves its network in ``final/showcase_<role>``, and one more draws.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from lightning_hpo.callbacks.records import KeptWeights
+from lightning_hpo.callbacks.reporting import PruningCallback
+from lightning_hpo.explain_trials import ShownTrial, can_be_shown, trials_side_by_side
+from lightning_hpo.jobs import build
+from lightning_hpo.jobs.provenance import CONFIG_FILE, PROVENANCE_FILE, recorded
+from lightning_hpo.jobs.retries import RESULT_FILE, lineage
+from lightning_hpo.jobs.trial import fit
+from lightning_hpo.messages import JobContext
+from lightning_hpo.plots import save_png
+from lightning_hpo.rerun import PlayedAgain
+from lightning_hpo.stack.configured import is_stacked
+from lightning_hpo.stack.trials import StackedTrial, run_stacked
+from lightning_hpo.storage.recorded import trials_beside
+from lightning_hpo.sweep.sampling import derive_seed
+from lightning_hpo.sweep.writing import write_json
+
+FIGURE = "trials_side_by_side"
+_ROLES = ("best", "median", "pruned")
+_WEIGHTS_FILE = "network.pt"
+
+
+def run_showcase(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
+    """Fit trial ``study.trial_number`` again, or without a number draw those that were fitted."""
+    final_dir = context.folder.parent
+    if cfg.study.trial_number is None:
+        return _write(context.folder, draw(final_dir, context.folder))
+    found = fit_again(final_dir.parent, int(cfg.study.trial_number), context.folder)
+    return _write(context.folder, found)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A trial fitted again: its value, the epochs of its first fold, and that fold's network."""
+
+    value: float
+    epochs: int
+    weights: dict[str, Tensor]
+
+
+def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
+    """Leave the network of trial ``number`` in ``folder``; what was told of it and is found now.
+
+    Of several folds the first one's network. Nothing is fitted for data that have no figure.
+    """
+    trial_dir = study_dir / "trials" / str(number)
+    cfg = OmegaConf.load(trial_dir / CONFIG_FILE)
+    assert isinstance(cfg, DictConfig)
+    trials = trials_beside(trial_dir, study_dir)
+    told, started_s = trials[number], time.monotonic()
+    found = {"number": number, "state": told.state.name, "told": told.value, "monitor": cfg.monitor}
+    with recorded(cfg, folder), _threads_of(trial_dir):
+        if not can_be_shown(build.data_module(cfg, build.search_split(cfg, 0))):
+            return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
+        context = JobContext(folder, dict(told.params))
+        again = _again(cfg, context, told, origin=lineage(trials, number)[-1])
+    torch.save(again.weights, folder / _WEIGHTS_FILE)
+    seconds = time.monotonic() - started_s
+    n_folds = build.n_folds(cfg)
+    return {
+        **found,
+        "is_shown": True,
+        "value": again.value,
+        "epochs": again.epochs,
+        "n_folds": n_folds,
+        "seconds": seconds,
+    }
+
+
+def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: int) -> Again:
+    live = None
+    if told.state is TrialState.PRUNED:
+        notes = context.folder / "reported.jsonl"
+        # Of a try that was interrupted.
+        notes.unlink(missing_ok=True)
+        live = PlayedAgain(notes, n_values=len(told.intermediate_values))
+    if is_stacked(cfg):
+        return _stacked_again(cfg, context, live, origin=origin)
+    kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
+    reporters = [] if live is None else [PruningCallback(live, monitor=cfg.monitor)]
+    seed = derive_seed(cfg.seed, "trial", origin, 0)
+    with suppress(optuna.TrialPruned):
+        result = fit(cfg, build.search_split(cfg, 0), seed, context, [kept, *reporters])
+        return Again(result.value, result.epochs, kept.weights)
+    assert kept.latest_value is not None and live is not None
+    return Again(kept.latest_value, len(live.values()), kept.weights)
+
+
+def _stacked_again(
+    cfg: DictConfig, context: JobContext, live: PlayedAgain | None, *, origin: int
+) -> Again:
+    """All folds, since a network's last bits depend on those beside it in the stack."""
+    trial = StackedTrial(cfg, context, live, origin=origin)
+    weights = trial.fits.folds[0].module.state_dict()
+    with suppress(optuna.TrialPruned):
+        result = run_stacked(trial)
+        return Again(result.value, result.fits[0].epochs, _copied(weights))
+    assert live is not None
+    values = live.values()
+    return Again(values[max(values)], max(values) + 1, _copied(weights))
+
+
+def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
+@contextmanager
+def _threads_of(trial_dir: Path) -> Iterator[None]:
+    """As many CPU threads as the trial had: sums of another order differ in their last bits."""
+    before, provenance = torch.get_num_threads(), OmegaConf.load(trial_dir / PROVENANCE_FILE)
+    torch.set_num_threads(int(provenance.threads))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
+    """Draw the trials that were fitted into ``final/figures`` and TensorBoard; their numbers."""
+    folders = {role: final_dir / f"showcase_{role}" for role in _ROLES}
+    results = {role: _read(path) for role, path in folders.items() if _is_done(path)}
+    shown = {role: result for role, result in results.items() if result["is_shown"]}
+    if not shown:
+        return {"trials": {}}
+    trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
+    n_folds = max(result["n_folds"] for result in shown.values())
+    figure = trials_side_by_side(trials, n_folds=n_folds)
+    save_png(figure, final_dir / "figures" / f"{FIGURE}.png")
+    with SummaryWriter(str(folder)) as writer:
+        writer.add_figure(FIGURE, figure, close=False)
+    return {"trials": {role: result["number"] for role, result in shown.items()}}
+
+
+def _shown(role: str, result: dict[str, Any], folder: Path) -> ShownTrial:
+    cfg = OmegaConf.load(folder / CONFIG_FILE)
+    assert isinstance(cfg, DictConfig)
+    data: Any = build.data_module(cfg, build.search_split(cfg, 0))
+    pl.seed_everything(cfg.seed, verbose=False)
+    module = build.module(cfg, data)
+    module.load_state_dict(torch.load(folder / _WEIGHTS_FILE, weights_only=True))
+    return ShownTrial(label(role, result), module.eval(), data)
+
+
+def label(role: str, result: dict[str, Any]) -> str:
+    """What stands beside a trial's pictures, in three lines."""
+    ended = "pruned after" if result["state"] == "PRUNED" else "completed,"
+    epochs = f"{result['epochs']:,} epoch{'s' if result['epochs'] != 1 else ''}"
+    name = f"trial {result['number']}" if role == "pruned" else f"{role}: trial {result['number']}"
+    mean = "mean " if result["n_folds"] > 1 else ""
+    return f"{name}\n{ended} {epochs}\n{mean}{result['monitor']} {result['told']:.4g}"
+
+
+def _is_done(folder: Path) -> bool:
+    return (folder / RESULT_FILE).is_file()
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
+    return found
+
+
+def _write(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    write_json(folder / RESULT_FILE, result)
+    return result

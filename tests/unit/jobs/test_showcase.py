@@ -1,0 +1,231 @@
+"""Some trials side by side: which ones, that they are fitted as they were, and what is drawn."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from matplotlib.image import imread
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lightning_hpo.jobs import build
+from lightning_hpo.jobs.provenance import recorded
+from lightning_hpo.jobs.showcase import label, run_showcase
+from lightning_hpo.jobs.trial import run_trial
+from lightning_hpo.messages import JobContext
+from lightning_hpo.storage.study import create_storage
+from lightning_hpo.sweep.shown import choose, shown_trials
+
+# Lightning's, on its loggers, intervals and idle hardware.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore:Experiment logs directory"),
+]
+
+CONF = Path(__file__).parents[3] / "conf"
+SMALL_CNN = [
+    "data=digits",
+    "data.train_limit=120",
+    "model.filters_1=2",
+    "model.filters_2=3",
+    "model.neurons_1=8",
+    "model.neurons_2=8",
+    "trainer.max_epochs=2",
+]
+SMALL_MLP = [
+    "data=curve",
+    "model=mlp",
+    "cv=kfold",
+    "cv.n_splits=3",
+    "cv.parallel=stacked",
+    "cv.epochs_per_step=2",
+    "callbacks=none",
+    "trainer.max_epochs=6",
+]
+
+
+def trials(*ended: tuple[TrialState, float | None, int]) -> list[FrozenTrial]:
+    """From state, value and number of reports; a trial's number is its place."""
+    found = []
+    for number, (state, value, n_reports) in enumerate(ended):
+        reports = {step: value for step in range(n_reports)}
+        trial = create_trial(state=state, value=value, intermediate_values=reports)
+        trial.number = number
+        found.append(trial)
+    return found
+
+
+COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
+
+
+# Rule: the best; of the completed the one in the middle, and of two in the middle the worse; of the
+# pruned those that lived longest, and of these the latest.
+@pytest.mark.parametrize(
+    ("ended", "minimize", "expected"),
+    [
+        (
+            [(COMPLETE, 0.3, 5), (COMPLETE, 0.1, 5), (COMPLETE, 0.2, 5), (FAIL, None, 2)],
+            True,
+            {"best": 1, "median": 2},
+        ),
+        (
+            [(COMPLETE, 0.3, 5), (COMPLETE, 0.1, 5), (COMPLETE, 0.2, 5), (COMPLETE, 0.4, 5)],
+            False,
+            {"best": 3, "median": 2},
+        ),
+        (
+            [
+                (PRUNED, 0.9, 2),
+                (PRUNED, 0.8, 3),
+                (COMPLETE, 0.5, 5),
+                (PRUNED, 0.7, 3),
+                (PRUNED, 0.6, 1),
+            ],
+            True,
+            {"best": 2, "pruned": 3},
+        ),
+        ([(COMPLETE, 0.2, 1), (COMPLETE, 0.2, 1)], True, {"best": 0, "median": 1}),
+        ([(PRUNED, None, 0), (FAIL, None, 0)], True, {}),
+        ([], True, {}),
+    ],
+)
+def test_which_trials_are_shown(ended, minimize, expected) -> None:
+    assert choose(trials(*ended), minimize=minimize) == expected
+
+
+# Rule: a mean over some folds only, after the Wilcoxon pruner's word, is neither best nor median.
+def test_a_trial_without_all_its_folds_is_not_shown() -> None:
+    found = trials((COMPLETE, 0.1, 2), (COMPLETE, 0.3, 4))
+    found[0].set_user_attr("stopped_after_fold", 1)
+    assert choose(found, minimize=True) == {"best": 1}
+
+
+# Rule: with several objectives, or where the folders of the trials are not, nothing is shown.
+def test_nothing_is_shown_without_one_best_trial(tmp_path: Path) -> None:
+    several = optuna.create_study(directions=["minimize", "minimize"])
+    several.add_trial(create_trial(state=COMPLETE, values=[0.1, 0.2]))
+    single = optuna.create_study()
+    single.add_trial(create_trial(state=COMPLETE, value=0.1))
+    assert shown_trials(single, tmp_path) == {}
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "config.yaml").touch()
+    assert shown_trials(single, tmp_path) == {"best": 0}
+    assert shown_trials(several, tmp_path) == {}
+
+
+def test_a_label_says_number_role_epochs_and_value() -> None:
+    told = {"number": 7, "epochs": 12, "monitor": "val/loss", "told": 0.123456, "n_folds": 1}
+    complete = label("median", {**told, "state": "COMPLETE"})
+    assert complete == "median: trial 7\ncompleted, 12 epochs\nval/loss 0.1235"
+    pruned = label("pruned", {**told, "state": "PRUNED", "epochs": 1})
+    assert pruned == "trial 7\npruned after 1 epoch\nval/loss 0.1235"
+    folds = label("best", {**told, "state": "COMPLETE", "n_folds": 8})
+    assert folds == "best: trial 7\ncompleted, 12 epochs\nmean val/loss 0.1235"
+
+
+def config(study_dir: Path, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF)):
+        told = [f"study.dir={study_dir}", "study.name=shown", "trainer.accelerator=cpu"]
+        return compose("config", overrides=[*told, *overrides])
+
+
+def search(study_dir: Path, rates: list[float], *overrides: str, pruned: int) -> optuna.Study:
+    """A study in ``study_dir`` of one trial a rate, the last ``pruned`` of them after a report."""
+    study = optuna.create_study(
+        study_name="shown",
+        storage=create_storage(None, study_dir),
+        pruner=optuna.pruners.NopPruner(),
+    )
+    for number, rate in enumerate(rates):
+        if number >= len(rates) - pruned:
+            study.pruner = optuna.pruners.ThresholdPruner(upper=-1.0)
+        told = [f"optimizer.lr={rate}", f"study.trial_number={number}"]
+        cfg, live = config(study_dir, *overrides, *told), study.ask()
+        folder = study_dir / "trials" / str(number)
+        folder.mkdir(parents=True)
+        try:
+            with recorded(cfg, folder):
+                result = run_trial(cfg, JobContext(folder), live)
+            study.tell(live, result.value)
+        except optuna.TrialPruned:
+            study.tell(live, state=PRUNED)
+    return study
+
+
+def showcase(study: optuna.Study, study_dir: Path, *overrides: str) -> dict[str, dict]:
+    """What the jobs of the final job return, by the names of their folders."""
+    jobs = {
+        f"showcase_{role}": number
+        for role, number in shown_trials(study, study_dir / "trials").items()
+    }
+    found = {}
+    for name, number in [*jobs.items(), ("showcase", None)]:
+        folder = study_dir / "final" / name
+        folder.mkdir(parents=True)
+        # A seed of its own: what decides the fit is the trial's configuration.
+        cfg = config(study_dir, *overrides, "seed=9")
+        cfg.study.trial_number = number
+        found[name] = run_showcase(cfg, JobContext(folder))
+        assert json.loads((folder / "result.json").read_text()) == found[name]
+    return found
+
+
+# Rule: each trial fitted again tells the value that it told, to the last bit, a pruned one after as
+# many epochs; its network is that of this value; one figure shows them, also in TensorBoard.
+def test_trials_of_a_classifier_side_by_side(tmp_path: Path) -> None:
+    study = search(tmp_path, [1e-2, 1e-3, 1e-1, 1e-4], *SMALL_CNN, pruned=1)
+    states = [trial.state for trial in study.trials]
+    assert states == [COMPLETE, COMPLETE, COMPLETE, PRUNED]
+    chosen = shown_trials(study, tmp_path / "trials")
+    found = showcase(study, tmp_path, *SMALL_CNN)
+    assert found.pop("showcase") == {"trials": chosen}
+    assert list(found) == ["showcase_best", "showcase_median", "showcase_pruned"]
+    for result in found.values():
+        assert result["value"] == result["told"] == study.trials[result["number"]].value
+    assert [result["epochs"] for result in found.values()] == [2, 2, 1]
+    _has_the_value(tmp_path / "final" / "showcase_best", found["showcase_best"]["told"])
+    _has_the_value(tmp_path / "final" / "showcase_pruned", found["showcase_pruned"]["told"])
+    _figure_is_there(tmp_path)
+
+
+def _has_the_value(folder: Path, value: float) -> None:
+    """The network kept in ``folder`` has this validation loss."""
+    cfg = OmegaConf.load(folder / "config.yaml")
+    data = build.data_module(cfg, build.search_split(cfg, 0))
+    module = build.module(cfg, data)
+    module.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
+    x, y = data.raw("val")
+    with torch.no_grad():
+        loss = module.eval().loss(module(data.normalised(x)), y)
+    assert loss.item() == pytest.approx(value, rel=1e-5)
+
+
+def _figure_is_there(study_dir: Path) -> None:
+    assert imread(study_dir / "final" / "figures" / "trials_side_by_side.png").shape[1] > 700
+    events = EventAccumulator(str(study_dir / "final" / "showcase")).Reload()
+    assert events.Tags()["images"] == ["trials_side_by_side"]
+
+
+# Rule: of stacked folds all train again, so that the mean over them is the told one, to the bit.
+def test_stacked_trials_of_a_regression_side_by_side(tmp_path: Path) -> None:
+    study = search(tmp_path, [1e-2, 1e-3, 1e-3], *SMALL_MLP, pruned=1)
+    found = showcase(study, tmp_path, *SMALL_MLP)
+    assert found.pop("showcase") == {"trials": {"best": 0, "median": 1, "pruned": 2}}
+    assert [result["value"] for result in found.values()] == [t.value for t in study.trials]
+    assert [result["n_folds"] for result in found.values()] == [3, 3, 3]
+    assert [result["epochs"] for result in found.values()] == [6, 6, 2]
+    _figure_is_there(tmp_path)
+
+
+# Rule: folds that train in turn: the first one's network, which has that fold's value.
+def test_of_serial_folds_the_first_is_shown(tmp_path: Path) -> None:
+    serial = [*SMALL_MLP, "cv.parallel=serial"]
+    study = search(tmp_path, [1e-2], *serial, pruned=0)
+    of_first = json.loads((tmp_path / "trials" / "0" / "fold_0" / "result.json").read_text())
+    best = showcase(study, tmp_path, *serial)["showcase_best"]
+    assert best["value"] == of_first["value"] != best["told"] == study.trials[0].value
+    _has_the_value(tmp_path / "final" / "showcase_best", of_first["value"])

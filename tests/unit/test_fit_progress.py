@@ -1,0 +1,72 @@
+"""A fit of the final job tells how far it has come in a file of its folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+
+from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
+from lightning_hpo.data.digits import DigitsDataModule
+from lightning_hpo.models.fc import FCClassifier
+from lightning_hpo.sweep.progress import RunningFit, fit_progress
+
+
+def told(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    return found
+
+
+# Rule: the number of finished epochs, with the value that was logged in the latest of them.
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.parametrize("metric", ["val/accuracy", "train/loss"])
+def test_each_epoch_is_told_with_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    monkeypatch.setattr("lightning_hpo.callbacks.progress._EVERY_S", 0.0)
+    seen: list[dict[str, Any]] = []
+    logged: list[float] = []
+
+    class Watch(pl.Callback):
+        def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+            seen.append(told(tmp_path))
+            if metric in trainer.callback_metrics:
+                logged.append(float(trainer.callback_metrics[metric]))
+
+    trainer = pl.Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        callbacks=[EpochProgress(tmp_path, metric=metric), Watch()],
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(FCClassifier(input_shape=(1, 8, 8)), datamodule=DigitsDataModule(train_limit=100))
+    seen.append(told(tmp_path))
+    logged.append(float(trainer.callback_metrics[metric]))
+    assert [(one["epochs"], one["total"], one["metric"]) for one in seen] == [
+        (epoch, 3, metric) for epoch in range(4)
+    ]
+    assert [one["value"] for one in seen] == [None, *logged]
+
+
+# Rule: not more often than it is looked at, but the end is always told; a NaN is no value.
+def test_what_is_told_too_soon_is_not_written(tmp_path: Path) -> None:
+    file = ProgressFile(tmp_path, epochs=3, metric="m")
+    file.report(0, 0.5)
+    file.report(1, 0.25)
+    assert told(tmp_path) == {"epochs": 1, "total": 3, "metric": "m", "value": 0.5}
+    file.report(2, float("nan"))
+    assert told(tmp_path) == {"epochs": 3, "total": 3, "metric": "m", "value": None}
+
+
+def test_a_fit_that_has_told_nothing_is_starting(tmp_path: Path) -> None:
+    assert fit_progress(tmp_path) is None
+    row = RunningFit("fold_2", 1, tmp_path).row()
+    assert (row.slot, row.title, row.words, row.total) == (1, "fold 2", "", None)
+    ProgressFile(tmp_path, epochs=4, metric="m").report(0, 0.5)
+    row = RunningFit("fold_2", 1, tmp_path).row()
+    assert (row.words, row.value, row.done, row.total) == ("1 of 4 epochs", "m 0.5000", 1, 4)
