@@ -13,7 +13,7 @@ REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_la
 	mlp_depth mlp_xavier
 CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented \
 	cnn_augmented_all cnn_best
-BENCHMARKS := folds study optima sweeper input cnn callbacks baselines quick_study
+BENCHMARKS := folds study optima sweeper input cnn callbacks quick_study report
 # Networks that each classification study trains and tests at its end, each with a seed of its own.
 REFITS ?= 3
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
@@ -30,7 +30,7 @@ FETCHED := $(VENV)/.data
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
 .PHONY: help install install-dev data run test test-all tensorboard dashboard report \
-	regression classification reference bench notebooks clean
+	regression classification reference bench gallery notebooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ reference: regression classification ## Every part of the reference study, at fu
 
 bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark, one after the other
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit; done
+
+gallery: $(INSTALLED) ## The pictures of docs/gallery.md again, from finished studies; needs Chromium
+	$(BIN)/python -m docs.gallery --studies $(STUDIES)
 
 notebooks: $(INSTALLED_DEV) $(FETCHED) ## Run all notebooks at their small budgets (minutes); open them in any editor
 	$(BIN)/jupyter-execute notebooks/*.ipynb

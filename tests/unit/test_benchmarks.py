@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import report
+
 ROOT = Path(__file__).parents[2]
 NAMES = re.search(r"^BENCHMARKS := (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1).split()
 
@@ -22,3 +24,20 @@ def test_a_benchmark_starts(name):
     command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (shown.returncode, "usage:" in shown.stdout) == (0, True), shown.stderr
+
+
+# Rule: what the page's probe wrote is read from the dumped document: images, height, milliseconds.
+def test_the_report_benchmark_reads_what_the_page_says():
+    assert report.opening('<body><pre id="opened">17 9313.5 488.6</pre>') == (17, 9313.5, 488.6)
+    with pytest.raises(SystemExit, match="must run the page's scripts"):
+        report.opening("<body></body>")
+
+
+# Rule: each quantity stands beside its target, with their ratio.
+def test_the_report_benchmark_prints_ratios_to_its_targets():
+    lines = report.table({"size, MB": 2.0, "build, s": 15.0, "open in Chromium, s": 3.0})
+    assert lines.splitlines()[2:] == [
+        "| size, MB | 2.00 | < 8 | 0.25 |",
+        "| build, s | 15.00 | < 30 | 0.50 |",
+        "| open in Chromium, s | 3.00 | < 2 | 1.50 |",
+    ]
