@@ -135,6 +135,7 @@ def _landscape(
         if distribution.log:
             scale("log")
             label_log_axis(axis, float(distribution.low), float(distribution.high))
+    axes.use_sticky_edges = False  # the interpolated area holds on to its own ends otherwise
     axes.margins(0.06)
     axes.set(xlabel=names[0], ylabel=names[1])
     return [Spot(a, b, told(trial)) for a, b, trial in zip(x, y, trials, strict=True)]
