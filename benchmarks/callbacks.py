@@ -25,6 +25,7 @@ from omegaconf import DictConfig
 
 from benchmarks.conditions import conditions, quiet_lightning
 from lightning_hpo.jobs import build
+from lightning_hpo.launchers.allocator import keep_freed_memory
 
 NAMES = (
     "grad_cam",
@@ -98,6 +99,8 @@ def main() -> None:
     if not 200 <= told.images <= 60_000 or min(told.epochs, told.rounds) < 1:
         parser.error("--images must lie in [200, 60000], the others must be at least 1.")
     quiet_lightning()
+    # As a worker does.
+    keep_freed_memory()
     every = f"[{','.join(NAMES)}]"
     print(f"{conditions()}, {torch.get_num_threads()} threads")
     print(f"cnn_baseline, {told.images:,} images, {told.epochs} epochs; callbacks={every}")

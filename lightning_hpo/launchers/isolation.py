@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from lightning_hpo.launchers.allocator import return_freed_memory
+
 # torch's registries of hooks that run for every module of the process.
 _GLOBAL_HOOKS = (
     "_global_buffer_registration_hooks",
@@ -38,6 +40,7 @@ def isolated(threads: int | None = None) -> Iterator[None]:
         os.environ.update(environment)
         os.chdir(folder)
         gc.collect()
+        return_freed_memory()
         _empty_cuda_cache()
 
 

@@ -25,6 +25,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from lightning_hpo.launchers.allocator import keep_freed_memory
 from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> Non
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_controller, args=(lifeline,), daemon=True).start()
     os.environ.update(setup.env)
+    keep_freed_memory()
     _write_output_to(setup.log_file)
     _restore_hydra(setup)
     for module in setup.preload:
