@@ -1,10 +1,15 @@
 """Rules that hold for every test."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+
+# Helpers that several folders share are imported by their names: quiet, headless, report_study.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

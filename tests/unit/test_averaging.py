@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Tensor
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
@@ -46,14 +47,9 @@ def fit(*callbacks: pl.Callback, **options: Any) -> tuple[pl.Trainer, FCClassifi
     model = FCClassifier(
         input_shape=(1, 8, 8), neurons_1=8, neurons_2=8, batch_norm=True, dropout=0.1, **options
     )
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=2,
-        accelerator="cpu",
         num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         callbacks=list(callbacks),
     )
     trainer.fit(model, datamodule=DigitsDataModule(train_limit=180, batch_size=34))

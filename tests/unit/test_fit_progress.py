@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.data.digits import DigitsDataModule
@@ -34,15 +35,10 @@ def test_each_epoch_is_told_with_its_value(
             if metric in trainer.callback_metrics:
                 logged.append(float(trainer.callback_metrics[metric]))
 
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=3,
-        accelerator="cpu",
         callbacks=[EpochProgress(tmp_path, metric=metric), Watch()],
         num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
     )
     trainer.fit(FCClassifier(input_shape=(1, 8, 8)), datamodule=DigitsDataModule(train_limit=100))
     seen.append(told(tmp_path))

@@ -8,6 +8,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from matplotlib.image import imread
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from quiet import quiet_trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -64,17 +65,13 @@ def fit(
     **options,
 ) -> pl.LightningModule:
     module = module or cnn()
-    trainer = pl.Trainer(
-        accelerator="cpu",
+    trainer = quiet_trainer(
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=[
             TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
             CSVLogger(folder, name="", version=""),
         ],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         log_every_n_steps=1,
         num_sanity_val_steps=1,
         **options,

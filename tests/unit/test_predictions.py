@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Tensor, nn
 
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
@@ -109,14 +110,9 @@ def test_data_without_a_grid_leave_no_file(tmp_path: Path) -> None:
 
 
 def fit(best: BestPredictions, last: LastPredictions, data: Rows, *, sanity: int = 0) -> None:
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=3,
-        accelerator="cpu",
         callbacks=[best, last],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=sanity,
     )
     trainer.fit(Counter(), datamodule=data)

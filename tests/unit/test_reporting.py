@@ -8,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from optuna.trial import TrialState
+from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.reporting import (
     BestEpoch,
@@ -41,15 +42,10 @@ class Scripted(pl.LightningModule):
 
 def fit(module: pl.LightningModule, *callbacks: pl.Callback, epochs: int | None = None) -> None:
     loader = torch.utils.data.DataLoader(torch.zeros(2, 1), batch_size=2)
-    pl.Trainer(
-        accelerator="cpu",
+    quiet_trainer(
         max_epochs=epochs or len(module.values),
         callbacks=list(callbacks),
         num_sanity_val_steps=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
     ).fit(module, loader, loader)
 
 

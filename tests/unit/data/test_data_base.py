@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Generator, Tensor
 
 from lightning_hpo.data.augment import BatchAugment
@@ -68,13 +69,8 @@ class Recorder(pl.LightningModule):
 
 
 def trainer(max_epochs: int = 3, **options: Any) -> pl.Trainer:
-    return pl.Trainer(
+    return quiet_trainer(
         max_epochs=max_epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         **options,
     )
 

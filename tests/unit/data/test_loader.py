@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Generator, Tensor
 
 from lightning_hpo.data.digits import DigitsDataModule
@@ -176,14 +176,7 @@ def test_batch_normalisation_trains_where_one_sample_is_left_over() -> None:
         model = FCClassifier(
             input_shape=(1, 8, 8), batch_norm=True, steps_per_call=steps_per_call, neurons_1=8
         )
-        trainer = pl.Trainer(
-            max_epochs=2,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        trainer = quiet_trainer(max_epochs=2)
         trainer.fit(model, datamodule=data)
         assert len(data.train_indices) == 261
         weights.append(model.state_dict())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -32,13 +33,7 @@ def add_noise(x: Tensor, generator: Generator) -> Tensor:
 
 def trainer(**options: Any) -> pl.Trainer:
     defaults: dict[str, Any] = {"max_epochs": 2, "accelerator": "cpu", "num_sanity_val_steps": 0}
-    return pl.Trainer(
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **(defaults | options),
-    )
+    return quiet_trainer(**(defaults | options))
 
 
 def digits() -> DigitsDataModule:

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from quiet import quiet_trainer
 from torch import nn
 
 from lightning_hpo.data.curve import CurveDataModule
@@ -137,13 +138,8 @@ def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
         optimizer=partial(torch.optim.RAdam, lr=0.01),
     )
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=2,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
         log_every_n_steps=1,
         default_root_dir=tmp_path,
     )
@@ -173,13 +169,8 @@ def test_the_learning_rate_follows_the_schedule() -> None:
         optimizer=partial(torch.optim.SGD, lr=0.8),
         scheduler=partial(cosine, final=0.5),
     )
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=3,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
         log_every_n_steps=1,
         callbacks=[Rates()],
     )

@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
@@ -95,13 +95,8 @@ def test_the_fit_tells_the_schedule_its_length(steps_per_call: Any) -> None:
         scheduler=spy,
         steps_per_call=steps_per_call,
     )
-    runner = pl.Trainer(
+    runner = quiet_trainer(
         max_epochs=2,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         limit_val_batches=0,
     )
     runner.fit(model, loader)

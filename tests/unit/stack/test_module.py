@@ -3,8 +3,8 @@
 import numpy as np
 import optuna
 import pytest
-import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import optim
 
 from lightning_hpo.callbacks.reporting import NonFiniteLoss
@@ -27,13 +27,8 @@ def fit(*groups: Group, epochs: int = 40, **options) -> StackedFit:
         epochs=epochs,
         **{"epochs_per_step": 10, "stopping": Stopping(), **options},
     )
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
     )
