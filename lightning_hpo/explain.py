@@ -30,6 +30,7 @@ from lightning_hpo.attribution import (
 from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.explain_regression import regression_figures
 from lightning_hpo.mistakes import confident_mistakes, confused_pairs
+from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.predictions import is_regression
 
 _N_SAMPLES = 6
@@ -69,10 +70,11 @@ def explain(
 
 
 def predictions(module: nn.Module, batches: Iterable[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
-    """Logits (N, K) and labels (N,) of all batches, on the CPU."""
+    """Logits (N, K) as they are evaluated and labels (N,) of all batches, on the CPU."""
     device = next(module.parameters()).device
+    outputs = as_evaluated(module)
     with torch.no_grad(), evaluating(module):
-        pairs = [(module(x.to(device)).cpu(), y.cpu()) for x, y in batches]
+        pairs = [(outputs(x.to(device)).cpu(), y.cpu()) for x, y in batches]
     logits, labels = zip(*pairs, strict=True)
     return torch.cat(logits), torch.cat(labels)
 

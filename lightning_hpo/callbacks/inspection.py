@@ -36,6 +36,7 @@ from lightning_hpo.explain import (
     verdict,
 )
 from lightning_hpo.mistakes import confident_mistakes, confused_pairs
+from lightning_hpo.models.base import as_evaluated
 
 # Activations of more samples leave a CPU's cache, and a pass takes 1.6 times as long.
 _CHUNK = 250
@@ -260,8 +261,9 @@ class Mistakes(OfClassified):
 
 def logits(pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
     """(N, K) float32 on the CPU, in chunks; the network must be in eval mode."""
+    outputs = as_evaluated(pl_module)
     with torch.no_grad():
-        found = [pl_module(chunk) for chunk in inputs.split(_CHUNK)]
+        found = [outputs(chunk) for chunk in inputs.split(_CHUNK)]
     return torch.cat(found).float().cpu()
 
 

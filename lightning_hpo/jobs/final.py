@@ -133,8 +133,9 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
     asked = cfg.study.get("final_epochs")
     if asked is not None:
         return int(asked)
-    # Without a validation split the refit cannot stop by itself: it takes the folds' advice.
-    folds = fold_results(final_dir) if cfg.cv.final else []
+    # Without a validation split the refit cannot stop by itself: it takes the folds' advice, but
+    # for a schedule, whose last epochs, at small rates, are those that count.
+    folds = fold_results(final_dir) if cfg.cv.final and not cfg.get("scheduler") else []
     if not folds:
         return int(cfg.trainer.max_epochs)
     return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from lightning_hpo.callbacks.progress import EpochProgress
 from lightning_hpo.callbacks.records import KeptWeights
 from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.explain_trials import ShownTrial, can_be_shown, trials_side_by_side
@@ -99,10 +100,11 @@ def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: i
     if is_stacked(cfg):
         return _stacked_again(cfg, context, live, origin=origin)
     kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
+    told_live = EpochProgress(context.folder, metric=cfg.monitor)
     reporters = [] if live is None else [PruningCallback(live, monitor=cfg.monitor)]
     seed = derive_seed(cfg.seed, "trial", origin, 0)
     with suppress(optuna.TrialPruned):
-        result = fit(cfg, build.search_split(cfg, 0), seed, context, [kept, *reporters])
+        result = fit(cfg, build.search_split(cfg, 0), seed, context, [kept, told_live, *reporters])
         return Again(result.value, result.epochs, kept.weights)
     assert kept.latest_value is not None and live is not None
     return Again(kept.latest_value, len(live.values()), kept.weights)

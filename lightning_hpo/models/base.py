@@ -65,6 +65,11 @@ class BaseModule(pl.LightningModule):
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.loss(outputs, y)
 
+    def evaluated(self, x: Tensor) -> Tensor:
+        """The outputs that validation, test and prediction take."""
+        outputs: Tensor = self(x)
+        return outputs
+
     def configure_callbacks(self) -> list[pl.Callback]:
         # The first hook of a run, before Lightning refuses manual optimization in words of its own.
         self.minibatches.check(self.trainer)
@@ -102,10 +107,8 @@ class BaseModule(pl.LightningModule):
         self._evaluate(batch, self.test_metrics)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
-        """What `forward` gives for a batch with or without labels."""
-        x = batch if isinstance(batch, Tensor) else batch[0]
-        outputs: Tensor = self(x)
-        return outputs
+        """What `evaluated` gives for a batch with or without labels."""
+        return self.evaluated(batch if isinstance(batch, Tensor) else batch[0])
 
     def on_train_epoch_start(self) -> None:
         self.train_metrics.reset()
@@ -127,7 +130,7 @@ class BaseModule(pl.LightningModule):
 
     def _evaluate(self, batch: Batch, metrics: "StageMetrics") -> None:
         x, y = batch
-        outputs = self(x)
+        outputs = self.evaluated(x)
         metrics.update(self.loss(outputs, y), outputs, y)
 
     def _log(self, metrics: "StageMetrics") -> None:
@@ -139,9 +142,10 @@ class BaseClassifier(BaseModule):
     """Cross-entropy classifier that logs `<stage>/loss` and `<stage>/accuracy` once per epoch.
 
     Label smoothing applies to the training loss alone, so that val/loss and test/loss stay
-    comparable between trials that smooth differently. `optimizer` maps parameters to an optimizer
-    (a partial of a torch class; Adam with lr 0.001 if None). How a network is trained, it and the
-    arguments after `label_smoothing` included, is not stored in checkpoints.
+    comparable between trials that smooth differently. With `test_time_flip` an image (..., H, W) is
+    classified by the mean logits of it and its mirror image. `optimizer` maps parameters to an
+    optimizer (a partial of a torch class; Adam with lr 0.001 if None). How a network is trained, it
+    and the arguments after `test_time_flip` included, is not stored in checkpoints.
     """
 
     def __init__(
@@ -151,6 +155,7 @@ class BaseClassifier(BaseModule):
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         label_smoothing: float = 0.0,
+        test_time_flip: bool = False,
         steps_per_call: StepsPerCall = 1,
         cuda_graph: bool = False,
     ) -> None:
@@ -166,6 +171,11 @@ class BaseClassifier(BaseModule):
         # Collects the arguments of the subclass too, with the values its locals have by now.
         self.save_hyperparameters(ignore=NOT_STORED)
         self.label_smoothing = label_smoothing
+        self.test_time_flip = test_time_flip
+
+    def evaluated(self, x: Tensor) -> Tensor:
+        outputs = super().evaluated(x)
+        return (outputs + self(x.flip(-1))) / 2 if self.test_time_flip else outputs
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         # Logits of a mixed precision have too few digits for a sum of exponentials.
@@ -173,6 +183,11 @@ class BaseClassifier(BaseModule):
 
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(outputs.float(), y, label_smoothing=self.label_smoothing)
+
+
+def as_evaluated(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What gives the outputs of ``module`` that count: its own way to evaluate, else `forward`."""
+    return module.evaluated if isinstance(module, BaseModule) else module
 
 
 class StageMetrics(nn.Module):

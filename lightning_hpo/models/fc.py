@@ -34,6 +34,7 @@ class FCClassifier(BaseClassifier):
         batch_norm: bool = False,
         init: Scheme = "kaiming",
         label_smoothing: float = 0.0,
+        test_time_flip: bool = False,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -45,6 +46,7 @@ class FCClassifier(BaseClassifier):
             optimizer=optimizer,
             scheduler=scheduler,
             label_smoothing=label_smoothing,
+            test_time_flip=test_time_flip,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

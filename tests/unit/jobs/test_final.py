@@ -54,7 +54,8 @@ def test_the_result_tells_the_best_and_the_last_epoch(
     assert (split.method, split.val_fraction, split.seed) == ("holdout", 0.25, 7)
 
 
-# Rule: the refit takes the epochs that were asked for, else the folds' mean best epoch.
+# Rule: the refit takes the epochs that were asked for, else the folds' mean best epoch, but with a
+# schedule all epochs, since it ends with them.
 def test_how_long_the_refit_trains(tmp_path):
     for fold, best_epoch in enumerate((3, 6)):
         folder = tmp_path / f"fold_{fold}"
@@ -64,5 +65,7 @@ def test_how_long_the_refit_trains(tmp_path):
     cfg.cv.final, cfg.study = True, {}
 
     assert final._refit_epochs(cfg, tmp_path) == round((4 + 7) / 2)
+    cfg.scheduler, cfg.trainer = {"_target_": "a.schedule"}, {"max_epochs": 9}
+    assert final._refit_epochs(cfg, tmp_path) == 9
     cfg.study = {"final_epochs": 50}
     assert final._refit_epochs(cfg, tmp_path) == 50

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from lightning_hpo.explain import predictions
 from lightning_hpo.models.base import BaseClassifier, SampleMean
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
@@ -193,6 +194,7 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
         "batch_norm": False,
         "init": "kaiming",
         "label_smoothing": 0.0,
+        "test_time_flip": False,
     }
     assert type(model.hparams["input_shape"]) is tuple
 
@@ -244,3 +246,31 @@ def test_a_sample_mean_weighs_and_keeps_nan() -> None:
     mean.reset()
     mean.update(torch.tensor(float("nan")), 2)
     assert mean.compute().isnan()
+
+
+# Rule: with test_time_flip what counts is the mean of the logits of an image and its mirror image;
+# training, and forward itself, do not change.
+def test_an_image_is_evaluated_with_its_mirror_image(tmp_path: Path) -> None:
+    plain, flipping = tiny_fc(), tiny_fc(test_time_flip=True)
+    data = loader(seed=1)
+    x, y = data.dataset.tensors
+    with torch.no_grad():
+        expected = (plain.eval()(x) + plain(torch.flip(x, dims=(3,)))) / 2
+        assert torch.equal(flipping.eval()(x), plain(x))
+    trainer = tiny_trainer(tmp_path)
+    (logged,) = trainer.test(flipping, data, verbose=False)
+    assert logged["test/loss"] == pytest.approx(F.cross_entropy(expected, y).item(), rel=1e-6)
+    assert logged["test/accuracy"] == pytest.approx((expected.argmax(1) == y).float().mean().item())
+    torch.testing.assert_close(torch.cat(trainer.predict(flipping, data)), expected)
+    torch.testing.assert_close(predictions(flipping, data)[0], expected)
+    assert flipping.hparams.test_time_flip is True
+
+
+def test_flips_at_the_test_leave_training_alone(tmp_path: Path) -> None:
+    weights = []
+    for test_time_flip in (False, True):
+        model = tiny_fc(test_time_flip=test_time_flip, dropout=0.3)
+        torch.manual_seed(1)
+        tiny_trainer(tmp_path).fit(model, loader(), loader(seed=1))
+        weights.append(model.classifier[1].weight)
+    assert torch.equal(*weights)
