@@ -165,8 +165,8 @@ def frame_values(values: Iterable[float], *, minimize: bool, margin: float = 0.0
     """The frame that shows the good end of the values well, with a margin at the bad end.
 
     Logarithmic where the values are positive and the ninth decile is over 20 times the best;
-    cut off where the worst value is far beyond the ninth decile, as diverged trials are. The
-    margin is a fraction of the range shown.
+    cut off where the worst value is far beyond the ninth decile, as those of diverged trials and of
+    first epochs are. The margin is a fraction of the range shown.
     """
     finite = np.sort(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
     if finite.size == 0:
@@ -175,7 +175,7 @@ def frame_values(values: Iterable[float], *, minimize: bool, margin: float = 0.0
     scaled = np.log(finite) if log else finite
     best, worst = (scaled[0], scaled[-1]) if minimize else (scaled[-1], scaled[0])
     core = float(np.quantile(scaled, 0.9 if minimize else 0.1))
-    if abs(worst - best) > 4 * abs(core - best) > 0:
+    if abs(worst - best) > 2.5 * abs(core - best) > 0:
         worst = core + 0.5 * (core - best)
     length = float(worst - best) or (0.1 * abs(float(best)) or 0.1) * (1 if minimize else -1)
     good, bad = float(best) - 0.06 * length, float(best) + (1 + margin) * length

@@ -37,6 +37,14 @@ def test_frame_cuts_diverged_values_off_and_draws_them_at_its_edge() -> None:
     )
 
 
+# Rule: beyond 2.5 times the way from the best value to the ninth decile, here 0.2 to 0.5, the frame
+# ends half that way behind the decile, and a margin of 6 % further.
+def test_frame_leaves_room_for_what_lies_close_together() -> None:
+    close = [0.2, 0.3, 0.4, 0.5] * 5
+    assert frame_values([*close, 0.94], minimize=True).high == pytest.approx(0.94 + 0.06 * 0.74)
+    assert frame_values([*close, 0.96], minimize=True).high == pytest.approx(0.65 + 0.06 * 0.45)
+
+
 def test_frame_keeps_the_good_end_when_maximizing() -> None:
     frame = frame_values([0.9, 0.8, 0.7, -1e6] * 3, minimize=False)
     assert frame.high > 0.9
