@@ -2,8 +2,8 @@
 
 By default glibc hands a large block back to the system as soon as it is freed, and asks for it anew
 in the next training step, where the system fills every page with zeros first. Activations of a CNN
-are such blocks: a training step of the default network took 28 ms with that and takes 18 without
-(median of 20, batch 64, one thread of an Intel Xeon, torch 2.14).
+are such blocks: a training step of the default network took 29 ms with that and takes 20 without
+(batch 64, one thread of an Intel Xeon, torch 2.14; `python -m benchmarks.allocator`).
 """
 
 import ctypes
