@@ -20,12 +20,13 @@ class JobContext:
 class Facts:
     """What a study records about its data and its machine.
 
+    ``n_samples``: training samples that there are, whatever the limit and the split.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
     """
 
     data_name: str
     data_sha256: str | None
-    n_train: int | None
+    n_samples: int | None
     device: str
     noise_variance: float | None = None
 

@@ -124,6 +124,12 @@ class TensorDataModule(pl.LightningDataModule):
         assert self._arrays is not None, "setup() comes first"
         return self._arrays.sha256
 
+    @property
+    def n_samples(self) -> int:
+        """Training samples that there are, whatever the split and the limit."""
+        assert self._arrays is not None, "setup() comes first"
+        return len(self._arrays.train_x)
+
     def raw(self, stage: str) -> tuple[Tensor, Tensor]:
         """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
         if stage == "test":

@@ -27,11 +27,10 @@ def run_preflight(cfg: DictConfig) -> Facts:
     trainer = _trainer(cfg)
     trainer.validate(build.module(cfg, data), datamodule=data, verbose=False)
     monitored(trainer, cfg.monitor)
-    indices = getattr(data, "train_indices", None)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
         data_sha256=getattr(data, "sha256", None),
-        n_train=None if indices is None else len(indices),
+        n_samples=getattr(data, "n_samples", None),
         device=_device_name(trainer),
         noise_variance=getattr(data, "noise_variance", None),
     )

@@ -34,7 +34,8 @@ _REDRAW_S = 0.25
 class Tally:
     """Counts, best value and an estimate of the time left; all times in seconds.
 
-    ``final_rounds``: how many rounds of fits, one in each slot, the final job has yet to do.
+    ``final_rounds``: how many rounds of fits, one in each slot, the final job has yet to do;
+    ``final_cost``: how much longer such a fit takes than a trial that completes.
     """
 
     total: int
@@ -42,6 +43,7 @@ class Tally:
     monitor: str
     minimize: bool = True
     final_rounds: float = 0
+    final_cost: float = 1.0
     complete: int = 0
     pruned: int = 0
     failed: int = 0
@@ -84,7 +86,8 @@ class Tally:
         mean = sum(self.seconds) / len(self.seconds)
         full = self.full_seconds or self.seconds
         waves = math.ceil(max(0, self.total - self.done) / self.slots)
-        return waves * mean + self.final_rounds * sum(full) / len(full)
+        fit = self.final_cost * sum(full) / len(full)
+        return waves * mean + self.final_rounds * fit
 
     def line(self) -> str:
         """All of it in one line."""

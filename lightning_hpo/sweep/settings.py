@@ -164,6 +164,19 @@ class Settings:
         parts = (self.final_fits, self.n_refits, shown) if self.final else ()
         return sum(-(-n // slots) for n in parts)
 
+    def final_cost(self, n_samples: int | None) -> float:
+        """How much longer a fit of the final job takes than a trial: by its epochs and samples.
+
+        ``n_samples``: training samples that there are; None: unknown, only the epochs count.
+        """
+        epochs = [select("trainer.max_epochs") for select in (self._select_final, self._select)]
+        limits = [select("data.train_limit") for select in (self._select_final, self._select)]
+        cost = epochs[0] / epochs[1] if all(n and n > 0 for n in epochs) else 1.0
+        if n_samples is None:
+            return cost
+        final, search = (min(limit or n_samples, n_samples) for limit in limits)
+        return cost * final / search
+
     @property
     def replay(self) -> str | None:
         """The folder of the study to be replayed."""

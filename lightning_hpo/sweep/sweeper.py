@@ -97,6 +97,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 facts = self._preflight(space, executor, display)
+                if facts is not None:
+                    display.tally.final_cost = self.settings.final_cost(facts.n_samples)
                 study = self._open_study(space, owner, facts)
                 with self._fleet(owner, study) as fleet:
                     self._check_fingerprint(study, space, fleet, facts)

@@ -56,6 +56,13 @@ def test_the_estimate_covers_the_search_and_the_final_job():
     assert tally.left_s() == 4 * 8.0
 
 
+# Rule: a fit of the final job takes as much longer than a complete trial as it has more to do.
+def test_the_estimate_knows_that_final_fits_are_longer():
+    tally = Tally(total=1, slots=2, monitor="val/loss", final_rounds=4, final_cost=2.5)
+    tally.count(0, COMPLETE, 10.0)
+    assert tally.left_s() == 4 * 25.0
+
+
 def test_the_best_value_follows_the_direction():
     for minimize, best in ((True, (0.1, 1)), (False, (0.9, 2))):
         tally = Tally(total=3, slots=1, monitor="m", minimize=minimize)

@@ -75,6 +75,25 @@ def test_the_final_jobs_configuration_must_be_a_mapping():
         _ = found.final_overrides
 
 
+# Rule: a final fit costs by its epochs and its samples; a limit above what there is means all.
+@pytest.mark.parametrize(
+    ("in_final", "limit", "n_samples", "cost"),
+    [
+        ({}, None, 1000, 1.0),
+        ({"trainer": {"max_epochs": 20}}, None, None, 2.5),
+        ({"data": {"train_limit": None}}, 250, 1000, 4.0),
+        ({"data": {"train_limit": None}}, 250, None, 1.0),
+        ({"trainer": {"max_epochs": 16}, "data": {"train_limit": 5000}}, 500, 1000, 4.0),
+        ({"trainer": {"max_epochs": -1}}, None, 1000, 1.0),
+    ],
+)
+def test_what_a_final_fit_costs(in_final, limit, n_samples, cost):
+    found = settings()
+    found.config.study.in_final = in_final
+    found.config.data, found.config.trainer = {"train_limit": limit}, {"max_epochs": 8}
+    assert found.final_cost(n_samples) == cost
+
+
 def test_without_a_final_job_nothing_is_fitted():
     found = settings(after_search=False, final_holdout=True)
     assert (found.final_fits, found.final_rounds(2)) == (0, 0)
