@@ -7,6 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import monitored
+from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import build, ranks
 from lightning_hpo.messages import Facts
@@ -30,7 +31,7 @@ def run_preflight(cfg: DictConfig) -> Facts:
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
         data_sha256=getattr(data, "sha256", None),
-        n_samples=getattr(data, "n_samples", None),
+        n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
         device=_device_name(trainer),
         noise_variance=getattr(data, "noise_variance", None),
     )

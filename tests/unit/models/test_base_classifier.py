@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
+from quiet import quiet_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -34,16 +35,8 @@ def loader(n: int = 20, *, seed: int = 0, batch_size: int = 8) -> DataLoader:
 
 
 def tiny_trainer(tmp_path: Path, **options: object) -> pl.Trainer:
-    defaults: dict = {
-        "max_epochs": 2,
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "default_root_dir": tmp_path,
-    }
-    return pl.Trainer(**(defaults | options))
+    defaults: dict = {"max_epochs": 2, "default_root_dir": tmp_path}
+    return quiet_trainer(**(defaults | options))
 
 
 def tiny_fc(**options: object) -> FCClassifier:

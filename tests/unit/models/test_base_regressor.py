@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from quiet import quiet_trainer
 from torch import Tensor, nn
 
 from lightning_hpo.data.curve import CurveDataModule
@@ -32,16 +33,8 @@ class Line(BaseRegressor):
 
 
 def tiny_trainer(tmp_path: Path, **options: object) -> pl.Trainer:
-    defaults: dict = {
-        "max_epochs": 2,
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "default_root_dir": tmp_path,
-    }
-    return pl.Trainer(**(defaults | options))
+    defaults: dict = {"max_epochs": 2, "default_root_dir": tmp_path}
+    return quiet_trainer(**(defaults | options))
 
 
 def mean_squared_error(model: nn.Module, data: CurveDataModule, stage: str) -> float:

@@ -32,7 +32,7 @@ def add_noise(x: Tensor, generator: Generator) -> Tensor:
 
 
 def trainer(**options: Any) -> pl.Trainer:
-    defaults: dict[str, Any] = {"max_epochs": 2, "accelerator": "cpu", "num_sanity_val_steps": 0}
+    defaults: dict[str, Any] = {"max_epochs": 2, "num_sanity_val_steps": 0}
     return quiet_trainer(**(defaults | options))
 
 
