@@ -24,7 +24,7 @@ class CNNClassifier(BaseClassifier):
     Max pooling and ReLU commute, and ReLU on a quarter of the pixels is cheaper; the channels-last
     layout suits the CPU kernels: a training step on one thread takes 16 ms instead of 33 ms, and on
     two 10 instead of 22 (median of 80, batch 64, default sizes, AMD EPYC, torch 2.15).
-    `batch_norm` normalises after each convolution and hidden linear layer, before the ReLU.
+    `batch_norm` normalises after each pooling and hidden linear layer, before the ReLU.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ def conv_stack(
         # The normalisation subtracts any bias again.
         bias = not batch_norm
         layers.append(nn.Conv2d(inputs, outputs, kernel_size, padding="same", bias=bias))
+        layers.append(nn.MaxPool2d(2))
         layers += [nn.BatchNorm2d(outputs)] if batch_norm else []
-        layers += [nn.MaxPool2d(2), nn.ReLU()]
+        layers.append(nn.ReLU())
     return nn.Sequential(*layers)

@@ -80,10 +80,10 @@ def test_conv_layers_are_named_in_order() -> None:
     assert model.get_submodule("features.3") is model.conv_layers[1][1]
 
 
-def test_batch_norm_sits_before_pooling_and_takes_over_the_bias() -> None:
+def test_batch_norm_sits_after_pooling_and_takes_over_the_bias() -> None:
     model = CNNClassifier(input_shape=(1, 8, 8), batch_norm=True)
     names = [type(layer).__name__ for layer in (*model.features, *model.classifier)]
-    assert names[:4] == ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"] == names[4:8]
+    assert names[:4] == ["Conv2d", "MaxPool2d", "BatchNorm2d", "ReLU"] == names[4:8]
     assert names[8:] == ["Flatten", *["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2, "Linear"]
     # Two numbers for each channel and neuron in place of one bias.
     plain = sum(p.numel() for p in CNNClassifier(input_shape=(1, 8, 8)).parameters())
