@@ -8,7 +8,7 @@ Each leaves its result as JSON in ``final/``.
 import json
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -41,10 +41,18 @@ RESULT_FILE = "result.json"
 
 
 def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit fold ``study.fold`` with the best parameters; its metrics at the best epoch."""
+    """Fit fold ``study.fold`` with the best parameters; its metrics at the best epoch.
+
+    With a schedule at the last one, to which the refit trains too: the fold, which judges the
+    network, then chooses no epoch of it.
+    """
     fold = int(cfg.study.fold)
     seed = derive_seed(cfg.seed, "fold", fold)
-    result = _fit_part(cfg, build.final_split(cfg, fold), seed, context, keep_best=True)
+    to_the_end = bool(cfg.get("scheduler"))
+    result = _fit_part(cfg, build.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
+    if to_the_end:
+        last = _last_metrics(context.folder)
+        result = replace(result, value=last[cfg.monitor], metrics={**result.metrics, **last})
     return _write(context.folder, {"fold": fold, **asdict(result)})
 
 
@@ -53,11 +61,16 @@ def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     result = _fit_part(cfg, build.holdout_split(cfg), seed, context, keep_best=False)
-    curves = read_curves(context.folder / "metrics.csv")
-    finite = {name: [v for v in values if not math.isnan(v)] for name, values in curves.items()}
-    last = {name: values[-1] for name, values in finite.items() if values}
+    last = _last_metrics(context.folder)
     found = {"val_fraction": cfg.cv.val_fraction, **asdict(result), "last": last}
     return _write(context.folder, found)
+
+
+def _last_metrics(folder: Path) -> dict[str, float]:
+    """The last value of each metric that a fit logged."""
+    curves = read_curves(folder / "metrics.csv")
+    finite = {name: [v for v in values if not math.isnan(v)] for name, values in curves.items()}
+    return {name: values[-1] for name, values in finite.items() if values}
 
 
 def _fit_part(

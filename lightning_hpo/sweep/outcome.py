@@ -204,7 +204,7 @@ def pareto_front(study: optuna.Study) -> list[dict[str, Any]] | None:
 
 
 def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Per-fold metrics at the best epoch, with mean and sample standard deviation over folds."""
+    """The folds' metrics, with mean and sample standard deviation over folds."""
     folds = sorted(folds, key=lambda fold: fold["fold"])
     names = sorted(n for n in folds[0]["metrics"] if n.startswith("val/"))
     summary: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.folds import Split
 from lightning_hpo.jobs import final
 from lightning_hpo.messages import FitResult, JobContext
@@ -33,23 +34,48 @@ def test_early_stopping_is_dropped_from_a_copy_and_other_callbacks_stay() -> Non
     assert list(cfg.callbacks) == ["early_stopping", "timer", "none"]
 
 
-def test_the_result_tells_the_best_and_the_last_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[Any, Split]] = []
+Asked = tuple[Any, Split, list[Any]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """What each fit was asked; its val/loss is 0.25 in the first and 0.5 in the last epoch."""
+    fits: list[Asked] = []
 
     def fit(cfg: Any, split: Split, seed: int, context: JobContext, observers: Any) -> FitResult:
-        asked.append((cfg, split))
-        rows = "epoch,step,train/loss,val/loss,never\n0,0,0.5,0.25,nan\n1,1,0.125,,nan\n"
+        fits.append((cfg, split, observers))
+        rows = "epoch,step,train/loss,val/loss,never\n0,0,0.5,0.25,nan\n1,1,0.125,0.5,nan\n"
         (context.folder / "metrics.csv").write_text(rows)
-        return FitResult(0.25, 0, 2, {"val/loss": 0.25}, 1.0)
+        metrics = {"train/loss": 0.5, "val/loss": 0.25, "seconds": 1.0}
+        return FitResult(0.25, 0, 2, metrics, 1.0)
 
     monkeypatch.setattr(final, "fit", fit)
+    return fits
+
+
+# Rule: a fold is judged at its best epoch, but with a schedule at its last one, as the refit is.
+def test_at_which_epoch_a_fold_is_judged(tmp_path: Path, asked: list[Asked]) -> None:
+    cfg = config()
+    cfg.study = {"fold": 1}
+    found = final.run_fold(cfg, JobContext(tmp_path))
+    at_best = {"train/loss": 0.5, "val/loss": 0.25, "seconds": 1.0}
+    assert (found["fold"], found["value"], found["metrics"]) == (1, 0.25, at_best)
+
+    cfg.scheduler = {"_target_": "a.schedule"}
+    found = final.run_fold(cfg, JobContext(tmp_path))
+    at_end = {"train/loss": 0.125, "val/loss": 0.5, "seconds": 1.0}
+    assert (found["value"], found["metrics"], found["best_epoch"]) == (0.5, at_end, 0)
+    assert json.loads((tmp_path / "result.json").read_text()) == found
+    kept = [[type(o) for o in observers if "Predictions" in str(o)] for *_, observers in asked]
+    assert kept == [[BestPredictions], [LastPredictions]]
+
+
+def test_the_result_tells_the_best_and_the_last_epoch(tmp_path: Path, asked: list[Asked]) -> None:
     found = final.run_holdout(config(), JobContext(tmp_path))
-    assert found["last"] == {"train/loss": 0.125, "val/loss": 0.25}
+    assert found["last"] == {"train/loss": 0.125, "val/loss": 0.5}
     assert (found["val_fraction"], found["best_epoch"], found["epochs"]) == (0.25, 0, 2)
     assert json.loads((tmp_path / "result.json").read_text()) == found
-    ((cfg, split),) = asked
+    ((cfg, split, _),) = asked
     assert list(cfg.callbacks) == ["timer"]
     assert (split.method, split.val_fraction, split.seed) == ("holdout", 0.25, 7)
 
