@@ -4,14 +4,14 @@ Several refits, which differ in their seeds, share the slots as the folds do.
 
 Beside the folds may run one more fit, the holdout, for which no early stopping applies.
 
-At the end some trials of the search are fitted again, and drawn side by side.
+Some trials of the search are fitted again, wherever a slot is free, and drawn side by side.
 
 What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
 belongs to other parameters is moved aside, not overwritten.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +37,22 @@ class FitObserver(Protocol):
 
     def fit_ended(self, name: str, result: Mapping[str, Any] | None) -> None:
         """``result``: as the job returned it; None: its process died, it is tried once more."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job of the final job.
+
+    ``name``: of its folder. ``says``: the line above it, told once for all tasks that share it.
+    ``after``: folders whose jobs must have ended. ``alone``: on all cores, beside nothing else.
+    ``trial``: the number of the trial that it fits again.
+    """
+
+    name: str
+    says: str
+    after: frozenset[str] = frozenset()
+    alone: bool = False
+    trial: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,33 +88,43 @@ class Finale:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
         if not self._same_parameters():
             self._begin()
-        fits = [f"fold_{k}" for k in range(self.n_splits)] + ["holdout"] * self.holdout
-        missing = self._missing(fits)
-        if missing:
-            self.say(self._announcement())
-            self._run_all([self._job(k, name) for k, name in enumerate(fits) if name in missing])
+        tasks = self._tasks()
+        wanted = self._wanted()
+        self._run_all({self._job(k, t): t for k, t in enumerate(tasks) if t.name in wanted})
+
+    def _wanted(self) -> set[str]:
+        """The folders of what is to be done."""
+        parts = self._missing(self._parts)
         # The folds say how long a refit trains.
-        refits = self._refits if missing else self._missing(self._refits)
-        if refits:
-            self._refit(refits, first=len(fits))
-        if self.showcase and self._missing([_SHOWCASE]):
-            self._show(first=len(fits) + self.n_refits)
+        refits = self._refits if parts else self._missing(self._refits)
+        shown = self._missing([*self._shown, _SHOWCASE]) if self._missing([_SHOWCASE]) else []
+        return {*parts, *refits, *shown}
 
-    def _refit(self, refits: Sequence[str], *, first: int) -> None:
+    def _tasks(self) -> list[Task]:
+        """All that the final job consists of; what comes first goes first to a free slot."""
+        parts = [Task(name, self._words_for_parts()) for name in self._parts]
+        return [*parts, *self._refit_tasks(), *(self._showcase_tasks() if self.showcase else [])]
+
+    def _refit_tasks(self) -> list[Task]:
         several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
-        self.say(f"refit on all training data{several}, test, figures")
-        threads = cpu_cores() if len(refits) == 1 else None
-        self._run_all([self._job(first + k, name, threads) for k, name in enumerate(refits)])
+        says = f"refit on all training data{several}, test, figures"
+        after, alone = frozenset(self._parts), len(self._wanted() & {*self._refits}) == 1
+        return [Task(name, says, after=after, alone=alone) for name in self._refits]
 
-    def _show(self, *, first: int) -> None:
+    def _showcase_tasks(self) -> list[Task]:
         """Fit the shown trials again, each in a job, and draw them in another."""
-        shown = ", ".join(f"{number} ({role})" for role, number in self.showcase.items())
-        self.say(f"trials {shown} again, to be seen side by side")
-        numbers = {f"{_SHOWCASE}_{role}": number for role, number in self.showcase.items()}
-        missing = self._missing([*numbers])
-        jobs = [self._job(first + k, name, trial=numbers[name]) for k, name in enumerate(missing)]
-        self._run_all(jobs)
-        self._run_all([self._job(first + len(jobs), _SHOWCASE)])
+        trials = ", ".join(f"{number} ({role})" for role, number in self.showcase.items())
+        says = f"trials {trials} again, to be seen side by side"
+        fits = [Task(name, says, trial=number) for name, number in self._shown.items()]
+        return [*fits, Task(_SHOWCASE, says, after=frozenset(self._shown))]
+
+    @property
+    def _parts(self) -> list[str]:
+        return [f"fold_{k}" for k in range(self.n_splits)] + ["holdout"] * self.holdout
+
+    @property
+    def _shown(self) -> dict[str, int]:
+        return {f"{_SHOWCASE}_{role}": number for role, number in self.showcase.items()}
 
     @property
     def _refits(self) -> list[str]:
@@ -107,36 +133,49 @@ class Finale:
     def _missing(self, fits: Sequence[str]) -> list[str]:
         return [name for name in fits if not (self.final_dir / name / _RESULT).is_file()]
 
-    def _announcement(self) -> str:
+    def _words_for_parts(self) -> str:
         folds = f"cross-validation of the best parameters, {self.n_splits} folds"
         longest = "a fit without early stopping"
         return ", and ".join([folds] * bool(self.n_splits) + [longest] * self.holdout)
 
-    def _job(
-        self, index: int, folder: str, threads: int | None = None, trial: int | None = None
-    ) -> Job:
-        kind, _, number = folder.partition("_")
+    def _job(self, index: int, task: Task) -> Job:
+        kind, _, number = task.name.partition("_")
         numbers = {"fold": "null", "refit": "null", kind: number or "null"}
         told = (f"study.job={kind}", *(f"study.{k}={numbers[k]}" for k in ("fold", "refit")))
-        if trial is not None:
-            told = (*told, f"study.trial_number={trial}")
-        where = f"hydra.sweep.subdir={self.final_dir.name}/{folder}"
+        if task.trial is not None:
+            told = (*told, f"study.trial_number={task.trial}")
+        where = f"hydra.sweep.subdir={self.final_dir.name}/{task.name}"
+        threads = cpu_cores() if task.alone else None
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
 
-    def _run_all(self, jobs: Sequence[Job]) -> None:
-        waiting, running, again = list(jobs), 0, set()
+    def _run_all(self, tasks: Mapping[Job, Task]) -> None:
+        waiting, running, again, said = list(tasks), set[Job](), set[Job](), set[str]()
         while waiting or running:
-            while waiting and self.executor.n_free:
-                self._start(waiting.pop(0))
-                running += 1
+            while (job := self._next(tasks, waiting, running)) is not None:
+                waiting.remove(job)
+                running.add(job)
+                if tasks[job].says not in said:
+                    said.add(tasks[job].says)
+                    self.say(tasks[job].says)
+                self._start(job)
             for job, end in self.executor.wait():
-                running -= 1
-                if isinstance(end, SlotDied) and job.id not in again:
-                    again.add(job.id)
+                running.remove(job)
+                if isinstance(end, SlotDied) and job not in again:
+                    again.add(job)
                     waiting.append(job)
                     self._ended(job, None)
                 else:
                     self._ended(job, required_result(end, failure=_failure(job)))
+
+    def _next(
+        self, tasks: Mapping[Job, Task], waiting: Sequence[Job], running: Set[Job]
+    ) -> Job | None:
+        """The first job that may start now."""
+        if not self.executor.n_free or any(tasks[job].alone for job in running):
+            return None
+        unfinished = {tasks[job].name for job in (*waiting, *running)}
+        ready = (job for job in waiting if not tasks[job].after & unfinished)
+        return next((job for job in ready if not (tasks[job].alone and running)), None)
 
     def _start(self, job: Job) -> None:
         folder = self.final_dir.parent / _subdir(job)

@@ -159,10 +159,15 @@ class Settings:
         return self.final_folds + self.final_holdout
 
     def final_rounds(self, slots: int) -> int:
-        """Fits of the final job that follow each other: rounds of each of its parts."""
+        """Fits of the final job that follow each other in a slot; a single refit has all slots."""
+        if not self.final:
+            return 0
         shown = N_SHOWN if self.showcase else 0
-        parts = (self.final_fits, self.n_refits, shown) if self.final else ()
-        return sum(-(-n // slots) for n in parts)
+        if self.n_refits == 1:
+            return -(-(self.final_fits + shown) // slots) + 1
+        # However many slots there are, refits follow the folds.
+        at_least = 2 if self.final_fits else 1
+        return max(-(-(self.final_fits + shown + self.n_refits) // slots), at_least)
 
     def final_cost(self, n_samples: int | None) -> float:
         """How much longer a fit of the final job takes than a trial: by its epochs and samples.

@@ -17,7 +17,7 @@ class WritingExecutor:
 
     def __init__(self, final_dir, fail=None):
         self.final_dir, self.fail = final_dir, dict(fail or {})
-        self.queue, self.ran = [], []
+        self.queue, self.ran, self.told = [], [], []
 
     @property
     def n_free(self):
@@ -25,7 +25,7 @@ class WritingExecutor:
 
     def submit(self, job):
         self.queue.append(job)
-        return 0
+        self.told.append(job.overrides)
 
     def wait(self, timeout_s=None):
         job = self.queue.pop(0)
@@ -88,8 +88,8 @@ def test_refits_that_are_done_stay_done(final_dir):
 
 def test_every_override_reaches_the_jobs(final_dir):
     executor = WritingExecutor(final_dir)
-    job = finale(final_dir, executor, "x=1", "study.dir=elsewhere")._job(0, "fold_0")
-    assert job.overrides[:2] == ("x=1", "study.dir=elsewhere")
+    finale(final_dir, executor, "x=1", "study.dir=elsewhere").run()
+    assert {overrides[:2] for overrides in executor.told} == {("x=1", "study.dir=elsewhere")}
 
 
 def test_without_cross_validation_only_the_refit_runs(final_dir):
@@ -117,9 +117,49 @@ def test_the_fit_without_early_stopping_runs_beside_the_folds(final_dir):
     assert said[0] == "a fit without early stopping"
 
 
-# Rule: shown trials are fitted again at the end, each told its number, then drawn by a job of their
-# own; what is done stays done, also for a final job that was done without them.
-def test_trials_are_shown_side_by_side_at_the_end(final_dir):
+# Rule: no slot waits for the last fold. While it runs, the other fits trials again, and so on until
+# nothing runs: then the one refit has all cores.
+def test_trials_are_fitted_again_where_a_slot_is_free(final_dir):
+    executor, said = WritingExecutor(final_dir), []
+    shown = {"best": 4, "median": 2, "pruned": 7}
+    finale(final_dir, executor, n_splits=3, showcase=shown, say=said.append).run()
+    assert [(name, threads) for name, _, _, threads in executor.ran] == [
+        ("fold_0", None),
+        ("fold_1", None),
+        ("fold_2", None),
+        ("showcase_best", None),
+        ("showcase_median", None),
+        ("showcase_pruned", None),
+        ("refit", 8),
+        ("showcase", None),
+    ]
+    assert said == [
+        "cross-validation of the best parameters, 3 folds",
+        "trials 4 (best), 2 (median), 7 (pruned) again, to be seen side by side",
+        "refit on all training data, test, figures",
+    ]
+
+
+# Rule: refits that share the slots wait for the folds, which say how long they train, and come
+# before the shown trials.
+def test_several_refits_start_when_all_folds_have_ended(final_dir):
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, n_splits=3, n_refits=2, showcase={"best": 4, "median": 2}).run()
+    assert [name for name, *_ in executor.ran] == [
+        "fold_0",
+        "fold_1",
+        "fold_2",
+        "showcase_best",
+        "refit",
+        "refit_1",
+        "showcase_median",
+        "showcase",
+    ]
+
+
+# Rule: shown trials are told their numbers and drawn by a job of their own; what is done stays
+# done, also for a final job that was done without them.
+def test_trials_are_shown_side_by_side(final_dir):
     finale(final_dir, WritingExecutor(final_dir), n_splits=0).run()
     shown = {"n_splits": 0, "showcase": {"best": 4, "pruned": 7}}
     executor, said = WritingExecutor(final_dir), []
@@ -132,7 +172,7 @@ def test_trials_are_shown_side_by_side_at_the_end(final_dir):
         ("showcase", "showcase", "null", None),
     ]
     assert said == ["trials 4 (best), 7 (pruned) again, to be seen side by side"]
-    assert again._job(0, "showcase_best", trial=4).overrides[-2] == "study.trial_number=4"
+    assert [o[-2] for o in executor.told[:2]] == ["study.trial_number=4", "study.trial_number=7"]
     (final_dir / "showcase" / "result.json").unlink()
     executor = WritingExecutor(final_dir)
     finale(final_dir, executor, **shown).run()

@@ -33,21 +33,23 @@ def test_the_fit_without_early_stopping_takes_a_place_among_the_folds(cv, fits, 
     assert found.slots(0) == max(fits, 1)
 
 
-# Rule: trials that are fitted again follow the refits, three at most; with study.final=false none.
-def test_shown_trials_take_rounds_of_their_own():
+# Rule: trials that are fitted again, three at most, share rounds with the folds; with
+# study.final=false none.
+def test_shown_trials_take_places_among_the_folds():
     found = settings()
     found.config.study.showcase = True
-    assert found.showcase and found.final_rounds(2) == 5  # two of folds, a refit, two of three
+    assert found.showcase and found.final_rounds(2) == 5  # four of folds and trials, a refit
     nothing = settings(after_search=False)
     nothing.config.study.showcase = True
     assert (nothing.showcase, nothing.final_rounds(2)) == (False, 0)
 
 
-# Rule: refits follow the folds in rounds of as many as there are slots.
-def test_several_refits_take_rounds_of_their_own():
+# Rule: several refits share rounds with the folds, but none with those that they wait for.
+def test_several_refits_take_places_behind_the_folds():
     found = settings()
     found.config.study.n_refits = 3
-    assert found.final_rounds(2) == 4  # two rounds of four folds, two of three refits
+    assert found.final_rounds(2) == 4  # of four folds and three refits
+    assert found.final_rounds(8) == 2
     found.config.cv.final = False
     assert (found.final_rounds(2), found.slots(0)) == (2, 3)
 
