@@ -84,6 +84,7 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
+    from lightning_hpo.jobs.denormals import denormals_as_zero
     from lightning_hpo.jobs.trial import JobContext, run_trial
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -92,7 +93,7 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     torch.set_num_threads(int(_provenance(trial_dir)["threads"]))
     context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
     again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
-    with suppress(optuna.TrialPruned):
+    with suppress(optuna.TrialPruned), denormals_as_zero():
         run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
     return Comparison(_in_order(before), _in_order(again.values()))
 

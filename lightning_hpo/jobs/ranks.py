@@ -116,6 +116,8 @@ class Luggage(pl.Callback):
         _prctl_pr_set_pdeathsig(signal.SIGKILL)
         if os.getppid() != self.home_pid:
             os._exit(1)
+        # As in the job's own process; see denormals.py.
+        torch.set_flush_denormal(True)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:

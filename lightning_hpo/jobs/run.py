@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
+from lightning_hpo.jobs.denormals import denormals_as_zero
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.provenance import recorded
@@ -22,6 +23,7 @@ from lightning_hpo.sweep.replay import ReplayPruner
 _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
 
 
+@denormals_as_zero()
 def run(cfg: DictConfig) -> Any:
     """Run the job that ``cfg.study.job`` names; its folder holds what is needed to run it again."""
     context = _context()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.jobs import run
+from lightning_hpo.jobs.denormals import denormals_as_zero
 from lightning_hpo.launchers.isolation import isolated
 from lightning_hpo.launchers.slot import Batch, Job, SlotSetup, failed, run_hydra_job
 from lightning_hpo.stack.fits import StackedFits, train
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def run_batch(batch: Batch, setup: SlotSetup, answer: "Answering") -> None:
     """Compose every job, train them together, and ``answer`` each at once when it ends."""
     started_s = time.monotonic()
-    with isolated(setup.threads):
+    with isolated(setup.threads), denormals_as_zero():
         waiting: dict[int, tuple[Job, JobReturn]] = {}
         for job in batch.jobs:
             ret = run_hydra_job(job, setup, run.prepare)
