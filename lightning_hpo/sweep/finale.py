@@ -11,16 +11,16 @@ belongs to other parameters is moved aside, not overwritten.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.slot import Job
 from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.messages import PROGRESS_FILE
 from lightning_hpo.sweep.executors import Executor
-from lightning_hpo.sweep.verdict import required_result
+from lightning_hpo.sweep.tasks import Task, TaskRun
 from lightning_hpo.sweep.writing import write_json
 
 MARKER = "overrides.json"
@@ -36,23 +36,7 @@ class FitObserver(Protocol):
     def fit_started(self, name: str, slot: int, folder: Path) -> None: ...
 
     def fit_ended(self, name: str, result: Mapping[str, Any] | None) -> None:
-        """``result``: as the job returned it; None: its process died, it is tried once more."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A job of the final job.
-
-    ``name``: of its folder. ``says``: the line above it, told once for all tasks that share it.
-    ``after``: folders whose jobs must have ended. ``alone``: on all cores, beside nothing else.
-    ``trial``: the number of the trial that it fits again.
-    """
-
-    name: str
-    says: str
-    after: frozenset[str] = frozenset()
-    alone: bool = False
-    trial: int | None = None
+        """``result``: as the job returned it; None: it failed, or its process died."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,9 @@ class Finale:
     @property
     def identity(self) -> list[str]:
         """What decides the model: bookkeeping, such as study.n_trials, does not."""
-        return [o for o in self.overrides if not o.startswith(("study.", "hydra.", "hydra/"))]
+        bookkeeping = ("study.", "hydra.", "hydra/")
+        kept = "study.final_epochs="
+        return [o for o in self.overrides if o.startswith(kept) or not o.startswith(bookkeeping)]
 
     def is_done(self) -> bool:
         """Whether this very final job has already been done."""
@@ -90,15 +76,35 @@ class Finale:
             self._begin()
         tasks = self._tasks()
         wanted = self._wanted()
-        self._run_all({self._job(k, t): t for k, t in enumerate(tasks) if t.name in wanted})
+        jobs = {self._job(k, t): t for k, t in enumerate(tasks) if t.name in wanted}
+        said = set[str]()
+
+        def started(job: Job) -> None:
+            if (words := jobs[job].says) not in said:
+                said.add(words)
+                self.say(words)
+            self._started(job)
+
+        TaskRun(self.executor, jobs, started, self._ended, _failure).run()
 
     def _wanted(self) -> set[str]:
         """The folders of what is to be done."""
         parts = self._missing(self._parts)
         # The folds say how long a refit trains.
         refits = self._refits if parts else self._missing(self._refits)
-        shown = self._missing([*self._shown, _SHOWCASE]) if self._missing([_SHOWCASE]) else []
-        return {*parts, *refits, *shown}
+        return {*parts, *refits, *(self._not_shown() if self._missing([_SHOWCASE]) else [])}
+
+    def _not_shown(self) -> list[str]:
+        """What the figure still waits for: also a role that was another trial's before."""
+        other = [name for name, number in self._shown.items() if self._fitted(name) != number]
+        return [*other, _SHOWCASE]
+
+    def _fitted(self, name: str) -> int | None:
+        """The trial that was fitted again in this folder."""
+        if self._missing([name]):
+            return None
+        found: dict[str, Any] = json.loads((self.final_dir / name / _RESULT).read_text())
+        return int(found["number"])
 
     def _tasks(self) -> list[Task]:
         """All that the final job consists of; what comes first goes first to a free slot."""
@@ -115,8 +121,9 @@ class Finale:
         """Fit the shown trials again, each in a job, and draw them in another."""
         trials = ", ".join(f"{number} ({role})" for role, number in self.showcase.items())
         says = f"trials {trials} again, to be seen side by side"
-        fits = [Task(name, says, trial=number) for name, number in self._shown.items()]
-        return [*fits, Task(_SHOWCASE, says, after=frozenset(self._shown))]
+        fits = [Task(name, says, extra=True, trial=n) for name, n in self._shown.items()]
+        drawn = f"figure of trials {trials}"
+        return [*fits, Task(_SHOWCASE, drawn, after=frozenset(self._shown), extra=True)]
 
     @property
     def _parts(self) -> list[str]:
@@ -148,42 +155,12 @@ class Finale:
         threads = cpu_cores() if task.alone else None
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
 
-    def _run_all(self, tasks: Mapping[Job, Task]) -> None:
-        waiting, running, again, said = list(tasks), set[Job](), set[Job](), set[str]()
-        while waiting or running:
-            while (job := self._next(tasks, waiting, running)) is not None:
-                waiting.remove(job)
-                running.add(job)
-                if tasks[job].says not in said:
-                    said.add(tasks[job].says)
-                    self.say(tasks[job].says)
-                self._start(job)
-            for job, end in self.executor.wait():
-                running.remove(job)
-                if isinstance(end, SlotDied) and job not in again:
-                    again.add(job)
-                    waiting.append(job)
-                    self._ended(job, None)
-                else:
-                    self._ended(job, required_result(end, failure=_failure(job)))
-
-    def _next(
-        self, tasks: Mapping[Job, Task], waiting: Sequence[Job], running: Set[Job]
-    ) -> Job | None:
-        """The first job that may start now."""
-        if not self.executor.n_free or any(tasks[job].alone for job in running):
-            return None
-        unfinished = {tasks[job].name for job in (*waiting, *running)}
-        ready = (job for job in waiting if not tasks[job].after & unfinished)
-        return next((job for job in ready if not (tasks[job].alone and running)), None)
-
-    def _start(self, job: Job) -> None:
+    def _started(self, job: Job) -> None:
         folder = self.final_dir.parent / _subdir(job)
         # A fit that was interrupted leaves one, which says nothing about this fit.
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
         if self.observer is not None and folder.name != _SHOWCASE:
             self.observer.fit_started(folder.name, self.executor.next_slot, folder)
-        self.executor.submit(job)
 
     def _ended(self, job: Job, result: Mapping[str, Any] | None) -> None:
         folder = self.final_dir.parent / _subdir(job)

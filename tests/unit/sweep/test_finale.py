@@ -6,7 +6,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.launchers.slot import SlotDied, failed
 from lightning_hpo.sweep.finale import Finale
 
 
@@ -37,7 +37,8 @@ class WritingExecutor:
             return [(job, self.fail.pop(name))]
         folder = self.final_dir / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text("{}")
+        number = told.get("study.trial_number", "null")
+        (folder / "result.json").write_text(f'{{"number": {number}}}')
         ret = JobReturn(status=JobStatus.COMPLETED)
         ret.return_value = {}
         return [(job, ret)]
@@ -137,6 +138,7 @@ def test_trials_are_fitted_again_where_a_slot_is_free(final_dir):
         "cross-validation of the best parameters, 3 folds",
         "trials 4 (best), 2 (median), 7 (pruned) again, to be seen side by side",
         "refit on all training data, test, figures",
+        "figure of trials 4 (best), 2 (median), 7 (pruned)",
     ]
 
 
@@ -171,13 +173,51 @@ def test_trials_are_shown_side_by_side(final_dir):
         ("showcase_pruned", "showcase", "null", None),
         ("showcase", "showcase", "null", None),
     ]
-    assert said == ["trials 4 (best), 7 (pruned) again, to be seen side by side"]
+    assert said == [
+        "trials 4 (best), 7 (pruned) again, to be seen side by side",
+        "figure of trials 4 (best), 7 (pruned)",
+    ]
     assert [o[-2] for o in executor.told[:2]] == ["study.trial_number=4", "study.trial_number=7"]
     (final_dir / "showcase" / "result.json").unlink()
     executor = WritingExecutor(final_dir)
     finale(final_dir, executor, **shown).run()
     assert [name for name, *_ in executor.ran] == ["showcase"]
     assert finale(final_dir, None, **shown).is_done()
+
+
+# Rule: behind an interrupt further trials may have made another one the median.
+def test_a_role_that_was_another_trials_is_fitted_again(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), showcase={"best": 4, "median": 2}).run()
+    (final_dir / "showcase" / "result.json").unlink()
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, showcase={"best": 4, "median": 9}).run()
+    assert [name for name, *_ in executor.ran] == ["showcase_median", "showcase"]
+
+
+# Rule: a shown trial that cannot be fitted takes its figure with it, and nothing else; that it
+# failed is said in the end, so that the results are written.
+def test_a_shown_trial_that_fails_leaves_the_rest_alone(final_dir):
+    mistake = failed(UserError("data.train_csv must be a file, got a.csv."))
+    executor = WritingExecutor(final_dir, {"showcase_best": mistake})
+    shown = {"best": 4, "median": 2}
+    with pytest.raises(StudyFailed, match=r"data\.train_csv must be a file"):
+        finale(final_dir, executor, n_splits=3, showcase=shown).run()
+    assert [name for name, *_ in executor.ran] == [
+        "fold_0",
+        "fold_1",
+        "fold_2",
+        "showcase_best",
+        "showcase_median",
+        "refit",
+    ]
+    finale(final_dir, executor := WritingExecutor(final_dir), n_splits=3, showcase=shown).run()
+    assert [name for name, *_ in executor.ran] == ["showcase_best", "showcase"]
+
+
+def test_other_epochs_of_the_refit_are_another_final_job(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), "x=1", "study.final_epochs=5").run()
+    assert finale(final_dir, None, "x=1", "study.final_epochs=5").is_done()
+    assert not finale(final_dir, None, "x=1", "study.final_epochs=9").is_done()
 
 
 def test_an_interrupted_final_job_goes_on_at_the_missing_fold(final_dir):
@@ -212,6 +252,21 @@ def test_a_fold_whose_process_died_is_tried_once_more(final_dir):
     executor = WritingExecutor(final_dir, {"fold_0": SlotDied("killed")})
     finale(final_dir, executor).run()
     assert [name for name, *_ in executor.ran] == ["fold_0", "fold_1", "fold_0", "refit"]
+
+
+# Rule: it is tried before what has not been tried yet: a launcher that runs in batches then runs it
+# alone.
+def test_a_fold_is_tried_once_more_before_others_begin(final_dir):
+    executor = WritingExecutor(final_dir, {"fold_0": SlotDied("killed")})
+    finale(final_dir, executor, n_splits=4).run()
+    assert [name for name, *_ in executor.ran] == [
+        "fold_0",
+        "fold_1",
+        "fold_0",
+        "fold_2",
+        "fold_3",
+        "refit",
+    ]
 
 
 class Told:
@@ -250,14 +305,12 @@ def test_an_observer_is_told_of_each_fit(final_dir):
 
 
 def test_a_failing_fit_ends_the_final_job_with_its_reason(final_dir):
-    failed = JobReturn(status=JobStatus.FAILED)
-    failed.return_value = ZeroDivisionError("by zero")
+    executor = WritingExecutor(final_dir, {"fold_1": failed(ZeroDivisionError("by zero"))})
     with pytest.raises(StudyFailed, match=r"final/fold_1 failed: ZeroDivisionError: by zero"):
-        finale(final_dir, WritingExecutor(final_dir, {"fold_1": failed})).run()
+        finale(final_dir, executor).run()
 
 
 def test_a_users_mistake_keeps_its_words(final_dir):
-    failed = JobReturn(status=JobStatus.FAILED)
-    failed.return_value = UserError("dropout must lie in [0, 1), got dropout=2.")
+    mistake = failed(UserError("dropout must lie in [0, 1), got dropout=2."))
     with pytest.raises(UserError, match="dropout must lie"):
-        finale(final_dir, WritingExecutor(final_dir, {"refit": failed})).run()
+        finale(final_dir, WritingExecutor(final_dir, {"refit": mistake})).run()
