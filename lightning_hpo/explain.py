@@ -267,14 +267,20 @@ def _is_curve(key: str) -> bool:
     return key.startswith(("train/", "val/"))
 
 
+_NOT_METRICS = ("epoch", "step")
+
+
 def read_curves(path: Path) -> dict[str, list[float]]:
-    """``metrics.csv`` as one value per epoch for each metric, NaN where none was logged."""
+    """``metrics.csv`` as one value per epoch for each metric, NaN where none was logged.
+
+    Rows without an epoch, such as those of Lightning's LearningRateMonitor, are left out.
+    """
     with path.open() as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row["epoch"]]
     n_epochs = 1 + max((int(row["epoch"]) for row in rows), default=-1)
     curves: dict[str, list[float]] = {}
     for row in rows:
         for name, text in row.items():
-            if text and "/" in name:
+            if text and name not in _NOT_METRICS:
                 curves.setdefault(name, [math.nan] * n_epochs)[int(row["epoch"])] = float(text)
     return curves

@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_hpo import plots
 from lightning_hpo.attribution import conv_layers, evaluating, grad_cam, last_conv
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Verdicts
 from lightning_hpo.predictions import grid_over, is_regression, predict
@@ -82,7 +83,7 @@ def _classification(trials: Sequence[ShownTrial], which: str) -> Figure:
 def _probabilities(trial: ShownTrial, x: Tensor) -> Tensor:
     """(N, K) on the CPU."""
     with torch.no_grad(), evaluating(trial.module):
-        logits_nk: Tensor = trial.module(trial.data.normalised(x))
+        logits_nk = as_evaluated(trial.module)(trial.data.normalised(x))
     return logits_nk.float().softmax(dim=1)
 
 

@@ -13,18 +13,21 @@ from typing import Any
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGE_BYTES = 1 << 30
+# The first that glibc takes; an older one refuses more than 32 MiB.
+_LIMITS_BYTES = (1 << 30, 1 << 25)
 # Whoever sets one of these has decided already.
 _VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 
 
 def keep_freed_memory() -> bool:
-    """Let this process use freed blocks of up to a GiB again; False where there is no glibc."""
+    """Let this process use freed blocks again, of up to a GiB; False where glibc will not."""
     libc = _glibc()
     if libc is None or any(name in os.environ for name in _VARIABLES):
         return False
-    kept = [libc.mallopt(name, _LARGE_BYTES) for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD)]
-    return all(kept)
+    # The other option alone would freeze the first one's limit where it is, at 128 KiB.
+    if not any(libc.mallopt(_M_MMAP_THRESHOLD, limit) for limit in _LIMITS_BYTES):
+        return False
+    return bool(libc.mallopt(_M_TRIM_THRESHOLD, _LIMITS_BYTES[0]))
 
 
 def return_freed_memory() -> None:

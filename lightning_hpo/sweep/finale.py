@@ -24,6 +24,7 @@ from lightning_hpo.sweep.tasks import Task, TaskRun
 from lightning_hpo.sweep.writing import write_json
 
 MARKER = "overrides.json"
+TRIAL_FILE = "trial.json"
 _RESULT = "result.json"
 # Far from any trial number, so that logs of trials and of the final job are told apart.
 _FIRST_JOB_ID = 1_000_000
@@ -44,6 +45,7 @@ class Finale:
     """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refits and tests.
 
     ``holdout``: whether the fit on a part of the training data for all epochs is done too.
+    ``trial``: the number of the trial whose parameters these are.
     ``showcase``: the trials to be shown side by side, by their roles; see shown.py.
     ``observer``: is told of each fit by the name of its folder.
     """
@@ -55,6 +57,7 @@ class Finale:
     say: Callable[[str], None]
     holdout: bool = False
     n_refits: int = 1
+    trial: int | None = None
     showcase: Mapping[str, int] = field(default_factory=dict)
     observer: FitObserver | None = None
 
@@ -74,6 +77,7 @@ class Finale:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
         if not self._same_parameters():
             self._begin()
+        self.sign()
         tasks = self._tasks()
         wanted = self._wanted()
         jobs = {self._job(k, t): t for k, t in enumerate(tasks) if t.name in wanted}
@@ -86,6 +90,10 @@ class Finale:
             self._started(job)
 
         TaskRun(self.executor, jobs, started, self._ended, _failure).run()
+
+    def sign(self) -> None:
+        """Say whose parameters these are: of trials with the same ones the latest best."""
+        write_json(self.final_dir / TRIAL_FILE, self.trial)
 
     def _wanted(self) -> set[str]:
         """The folders of what is to be done."""

@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import sys
+from collections.abc import Set
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean, stdev
@@ -22,6 +23,7 @@ from lightning_hpo.messages import Facts
 from lightning_hpo.storage.passwords import redact, referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
+from lightning_hpo.sweep.finale import TRIAL_FILE
 
 log = logging.getLogger(__name__)
 
@@ -138,12 +140,12 @@ def results(
     config: Any,
     facts: Facts,
 ) -> dict[str, Any]:
-    """The content of ``results.json``; parts that did not run are null."""
+    """The content of ``results.json``; parts that did not run are null.
+
+    So is a final job of parameters that are no longer the best, nor those that were chosen.
+    """
     best = best_trial(study)
-    final_dir = study_dir / "final"
-    folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
-    refits = _refits(final_dir)
-    longest = final_dir / "holdout" / "result.json"
+    numbers = {best.number if best else None, config.study.get("final_trial")}
     return {
         "study_name": study.study_name,
         "experiment": config.hydra.runtime.choices.get("experiment"),
@@ -154,10 +156,7 @@ def results(
         if best
         else None,
         "pareto": pareto_front(study),
-        "cv": cross_validation(folds) if folds else None,
-        "holdout": holdout(json.loads(longest.read_text())) if longest.is_file() else None,
-        "refits": refits,
-        **test_results(refits),
+        **_final_results(study_dir / "final", numbers),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
@@ -170,6 +169,24 @@ def results(
         "pruner": (config.get("pruner") or {}).get("_target_"),
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
+    }
+
+
+def _final_results(final_dir: Path, numbers: Set[int | None]) -> dict[str, Any]:
+    """What the final job found, if it was that of one of these trials; else nothing."""
+    of_trial = final_dir / TRIAL_FILE
+    number = json.loads(of_trial.read_text()) if of_trial.is_file() else None
+    if number is not None and number not in numbers:
+        return {"final_trial": None, "cv": None, "holdout": None, "refits": [], **test_results([])}
+    folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
+    longest, refits = final_dir / "holdout" / "result.json", _refits(final_dir)
+    return {
+        "final_trial": number,
+        # One that failed may have left a single fold, which has no spread.
+        "cv": cross_validation(folds) if len(folds) > 1 else None,
+        "holdout": holdout(json.loads(longest.read_text())) if longest.is_file() else None,
+        "refits": refits,
+        **test_results(refits),
     }
 
 

@@ -5,7 +5,7 @@ keys apply and everything that is ours is switched off.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -36,16 +36,17 @@ class Settings:
         """Raise :class:`UserError` for what needs neither data nor model to be seen as wrong."""
         self.directions()
         if self.is_study:
-            self._require_integer("trainer.max_epochs", low=1)
-            self._require_integer("cv.n_splits", low=2)
-            self._require_integer("study.n_refits", low=1)
-            _ = self.final_overrides
+            for select in (self._select, self._select_final):
+                self._require_integer("trainer.max_epochs", select, low=1)
+                self._require_integer("cv.n_splits", select, low=2)
+            self._require_integer("study.n_refits", self._select, low=1)
             self._check_devices()
         self.slots(1)
         _ = self.verbosity
 
-    def _require_integer(self, key: str, *, low: int) -> None:
-        value = self._select(key)
+    @staticmethod
+    def _require_integer(key: str, select: Callable[[str], Any], *, low: int) -> None:
+        value = select(key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
 
@@ -177,6 +178,8 @@ class Settings:
         epochs = [select("trainer.max_epochs") for select in (self._select_final, self._select)]
         limits = [select("data.train_limit") for select in (self._select_final, self._select)]
         cost = epochs[0] / epochs[1] if all(n and n > 0 for n in epochs) else 1.0
+        # A trial may be a fit of each fold.
+        cost /= self.steps.folds if self.steps else 1
         if n_samples is None:
             return cost
         final, search = (min(limit or n_samples, n_samples) for limit in limits)
@@ -220,11 +223,12 @@ class Settings:
     def slots(self, n_trials: int) -> int:
         """How many jobs run at a time: as many as wanted, but no more than there can be."""
         wanted = self.n_jobs
-        if wanted == "auto":
-            on_cpu = self._select("trainer.accelerator") == "cpu"
-            gpus = [] if on_cpu else visible_gpus()
-            per_trial = float(self._select("study.gpus_per_trial", 1))
-            wanted = slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
+        on_cpu = self._select("trainer.accelerator") == "cpu"
+        gpus = [] if on_cpu else visible_gpus()
+        per_trial = float(self._select("study.gpus_per_trial", 1))
+        # Also where the number is given: it says whether a trial's GPUs are there.
+        found = slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
+        wanted = found if wanted == "auto" else wanted
         if not isinstance(wanted, int) or wanted < 1:
             raise UserError(
                 f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."

@@ -330,10 +330,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
             say=display.stage,
             holdout=self.settings.final_holdout,
             n_refits=self.settings.n_refits,
+            trial=best.number if best else None,
             showcase=self._showcase(search.study),
             observer=display,
         )
         if finale.is_done():
+            finale.sign()
             display.note(f"the final job of these parameters is done, see {finale.final_dir}")
             return
         if search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

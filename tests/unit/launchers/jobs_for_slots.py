@@ -24,6 +24,17 @@ def _raise(cfg: DictConfig) -> None:
     raise ZeroDivisionError("by zero")
 
 
+class TwoWords(RuntimeError):
+    """Is pickled, but not unpickled: its constructor takes more than the message."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def _raise_two_words(cfg: DictConfig) -> None:
+    raise TwoWords("out of", "range")
+
+
 def _die(cfg: DictConfig) -> None:
     print("these are my last words", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from lightning_hpo.launchers import allocator
+
 # Pages that the system had to provide, while 4 blocks of 2,560 pages (10 MB) each are written to
 # and freed again, 20 times; then how many pages the process gave back of what it had kept. One
 # block alone glibc would keep by itself.
@@ -49,6 +51,33 @@ def test_a_freed_block_serves_the_next_one():
     kept, faults, _ = pages("ours")
     assert kept == "True"
     assert faults < 4 * 2500
+
+
+# Rule: an older glibc refuses more than 32 MiB; where none is taken, the other option stays as it
+# is, since alone it would make things worse.
+@pytest.mark.parametrize(
+    ("largest", "kept", "taken"),
+    [
+        (1 << 40, True, [(-3, 1 << 30), (-1, 1 << 30)]),
+        (1 << 25, True, [(-3, 1 << 25), (-1, 1 << 30)]),
+        (0, False, []),
+    ],
+)
+def test_an_older_glibc_keeps_what_it_can(monkeypatch, largest, kept, taken):
+    given = []
+
+    class Libc:
+        @staticmethod
+        def mallopt(option, value):
+            is_taken = option == -1 or value <= largest
+            given.extend([(option, value)] * is_taken)
+            return int(is_taken)
+
+    monkeypatch.setattr(allocator, "_glibc", Libc)
+    for name in allocator._VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert allocator.keep_freed_memory() is kept
+    assert given == taken
 
 
 def test_what_is_kept_can_be_given_back():

@@ -68,6 +68,8 @@ def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
         assert run(workers, "do=pid").return_value in pids
         unpicklable = run(workers, "do=unpicklable")._return_value
         assert "must return what can be pickled" in str(unpicklable)
+        unreadable = run(workers, "do=raise_two_words")._return_value
+        assert str(unreadable) == "Remote jobs_for_slots.TwoWords: out of range"
         assert run(workers, "do=pid").return_value in pids
     assert not any(psutil.pid_exists(pid) for pid in pids)
 

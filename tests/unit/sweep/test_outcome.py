@@ -1,5 +1,6 @@
 """What a study leaves behind, from literal folds and trials."""
 
+import json
 from pathlib import Path
 
 import optuna
@@ -45,6 +46,29 @@ def test_the_test_result_is_the_mean_over_the_refits():
     both = outcome.test_results([one, other])
     assert both["test"] == {"test/accuracy": 0.75}
     assert both["test_std"]["test/accuracy"] == pytest.approx(0.125**0.5)
+
+
+# Rule: a final job counts for the trial that it was done for; a single fold has no spread.
+def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
+    for name, found in (("fold_0", fold(0, 0.5)), ("refit", {"test": {"test/loss": 0.25}})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(json.dumps(found))
+    (tmp_path / "trial.json").write_text("12")
+    found = outcome._final_results(tmp_path, {12, None})
+    assert (found["final_trial"], found["cv"]) == (12, None)
+    assert found["test"] == {"test/loss": 0.25}
+    other = outcome._final_results(tmp_path, {33, None})
+    assert other == {
+        "final_trial": None,
+        "cv": None,
+        "holdout": None,
+        "refits": [],
+        "test": None,
+        "test_std": None,
+    }
+    # A baseline has no trials.
+    (tmp_path / "trial.json").write_text("null")
+    assert outcome._final_results(tmp_path, {None})["test"] == {"test/loss": 0.25}
 
 
 def study_of(*states: TrialState) -> optuna.Study:

@@ -94,6 +94,22 @@ def test_what_a_final_fit_costs(in_final, limit, n_samples, cost):
     found.config.study.in_final = in_final
     found.config.data, found.config.trainer = {"train_limit": limit}, {"max_epochs": 8}
     assert found.final_cost(n_samples) == cost
+    found.config.cv.search = "kfold"  # of 4 folds
+    assert found.final_cost(n_samples) == cost / 4
+
+
+@pytest.mark.parametrize(
+    ("in_final", "message"),
+    [
+        ({"cv": {"n_splits": 1}}, r"cv\.n_splits must be an integer of at least 2"),
+        ({"trainer": {"max_epochs": "twenty"}}, r"max_epochs=twenty"),
+    ],
+)
+def test_a_mistake_in_what_the_final_job_is_told_is_found_before_the_search(in_final, message):
+    found = settings()
+    found.config.study.in_final = in_final
+    with pytest.raises(UserError, match=message):
+        found.check()
 
 
 def test_without_a_final_job_nothing_is_fitted():
@@ -127,3 +143,14 @@ def test_the_verbosity_is_one_of_three():
     found.config.study.verbosity = "loud"
     with pytest.raises(UserError, match=r"quiet, normal, verbose, got study\.verbosity=loud"):
         found.check()
+
+
+# Rule: a trial's GPUs must be there also where the number of slots is given.
+def test_more_gpus_a_trial_than_there_are_is_a_mistake_for_any_number_of_slots(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    found = settings()
+    found.config.study.gpus_per_trial = 2
+    with pytest.raises(UserError, match=r"must not exceed the GPUs there are \(1\)"):
+        found.slots(4)
+    found.config.trainer = {"accelerator": "cpu"}
+    assert found.slots(4) == 4
