@@ -36,6 +36,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Another Python: make PYTHON=python3.12 ...   Another study: make report STUDY=studies/NAME"
+	@echo "  Another run: make run EXPERIMENT=fc_best BUDGET=standard ARGS=study.n_trials=20"
 
 install: $(INSTALLED) ## Create the environment in .venv and install the package (editable)
 
@@ -73,7 +74,7 @@ regression: $(INSTALLED) ## The reference study's six regression studies, beside
 	done
 	$(BIN)/python -m benchmarks.reference regression --studies $(STUDIES)
 
-classification: $(INSTALLED) $(FETCHED) ## Its classification studies (hours without a GPU; or ARGS="+budget=standard")
+classification: $(INSTALLED) $(FETCHED) ## Its classification studies (for a GPU; on two cores hours with ARGS="+budget=standard")
 	for experiment in $(CLASSIFICATION); do \
 		$(BIN)/python -m lightning_hpo +experiment=$$experiment $(ARGS) \
 			study.n_refits=$(REFITS) || exit; \

@@ -132,7 +132,8 @@ def _check_scheduler(node: DictConfig) -> None:
 
 
 def _needs(split: Split) -> tuple[str, ...]:
-    return ("split",) if split.method != "holdout" else ()
+    # Another one's own split serves the search and, all of its training data, the refit.
+    return ("split",) if split.method == "kfold" else ()
 
 
 def _accepted(

@@ -43,8 +43,8 @@ RESULT_FILE = "result.json"
 def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """Fit fold ``study.fold`` with the best parameters; its metrics at the best epoch.
 
-    With a schedule at the last one, to which the refit trains too: the fold, which judges the
-    network, then chooses no epoch of it.
+    With a schedule at the last one, where the refit ends too (but for ``study.final_epochs``): the
+    fold, which judges the network, then chooses no epoch of it.
     """
     fold = int(cfg.study.fold)
     seed = derive_seed(cfg.seed, "fold", fold)
@@ -53,7 +53,8 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     if to_the_end:
         last = _last_metrics(context.folder)
         result = replace(result, value=last[cfg.monitor], metrics={**result.metrics, **last})
-    return _write(context.folder, {"fold": fold, **asdict(result)})
+    found = {"fold": fold, "at_last_epoch": to_the_end, **asdict(result)}
+    return _write(context.folder, found)
 
 
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:

@@ -177,7 +177,8 @@ def _folds(results: Mapping[str, Any]) -> str:
         for key in keys
     ]
     columns = [key if "/" in key else key.replace("_", " ") for key in keys]
-    return table(f"{cv['n_splits']}-fold cross-validation", columns, rows, foot=foot)
+    at_end = ", each fold at its last epoch" if cv.get("at_last_epoch") else ""
+    return table(f"{cv['n_splits']}-fold cross-validation{at_end}", columns, rows, foot=foot)
 
 
 def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:

@@ -266,7 +266,7 @@ def _outcome(verdict: Verdict, monitor: str) -> Text:
 
 
 def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:
-    """A fold's best validation value, a refit's test; ``result``: what its job returned."""
+    """A fold's validation value, a refit's test; ``result``: what its job returned."""
     metric, value = monitor, result.get("value")
     if value is None:
         metric = f"test/{monitor.rpartition('/')[2]}"

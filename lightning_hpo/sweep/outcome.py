@@ -226,6 +226,7 @@ def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
     names = sorted(n for n in folds[0]["metrics"] if n.startswith("val/"))
     summary: dict[str, Any] = {
         "n_splits": len(folds),
+        "at_last_epoch": any(fold.get("at_last_epoch") for fold in folds),
         "folds": [
             {k: fold[k] for k in ("fold", "epochs", "best_epoch")}
             | {name: fold["metrics"][name] for name in names}

@@ -31,6 +31,10 @@ class Linear(pl.LightningModule):
 class Diabetes(pl.LightningDataModule):
     """scikit-learn's diabetes data, the last 100 samples for validation and test."""
 
+    def __init__(self, batch_size: int = 64) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+
     def setup(self, stage=None):
         x, y = (torch.tensor(a, dtype=torch.float32) for a in load_diabetes(return_X_y=True))
         y = ((y - y.mean()) / y.std())[:, None]
@@ -38,7 +42,7 @@ class Diabetes(pl.LightningDataModule):
         self.held_out = TensorDataset(x[-100:], y[-100:])
 
     def train_dataloader(self):
-        return DataLoader(self.train, batch_size=64)
+        return DataLoader(self.train, batch_size=self.batch_size)
 
     def val_dataloader(self):
         return DataLoader(self.held_out, batch_size=100)

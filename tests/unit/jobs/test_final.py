@@ -65,11 +65,13 @@ def test_at_which_epoch_a_fold_is_judged(tmp_path: Path, asked: list[Asked]) -> 
     found = final.run_fold(cfg, JobContext(tmp_path))
     at_best = {"train/loss": 0.5, "val/loss": 0.25, "seconds": 1.0}
     assert (found["fold"], found["value"], found["metrics"]) == (1, 0.25, at_best)
+    assert not found["at_last_epoch"]
 
     cfg.scheduler = {"_target_": "a.schedule"}
     found = final.run_fold(cfg, JobContext(tmp_path))
     at_end = {"train/loss": 0.125, "val/loss": 0.5, "seconds": 1.0}
     assert (found["value"], found["metrics"], found["best_epoch"]) == (0.5, at_end, 0)
+    assert found["at_last_epoch"]
     assert json.loads((tmp_path / "result.json").read_text()) == found
     kept = [[type(o) for o in observers if "Predictions" in str(o)] for *_, observers in asked]
     assert kept == [[BestPredictions], [LastPredictions]]

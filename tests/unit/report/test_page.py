@@ -25,6 +25,7 @@ from report_study import (
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report import __main__ as entry
+from lightning_hpo.report import sections
 from lightning_hpo.report.page import SECTIONS, build_report
 
 SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
@@ -196,6 +197,15 @@ def test_search_without_final_job_says_how_to_get_it(tmp_path: Path) -> None:
     page = build_of(tmp_path / "s", [some_trial(number, rng) for number in range(4)])
     assert "The final job did not run" in page.text
     assert "The test set has not been used." in page.text
+
+
+# Rule: the table of the folds says so where a schedule made their last epoch the one that counts.
+def test_folds_say_at_which_epoch_they_were_judged() -> None:
+    fold = {"fold": 0, "epochs": 8, "best_epoch": 5, "val/loss": 0.25}
+    cv = {"n_splits": 2, "folds": [fold, fold], "val/loss_mean": 0.25, "val/loss_std": 0.0}
+    assert "2-fold cross-validation, each" not in sections._folds({"cv": cv})
+    at_end = sections._folds({"cv": {**cv, "at_last_epoch": True}})
+    assert "2-fold cross-validation, each fold at its last epoch" in at_end
 
 
 def test_study_of_failures_alone_names_their_reasons(tmp_path: Path) -> None:
