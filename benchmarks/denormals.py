@@ -62,8 +62,8 @@ def main() -> None:
                 found_ms.append(step_ms(network(decayed=True), told.steps))
         ratios.append(found_ms[0] / found_ms[1])
         print(
-            f"round {turn + 1}: as initialised {fresh_ms:.1f} ms; half decayed {found_ms[0]:.1f} ms;"
-            f" flushed {found_ms[1]:.1f} ms, {ratios[-1]:.1f} times faster",
+            f"round {turn + 1}: as initialised {fresh_ms:.1f} ms; half decayed"
+            f" {found_ms[0]:.1f} ms; flushed {found_ms[1]:.1f} ms, {ratios[-1]:.1f} times faster",
             flush=True,
         )
     print(f"median: {statistics.median(ratios):.1f} times faster")

@@ -81,13 +81,19 @@ def counts(study: optuna.Study) -> dict[str, int]:
 
 
 def tally_earlier(study: optuna.Study, tally: Tally) -> None:
-    """Count the trials of earlier runs into what the display shows."""
+    """Count the trials of earlier runs, and how long they took, into what the display shows."""
     by_state = counts(study)
     tally.complete, tally.pruned = by_state["complete"], by_state["pruned"]
     tally.failed = by_state["failed"]
     best = best_trial(study)
     if best is not None and best.value is not None:
         tally.offer(best.number, best.value)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+        if trial.duration is None:
+            continue
+        tally.seconds.append(trial.duration.total_seconds())
+        if trial.state is TrialState.COMPLETE:
+            tally.full_seconds.append(tally.seconds[-1])
 
 
 def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """What a study leaves behind, from literal folds and trials."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,7 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.sweep import outcome
+from lightning_hpo.sweep.display import Tally
 
 
 def fold(k: int, loss: float) -> dict:
@@ -77,6 +79,23 @@ def study_of(*states: TrialState) -> optuna.Study:
         value = float(number) if state is TrialState.COMPLETE else None
         study.add_trial(optuna.trial.create_trial(state=state, value=value))
     return study
+
+
+# Rule: a resumed study knows from its first trials how long the rest will take.
+def test_earlier_trials_count_with_the_time_that_they_took():
+    study, start = optuna.create_study(), datetime(2026, 1, 1)
+    for state, seconds in ((TrialState.COMPLETE, 40), (TrialState.PRUNED, 10)):
+        trial = optuna.trial.create_trial(
+            state=state, value=0.5 if state is TrialState.COMPLETE else None
+        )
+        trial.datetime_start, trial.datetime_complete = start, start + timedelta(seconds=seconds)
+        study.add_trial(trial)
+    tally = Tally(total=2, slots=1, monitor="val/loss", final_rounds=2, final_cost=1.5)
+    assert tally.left_s() is None
+    outcome.tally_earlier(study, tally)
+    assert (tally.complete, tally.pruned, tally.best) == (1, 1, (0.5, 0))
+    # Nothing left to search; two rounds of fits, each half as long again as the complete trial.
+    assert tally.left_s() == 2 * 1.5 * 40
 
 
 def test_a_retried_trial_counts_in_the_one_that_replaced_it():
