@@ -11,10 +11,12 @@ import multiprocessing
 import resource
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from benchmarks.conditions import conditions
 from lightning_hpo.launchers.allocator import keep_freed_memory
@@ -31,16 +33,22 @@ def measured(kept: bool, steps: int, threads: int) -> tuple[float, float]:
     torch.manual_seed(0)
     module = CNNClassifier().train()
     optimizer = torch.optim.Adam(module.parameters())
+    step_ms = median_step_ms(module, steps, optimizer.step)
+    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return step_ms, peak_gib
+
+
+def median_step_ms(module: nn.Module, steps: int, update: Callable[[], object]) -> float:
+    """Of training steps on one batch, each ended by ``update``; the first ones do not count."""
     x, y = torch.randn(BATCH_SIZE, 1, 28, 28), torch.randint(10, (BATCH_SIZE,))
     seconds = []
     for _ in range(WARM_UP_STEPS + steps):
         start = time.perf_counter()
-        optimizer.zero_grad()
+        module.zero_grad()
         F.cross_entropy(module(x), y).backward()
-        optimizer.step()
+        update()
         seconds.append(time.perf_counter() - start)
-    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return 1000 * statistics.median(seconds[WARM_UP_STEPS:]), peak_gib
+    return 1000 * statistics.median(seconds[WARM_UP_STEPS:])
 
 
 def in_new_process(kept: bool, steps: int, threads: int) -> tuple[float, float]:
@@ -49,14 +57,20 @@ def in_new_process(kept: bool, steps: int, threads: int) -> tuple[float, float]:
         return process.submit(measured, kept, steps, threads).result()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=30, help="that count [30]")
+def arguments(description: str, *, steps: int) -> argparse.Namespace:
+    """The command line: how many steps, rounds and threads."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=steps, help=f"that count [{steps}]")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each way [3]")
     parser.add_argument("--threads", type=int, default=1, help="of torch [1]")
     told = parser.parse_args()
     if min(told.steps, told.rounds, told.threads) < 1:
         parser.error("--steps, --rounds and --threads must be at least 1.")
+    return told
+
+
+def main() -> None:
+    told = arguments(__doc__, steps=30)
     print(f"{conditions()}, {told.threads} thread(s), median of {told.steps} steps")
     ratios = []
     for turn in range(told.rounds):

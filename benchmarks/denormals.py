@@ -7,20 +7,18 @@ each layer's weights at 1e-40, where weight decay takes those of a filter that n
 they are and flushed to zero. The three take turns; the ratio is of one round each.
 """
 
-import argparse
 import statistics
-import time
 from contextlib import nullcontext
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from benchmarks.allocator import arguments, median_step_ms
 from benchmarks.conditions import conditions
 from lightning_hpo.jobs.denormals import denormals_as_zero
 from lightning_hpo.models.cnn import CNNClassifier
 
-BATCH_SIZE, WARM_UP_STEPS, DENORMAL = 64, 2, 1e-40
+DENORMAL = 1e-40
 
 
 def network(*, decayed: bool) -> nn.Module:
@@ -32,25 +30,11 @@ def network(*, decayed: bool) -> nn.Module:
 
 
 def step_ms(module: nn.Module, steps: int) -> float:
-    """The median of ``steps`` steps."""
-    x, y = torch.randn(BATCH_SIZE, 1, 28, 28), torch.randint(10, (BATCH_SIZE,))
-    seconds = []
-    for _ in range(WARM_UP_STEPS + steps):
-        start = time.perf_counter()
-        module.zero_grad()
-        F.cross_entropy(module(x), y).backward()
-        seconds.append(time.perf_counter() - start)
-    return 1000 * statistics.median(seconds[WARM_UP_STEPS:])
+    return median_step_ms(module, steps, update=lambda: None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=10, help="that count [10]")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way [3]")
-    parser.add_argument("--threads", type=int, default=1, help="of torch [1]")
-    told = parser.parse_args()
-    if min(told.steps, told.rounds, told.threads) < 1:
-        parser.error("--steps, --rounds and --threads must be at least 1.")
+    told = arguments(__doc__, steps=10)
     torch.set_num_threads(told.threads)
     print(f"{conditions()}, {told.threads} thread(s), median of {told.steps} steps")
     ratios = []

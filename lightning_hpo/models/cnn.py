@@ -24,9 +24,8 @@ class CNNClassifier(BaseClassifier):
     Max pooling and ReLU commute, and ReLU on a quarter of the pixels is cheaper; the channels-last
     layout suits the CPU kernels: a training step on one thread takes 16 ms instead of 33 ms, and on
     two 10 instead of 22 (median of 80, batch 64, default sizes, AMD EPYC, torch 2.15).
-    `batch_norm` normalises after each pooling and hidden linear layer, before the ReLU. Before the
-    pooling there are four times as many values: 98 ms a step instead of 85 (median of 30, batch
-    128, 48 and 96 filters, 512 and 192 neurons, one thread of an Intel Xeon, torch 2.14).
+    `batch_norm` normalises after each pooling and hidden linear layer, before the ReLU: before the
+    pooling there are four times as many values.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ belongs to other parameters is moved aside, not overwritten.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -78,9 +78,9 @@ class Finale:
         if not self._same_parameters():
             self._begin()
         self.sign()
-        tasks = self._tasks()
         wanted = self._wanted()
-        jobs = {self._job(k, t): t for k, t in enumerate(tasks) if t.name in wanted}
+        tasks = enumerate(self._tasks(wanted))
+        jobs = {self._job(k, task): task for k, task in tasks if task.name in wanted}
         said = set[str]()
 
         def started(job: Job) -> None:
@@ -114,15 +114,16 @@ class Finale:
         found: dict[str, Any] = json.loads((self.final_dir / name / _RESULT).read_text())
         return int(found["number"])
 
-    def _tasks(self) -> list[Task]:
+    def _tasks(self, wanted: Set[str]) -> list[Task]:
         """All that the final job consists of; what comes first goes first to a free slot."""
         parts = [Task(name, self._words_for_parts()) for name in self._parts]
-        return [*parts, *self._refit_tasks(), *(self._showcase_tasks() if self.showcase else [])]
+        shown = self._showcase_tasks() if self.showcase else []
+        return [*parts, *self._refit_tasks(alone=len(wanted & {*self._refits}) == 1), *shown]
 
-    def _refit_tasks(self) -> list[Task]:
+    def _refit_tasks(self, *, alone: bool) -> list[Task]:
         several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
         says = f"refit on all training data{several}, test, figures"
-        after, alone = frozenset(self._parts), len(self._wanted() & {*self._refits}) == 1
+        after = frozenset(self._parts)
         return [Task(name, says, after=after, alone=alone) for name in self._refits]
 
     def _showcase_tasks(self) -> list[Task]:
