@@ -25,7 +25,6 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
@@ -35,8 +34,8 @@ from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
+from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
-from lightning_hpo.sweep.finale import Finale
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
@@ -44,7 +43,6 @@ from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
-from lightning_hpo.sweep.shown import shown_trials
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import required_result
@@ -290,7 +288,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 with _timed(search.study, "search"):
                     self._run_search(search, display)
                 with _timed(search.study, "final"):
-                    self._evaluate(search, fleet, display)
+                    evaluate(search, fleet, display, self.settings)
             except StudyFailed as failure:
                 return failure
         return None
@@ -310,49 +308,6 @@ class StudySweeperImpl(OptunaSweeperImpl):
         search.run()
         if search.space and outcome.best_trial(search.study) is None:
             outcome.require_a_complete_trial(search.study)
-
-    def _evaluate(self, search: Search, fleet: Fleet, display: Display) -> None:
-        """Run the final job on the best parameters, unless it is done."""
-        best = outcome.chosen_trial(search.study, self.settings.final_trial)
-        if not self.settings.final:
-            return
-        if best is None and search.space:
-            display.note("several objectives have no best trial; choose one: study.final_trial=N")
-            return
-        finale = Finale(
-            executor=search.executor,
-            final_dir=self.settings.study_dir / "final",
-            overrides=(
-                *search.space.overrides(best.params if best else {}),
-                *self.settings.final_overrides,
-            ),
-            n_splits=self.settings.final_folds,
-            say=display.stage,
-            holdout=self.settings.final_holdout,
-            n_refits=self.settings.n_refits,
-            trial=best.number if best else None,
-            showcase=self._showcase(search.study),
-            observer=display,
-        )
-        if finale.is_done():
-            finale.sign()
-            display.note(f"the final job of these parameters is done, see {finale.final_dir}")
-            return
-        if search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            display.note("trials still run elsewhere; the final job is left to who ends last")
-            return
-        elsewhere = fleet.claim_final(finale.identity, finale.final_dir)
-        if elsewhere is not None:
-            display.note(f"the final job of these parameters {elsewhere}")
-            return
-        finale.run()
-        fleet.finish_final()
-
-    def _showcase(self, study: optuna.Study) -> dict[str, int]:
-        """The trials that the final job fits again, by their roles."""
-        if not self.settings.showcase:
-            return {}
-        return shown_trials(study, self.settings.study_dir / "trials")
 
     # ------------------------------------------------------------------ conclusion
 

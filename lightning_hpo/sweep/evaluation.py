@@ -1,0 +1,60 @@
+"""From a search to its final job: on whose parameters, and whether it is to run here and now."""
+
+from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.sweep import outcome
+from lightning_hpo.sweep.display import Display
+from lightning_hpo.sweep.finale import Finale
+from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.loop import Search
+from lightning_hpo.sweep.settings import Settings
+from lightning_hpo.sweep.shown import shown_trials
+
+
+def evaluate(search: Search, fleet: Fleet, display: Display, settings: Settings) -> None:
+    """Run the final job on the best parameters, unless it is done or another controller's."""
+    best = outcome.chosen_trial(search.study, settings.final_trial)
+    if not settings.final:
+        return
+    if best is None and search.space:
+        display.note("several objectives have no best trial; choose one: study.final_trial=N")
+        return
+    finale = _finale(search, best, display, settings)
+    if finale.is_done():
+        finale.sign()
+        display.note(f"the final job of these parameters is done, see {finale.final_dir}")
+        return
+    if search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        display.note("trials still run elsewhere; the final job is left to who ends last")
+        return
+    elsewhere = fleet.claim_final(finale.identity, finale.final_dir)
+    if elsewhere is not None:
+        display.note(f"the final job of these parameters {elsewhere}")
+        return
+    finale.run()
+    fleet.finish_final()
+
+
+def _finale(
+    search: Search, best: FrozenTrial | None, display: Display, settings: Settings
+) -> Finale:
+    params = best.params if best else {}
+    return Finale(
+        executor=search.executor,
+        final_dir=settings.study_dir / "final",
+        overrides=(*search.space.overrides(params), *settings.final_overrides),
+        n_splits=settings.final_folds,
+        say=display.stage,
+        holdout=settings.final_holdout,
+        n_refits=settings.n_refits,
+        trial=best.number if best else None,
+        showcase=_showcase(search, settings),
+        observer=display,
+    )
+
+
+def _showcase(search: Search, settings: Settings) -> dict[str, int]:
+    """The trials that the final job fits again, by their roles."""
+    if not settings.showcase:
+        return {}
+    return shown_trials(search.study, settings.study_dir / "trials")
