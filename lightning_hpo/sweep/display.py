@@ -34,6 +34,7 @@ _REDRAW_S = 0.25
 class Tally:
     """Counts, best value and an estimate of the time left; all times in seconds.
 
+    ``capacity``: trials that run at once, of which a slot may take several; None: one in each slot.
     ``final_rounds``: how many rounds of fits, one in each slot, the final job has yet to do;
     ``final_cost``: how much longer such a fit takes than a trial that completes.
     """
@@ -50,6 +51,7 @@ class Tally:
     best: tuple[float, int] | None = None
     seconds: list[float] = field(default_factory=list)
     full_seconds: list[float] = field(default_factory=list)
+    capacity: int | None = None
 
     @property
     def done(self) -> int:
@@ -85,7 +87,7 @@ class Tally:
             return None
         mean = sum(self.seconds) / len(self.seconds)
         full = self.full_seconds or self.seconds
-        waves = math.ceil(max(0, self.total - self.done) / self.slots)
+        waves = math.ceil(max(0, self.total - self.done) / (self.capacity or self.slots))
         fit = self.final_cost * sum(full) / len(full)
         return waves * mean + self.final_rounds * fit
 

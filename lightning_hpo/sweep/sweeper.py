@@ -94,6 +94,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         display = self._display(self._n_trials(space))
         with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
+                display.tally.capacity = executor.n_free
                 facts = self._preflight(space, executor, display)
                 if facts is not None:
                     display.tally.final_cost = self.settings.final_cost(facts.n_samples)

@@ -63,6 +63,13 @@ def test_the_estimate_knows_that_final_fits_are_longer():
     assert tally.left_s() == 4 * 25.0
 
 
+def test_the_estimate_knows_that_a_slot_takes_several_trials_at_once():
+    tally = Tally(total=41, slots=2, monitor="val/loss", final_rounds=1, capacity=8)
+    tally.count(0, COMPLETE, 10.0)
+    # 40 trials, 8 at a time; the fits of the final job run alone.
+    assert tally.left_s() == 5 * 10.0 + 1 * 10.0
+
+
 def test_the_best_value_follows_the_direction():
     for minimize, best in ((True, (0.1, 1)), (False, (0.9, 2))):
         tally = Tally(total=3, slots=1, monitor="m", minimize=minimize)
