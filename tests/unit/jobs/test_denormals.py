@@ -44,15 +44,23 @@ def test_what_the_process_had_chosen_comes_back_also_behind_an_exception():
     assert are_zero()
 
 
-# Rule: on all threads that share an operation.
-def test_every_thread_flushes():
+# Rule: on all threads that share an operation, also where they had worked before, and after it.
+def test_every_thread_flushes_and_stops_flushing():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
+        assert share_of_zeros() == 0
         with denormals_as_zero():
-            assert not (torch.full((1_000_000,), SMALLEST_NORMAL) * 0.5).any()
+            assert share_of_zeros() == 1
+        assert share_of_zeros() == 0
     finally:
         torch.set_num_threads(before)
+
+
+def share_of_zeros() -> float:
+    """Of a million numbers, halved by all threads."""
+    halves = torch.full((1_000_000,), SMALLEST_NORMAL) * 0.5
+    return float((halves == 0).float().mean())
 
 
 def test_a_job_flushes(monkeypatch):
