@@ -16,6 +16,8 @@ CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmen
 BENCHMARKS := allocator denormals folds study optima sweeper input cnn callbacks quick_study report
 # Networks that each classification study trains and tests at its end, each with a seed of its own.
 REFITS ?= 3
+# Processes that share the test files; 0: all in this one, for a debugger.
+TEST_WORKERS ?= 2
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
 ARGS ?=
 
@@ -53,7 +55,7 @@ test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile
 
 test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
 	$(BIN)/python -m pytest
