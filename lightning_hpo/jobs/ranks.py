@@ -5,21 +5,17 @@ weights and the last metrics; this module also brings the state of the callbacks
 epochs and what a rank raised, and sees that no rank outlives its job.
 """
 
-import functools
 import os
 import pickle
 import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytorch_lightning as pl
 import torch
-from hydra._internal.execution_policy import _DeferredTarget
 from pytorch_lightning.strategies.launchers import (
     _MultiProcessingLauncher,
     _SubprocessScriptLauncher,
@@ -33,20 +29,6 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
 from lightning_hpo.errors import ProcessDied, UserError
 
 _LUGGAGE = "ranks.pickle"
-
-
-def _plain_partial(factory: _DeferredTarget) -> tuple[Any, ...]:
-    return _partial, (factory.func, factory.args, factory.keywords)
-
-
-def _partial(target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    return functools.partial(target, *arguments, **keywords)
-
-
-# Hydra's `_partial_` objects, such as the optimizer of a module, refuse to be pickled, because
-# their list of trusted targets would be lost; ours is switched off (see instantiate.py). They go
-# into a rank as plain partials; pickling for other ends than a new process stays as it is.
-ForkingPickler.register(_DeferredTarget, _plain_partial)
 
 
 def in_own_ranks(trainer: pl.Trainer) -> bool:
