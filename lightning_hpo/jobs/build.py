@@ -4,28 +4,29 @@ With the entry points and the jobs, this is where configuration stops: everythin
 keyword arguments. A user's own class gets only those of our arguments that its constructor takes.
 """
 
-import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_class
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
-from lightning_hpo.jobs import provenance
+from lightning_hpo.jobs import arguments, provenance
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     """The data module of ``cfg.data`` with this split, ready for a fit."""
-    ours = {"split": split, "augment": _augmentation(cfg), "seed": cfg.seed}
-    data = make(cfg.data, **_accepted(cfg.data, ours, needed=_needs(split)))
+    _check_split(cfg.data, split)
+    arguments.require_effect(cfg, "augment", of="data")
+    ours = {"split": lambda: split, "augment": lambda: _augmentation(cfg), "seed": lambda: cfg.seed}
+    data = make(cfg.data, **arguments.handed(cfg.data, ours))
     data.prepare_data()
     data.setup("fit")
     provenance.note_data(data)
@@ -34,16 +35,16 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
 
 def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     """The module of ``cfg.model``, with the optimizer of ``cfg.optimizer`` and the data's shape."""
-    ours: dict[str, Any] = {"optimizer": make(cfg.optimizer)}
-    if cfg.get("scheduler"):
-        ours["scheduler"] = make(cfg.scheduler)
-        _check_scheduler(cfg.model)
-    for name in ("input_shape", "num_classes"):
-        if name not in cfg.model and hasattr(data, name):
-            ours[name] = getattr(data, name)
+    arguments.require_effect(cfg, "scheduler", of="model")
     # As plain tuples and lists: a module that saves its hyperparameters keeps what it is given, and
     # a checkpoint with OmegaConf's own containers does not open with weights_only.
-    return make(cfg.model, _convert_="all", **_accepted(cfg.model, ours, needed=()))
+    ours: dict[str, Any] = {"optimizer": lambda: make(cfg.optimizer, _convert_="all")}
+    if cfg.get("scheduler"):
+        ours["scheduler"] = lambda: make(cfg.scheduler, _convert_="all")
+    for name in ("input_shape", "num_classes"):
+        if hasattr(data, name):
+            ours[name] = partial(getattr, data, name)
+    return make(cfg.model, _convert_="all", **arguments.handed(cfg.model, ours))
 
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
@@ -123,28 +124,17 @@ def _augmentation(cfg: DictConfig) -> Any:
     return make(cfg.augment) if cfg.augment else None
 
 
-def _check_scheduler(node: DictConfig) -> None:
-    if not _accepted(node, {"scheduler": None}, needed=()):
-        raise UserError(
-            f"{node._target_} must take the argument 'scheduler' to follow a learning-rate"
-            " schedule; use scheduler=none, or configure the schedule in the module itself."
-        )
-
-
-def _needs(split: Split) -> tuple[str, ...]:
+def _check_split(node: DictConfig, split: Split) -> None:
     # Another one's own split serves the search and, all of its training data, the refit.
-    return ("split",) if split.method == "kfold" else ()
-
-
-def _accepted(
-    node: DictConfig, ours: Mapping[str, Any], *, needed: Sequence[str]
-) -> dict[str, Any]:
-    parameters = inspect.signature(get_class(node._target_)).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name in needed:
-        if name not in parameters and not anything:
-            raise UserError(
-                f"{node._target_} must take the argument '{name}' to be cross-validated; derive it"
-                " from TensorDataModule, or set cv=holdout cv.final=false."
-            )
-    return {name: value for name, value in ours.items() if anything or name in parameters}
+    if split.method != "kfold":
+        return
+    if "split" in node:
+        raise UserError(
+            "the folds of a cross-validation must be ours to choose, but data.split is given"
+            f" ({node.split}); take it out, or set cv=holdout cv.final=false."
+        )
+    if not arguments.takes(node, "split"):
+        raise UserError(
+            f"{node._target_} must take the argument 'split' to be cross-validated; derive it"
+            " from TensorDataModule, or set cv=holdout cv.final=false."
+        )

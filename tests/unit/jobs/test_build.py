@@ -18,6 +18,20 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build
 
 
+class Kept:
+    """Keeps what it was given."""
+
+    def __init__(self, *, neurons, init, input_shape, optimizer) -> None:
+        vars(self).update(neurons=neurons, init=init, input_shape=input_shape, optimizer=optimizer)
+
+
+class Shuffled(pl.LightningDataModule):
+    """Splits its samples anew in each setup, without a generator."""
+
+    def setup(self, stage: str) -> None:
+        self.order = torch.randperm(50).tolist()
+
+
 @pytest.fixture(autouse=True)
 def _hydra() -> Iterator[None]:
     with initialize_config_dir(str(config_dir())):
@@ -78,10 +92,25 @@ def test_a_schedule_that_the_model_cannot_take_is_refused() -> None:
 def test_a_module_gets_plain_containers() -> None:
     # It may save them in its checkpoint, which opens with weights_only: no OmegaConf in there.
     cfg = composed()
-    cfg.model = {"_target_": "argparse.Namespace", "neurons": {"layer_1": 8}, "init": ["a"]}
+    cfg.model = {"_target_": f"{__name__}.Kept", "neurons": {"layer_1": 8}, "init": ["a"]}
     data = build.data_module(cfg, Split())
     data.setup()
     given = vars(build.module(cfg, data))
     assert given["neurons"] == {"layer_1": 8} and type(given["neurons"]) is dict
     assert given["init"] == ["a"] and type(given["init"]) is list
     assert given["input_shape"] == (1, 8, 8) and type(given["input_shape"]) is tuple
+    assert given["optimizer"].keywords == {"lr": 0.001, "weight_decay": 0.0}
+
+
+def test_augmentation_that_the_data_do_not_take_is_refused() -> None:
+    cfg = composed("augment=standard")
+    cfg.data = {"_target_": f"{__name__}.Shuffled"}
+    with pytest.raises(UserError, match=r"Shuffled must take the argument 'augment'.*augment=none"):
+        build.data_module(cfg, Split())
+
+
+def test_a_split_of_the_datas_own_serves_no_cross_validation() -> None:
+    cfg = composed("+data.split={method: holdout}")
+    build.data_module(cfg, Split())
+    with pytest.raises(UserError, match=r"data.split is given .* cv=holdout cv.final=false"):
+        build.data_module(cfg, Split(method="kfold"))

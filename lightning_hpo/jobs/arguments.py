@@ -1,0 +1,118 @@
+"""What a class of the user's own is handed of ours, and which searched parameters nothing reads.
+
+A constructor gets what it names. ``**kwargs`` ask for nothing by themselves: what they take is what
+a base class names, to which they are passed on. What the configuration of the class gives wins.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_hpo.errors import UserError
+
+# Parts of the configuration that are read whatever the model and the data are.
+_READ = {"data", "model", "cv", "callbacks", "trainer", "pruner", "study"}
+_READ |= {"monitor", "mode", "seed"}
+# Those that reach a constructor, if it takes them, and whose that is.
+_HANDED = {"optimizer": "model", "scheduler": "model", "augment": "data"}
+
+
+def handed(node: DictConfig, ours: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Of ``ours`` what the target of ``node`` takes and the node does not give; made on demand."""
+    return {name: make() for name, make in ours.items() if takes(node, name) and name not in node}
+
+
+def takes(node: DictConfig, name: str) -> bool:
+    """Whether the target of ``node`` has an argument of this name."""
+    return name in _named(get_object(node._target_))
+
+
+def require_effect(cfg: DictConfig, group: str, *, of: str) -> None:
+    """Raise :class:`UserError` if what is chosen in ``group`` would not reach ``cfg[of]``."""
+    if not cfg.get(group):
+        return
+    node = cfg[of]
+    if group in node:
+        raise UserError(
+            f"{of}.{group} is given in the configuration of {node._target_}, so the group '{group}'"
+            f" would have no effect; use {group}=none, or take {of}.{group} out."
+        )
+    if not takes(node, group):
+        raise UserError(
+            f"{node._target_} must take the argument '{group}' for the group '{group}' to have an"
+            f" effect; use {group}=none, or configure it in the {of} itself."
+        )
+
+
+def unread(cfg: DictConfig) -> dict[str, str]:
+    """Parts of the configuration that nothing reads: why, and what to search in place of them."""
+    found = {}
+    for group, of in _HANDED.items():
+        node = cfg[of]
+        own = ", ".join(f"{of}.{key}" for key in node if not str(key).startswith("_"))
+        if group in node:
+            found[group] = f"{node._target_} is given {of}.{group}; search that"
+        elif not takes(node, group):
+            found[group] = f"{node._target_} takes no '{group}'; search its own parameters ({own})"
+    for part in map(str, cfg):
+        if part not in _READ | _HANDED.keys():
+            found[part] = f"nothing refers to it; write ${{{part}}} where it is meant"
+    return {part: why for part, why in found.items() if not _mentioned(cfg, part)}
+
+
+def require_read(
+    searched: Collection[str], conditions: Collection[str], unread: Mapping[str, str]
+) -> None:
+    """Raise :class:`UserError` for a searched parameter that lies in a part which nothing reads.
+
+    ``conditions``: parameters that conditions of others refer to.
+    """
+    for name in searched:
+        part = name.lstrip("+").partition(".")[0].partition("@")[0]
+        if part in unread and name not in conditions:
+            raise UserError(
+                f"a searched parameter must be read, but {name} is not: {unread[part]}."
+            )
+
+
+def _named(target: Any) -> set[str]:
+    if not inspect.isclass(target):
+        return _names(target)
+    names: set[str] = set()
+    for cls in target.__mro__:
+        constructor = vars(cls).get("__init__")
+        if constructor is None:
+            continue
+        names |= _names(constructor)
+        kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return names
+
+
+def _names(function: Callable[..., Any]) -> set[str]:
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name for p in inspect.signature(function).parameters.values() if p.kind in by_name}
+
+
+def _mentioned(cfg: DictConfig, part: str) -> bool:
+    """Whether an interpolation anywhere else refers to this part of the configuration."""
+    reference = re.compile(rf"\$\{{[^}}]*\b{re.escape(part)}\b")
+    others: Any = OmegaConf.to_container(cfg, resolve=False)
+    others.pop(part, None)
+    return any(reference.search(text) for text in _texts(others))
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from _texts(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            yield from _texts(value)

@@ -1,0 +1,111 @@
+"""What a class of the user's own is handed, and the search of a parameter that nothing reads."""
+
+import pytest
+import pytorch_lightning as pl
+from omegaconf import OmegaConf
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import arguments
+from lightning_hpo.models.fc import FCClassifier
+
+
+class OwnOptimizer(pl.LightningModule):
+    def __init__(self, lr: float = 0.1, **more) -> None:
+        super().__init__()
+
+
+class Wider(FCClassifier):
+    def __init__(self, *, width: int = 8, **kwargs) -> None:
+        super().__init__(neurons_1=width, **kwargs)
+
+
+def build_net(optimizer, **more):
+    return optimizer, more
+
+
+def node(target, **given):
+    return OmegaConf.create({"_target_": f"{__name__}.{target.__name__}", **given})
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "expected"),
+    [
+        (OwnOptimizer, "lr", True),
+        # Lightning's own **kwargs, at the end of the line, ask for nothing.
+        (OwnOptimizer, "optimizer", False),
+        (Wider, "width", True),
+        (Wider, "optimizer", True),
+        (Wider, "num_classes", True),
+        (Wider, "augment", False),
+        (build_net, "optimizer", True),
+        (build_net, "scheduler", False),
+    ],
+)
+def test_what_a_target_takes(target, name, expected):
+    assert arguments.takes(node(target), name) is expected
+
+
+@pytest.mark.parametrize("own", [{"lr": 0.5}, None])
+def test_what_a_configuration_gives_wins_also_null(own):
+    ours = {"optimizer": lambda: "ours", "num_classes": lambda: 10, "scheduler": lambda: "s"}
+    assert arguments.handed(node(build_net, optimizer=own), ours) == {}
+    assert arguments.handed(node(build_net), ours) == {"optimizer": "ours"}
+
+
+def config(model, **more):
+    data = node(OwnOptimizer)
+    return OmegaConf.create({"model": model, "data": data, "optimizer": {"lr": 0.1}, **more})
+
+
+def refusal(cfg, *searched: str, conditions: tuple[str, ...] = ()) -> str:
+    with pytest.raises(UserError) as refused:
+        arguments.require_read(searched, conditions, arguments.unread(cfg))
+    return str(refused.value)
+
+
+def accepted(cfg, *searched: str, conditions: tuple[str, ...] = ()) -> None:
+    arguments.require_read(searched, conditions, arguments.unread(cfg))
+
+
+def test_a_searched_optimizer_that_the_model_does_not_take():
+    cfg = config(node(OwnOptimizer, lr=0.1, width=4))
+    assert "optimizer.lr is not" in refusal(cfg, "model.lr", "optimizer.lr")
+    assert "search its own parameters (model.lr, model.width)" in refusal(cfg, "optimizer")
+    accepted(cfg, "model.lr")
+
+
+def test_a_searched_optimizer_beside_one_of_the_models_own():
+    cfg = config(node(build_net, optimizer={"lr": 0.1}))
+    assert "is given model.optimizer; search that" in refusal(cfg, "optimizer.lr")
+    accepted(cfg, "model.optimizer.lr")
+    accepted(config(node(build_net)), "optimizer.lr")
+
+
+# Rule: the model may read the group by an interpolation, whatever its constructor takes.
+@pytest.mark.parametrize(
+    "text", ["${optimizer.lr}", "${..optimizer.lr}", "${oc.env:A,${optimizer.lr}}"]
+)
+def test_a_parameter_that_another_one_refers_to_is_read(text):
+    accepted(config(node(OwnOptimizer, lr=text)), "optimizer.lr")
+
+
+def test_a_searched_augmentation_that_the_data_do_not_take():
+    assert "takes no 'augment'" in refusal(config(node(build_net), augment={}), "augment")
+
+
+def test_a_parameter_of_no_part_must_be_referred_to():
+    cfg = config(node(OwnOptimizer), width=8)
+    assert "write ${width} where it is meant" in refusal(cfg, "+width")
+    accepted(cfg, "width", conditions=("width",))
+    accepted(config(node(OwnOptimizer, lr="${width}"), width=8), "width")
+
+
+def test_a_group_without_effect_is_refused():
+    schedule = {"scheduler": {"warmup": 0.1}}
+    with pytest.raises(UserError, match=r"must take the argument 'scheduler'.*use scheduler=none"):
+        arguments.require_effect(config(node(OwnOptimizer), **schedule), "scheduler", of="model")
+    own = config(node(Wider, scheduler=None), **schedule)
+    with pytest.raises(UserError, match=r"model.scheduler is given .*use scheduler=none"):
+        arguments.require_effect(own, "scheduler", of="model")
+    arguments.require_effect(config(node(Wider), **schedule), "scheduler", of="model")
+    arguments.require_effect(config(node(OwnOptimizer), scheduler={}), "scheduler", of="model")
