@@ -16,17 +16,23 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import arguments, provenance
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
-    """The data module of ``cfg.data`` with this split, ready for a fit."""
+    """The data module of ``cfg.data`` with this split, ready for a fit.
+
+    Whatever it draws is drawn by the study's seed, and leaves the random state of the fit alone.
+    """
     _check_split(cfg.data, split)
     arguments.require_effect(cfg, "augment", of="data")
     ours = {"split": lambda: split, "augment": lambda: _augmentation(cfg), "seed": lambda: cfg.seed}
-    data = make(cfg.data, **arguments.handed(cfg.data, ours))
+    with seeded(cfg.seed):
+        data = make(cfg.data, **arguments.handed(cfg.data, ours))
+    draw_by(cfg.seed, data)
     data.prepare_data()
     data.setup("fit")
     provenance.note_data(data)

@@ -102,6 +102,26 @@ def test_a_module_gets_plain_containers() -> None:
     assert given["optimizer"].keywords == {"lr": 0.001, "weight_decay": 0.0}
 
 
+# Rule: trials, whose fits have seeds of their own, see the same data; a study's seed decides them.
+def test_data_are_drawn_by_the_studys_seed_and_the_fit_by_its_own() -> None:
+    def order_and_weights(fit_seed: int, *overrides: str) -> tuple[list[int], float]:
+        cfg = composed(*overrides)
+        cfg.data = {"_target_": f"{__name__}.Shuffled"}
+        pl.seed_everything(fit_seed, verbose=False)
+        data: Any = build.data_module(cfg, Split())
+        weight = float(torch.rand(1))
+        # As a Trainer does once more.
+        data.setup("fit")
+        return data.order, weight
+
+    order, weight = order_and_weights(1)
+    other, other_weight = order_and_weights(2)
+    assert order == other and weight != other_weight
+    pl.seed_everything(1, verbose=False)
+    assert weight == float(torch.rand(1))
+    assert order_and_weights(1, "seed=5")[0] != order
+
+
 def test_augmentation_that_the_data_do_not_take_is_refused() -> None:
     cfg = composed("augment=standard")
     cfg.data = {"_target_": f"{__name__}.Shuffled"}
