@@ -37,10 +37,11 @@ class Settings:
         self.directions()
         if self.is_study:
             for select in (self._select, self._select_final):
-                self._require_integer("trainer.max_epochs", select, low=1)
+                self._require_epochs(select)
                 self._require_integer("cv.n_splits", select, low=2)
             self._require_integer("study.n_refits", self._select, low=1)
             self._check_devices()
+            self._check_whole_fits()
         self.slots(1)
         _ = self.verbosity
 
@@ -50,14 +51,40 @@ class Settings:
         if value is not None and (not isinstance(value, int) or value < low):
             raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
 
+    @staticmethod
+    def _require_epochs(select: Callable[[str], Any]) -> None:
+        """Epochs are the steps of a pruner, of a schedule and of the refit."""
+        epochs = select("trainer.max_epochs")
+        if epochs is None and select("trainer") is None:
+            # Jobs without a Trainer.
+            return
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            got = "null" if epochs is None else epochs
+            raise UserError(
+                "trainer.max_epochs must be an integer of at least 1, got"
+                f" trainer.max_epochs={got}; give it a large one where trainer.max_steps"
+                " or trainer.max_time ends a fit."
+            )
+
     def _check_devices(self) -> None:
         devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")
-        several = devices not in (1, "1") and not (OmegaConf.is_list(devices) and len(devices) == 1)
+        # What auto finds is seen in a slot, by the preparation; on a CPU it is one.
+        several = devices not in (1, "1", "auto", None)
+        if OmegaConf.is_list(devices):
+            several = len(devices) > 1
         if several and not any(word in str(strategy) for word in ("spawn", "fork")):
             # Lightning's default would start this whole command again for each further device.
             raise UserError(
                 "a trial on several devices needs a strategy that spawns or forks, got"
                 f" trainer.devices={devices}; add trainer.strategy=ddp_spawn."
+            )
+
+    def _check_whole_fits(self) -> None:
+        fast = self._select("trainer.fast_dev_run")
+        if fast:
+            raise UserError(
+                f"a study needs the metrics of its fits, which trainer.fast_dev_run={fast} leaves"
+                " out; try a small one with trainer.max_epochs=1 +trainer.limit_train_batches=1."
             )
 
     @property

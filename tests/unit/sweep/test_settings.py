@@ -154,3 +154,29 @@ def test_more_gpus_a_trial_than_there_are_is_a_mistake_for_any_number_of_slots(m
         found.slots(4)
     found.config.trainer = {"accelerator": "cpu"}
     assert found.slots(4) == 4
+
+
+# Rule: what a study cannot do with its fits is said before anything is prepared.
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ({"max_epochs": None}, r"got trainer.max_epochs=null; give it a large one where"),
+        ({"max_steps": 6}, r"got trainer.max_epochs=null"),
+        ({"max_epochs": -1}, r"got trainer.max_epochs=-1; give it"),
+        ({"max_epochs": 2, "devices": 2}, r"strategy that spawns or forks"),
+        ({"max_epochs": 2, "devices": [0, 1]}, r"strategy that spawns or forks"),
+        ({"max_epochs": 2, "fast_dev_run": True}, r"trainer.fast_dev_run=True leaves out"),
+    ],
+)
+def test_a_trainer_that_no_study_can_use(trainer, message):
+    found = settings()
+    found.config.trainer = {"accelerator": "cpu", **trainer}
+    with pytest.raises(UserError, match=message):
+        found.check()
+
+
+@pytest.mark.parametrize("devices", [1, "1", "auto", [0], None])
+def test_one_device_however_it_is_written(devices):
+    found = settings()
+    found.config.trainer = {"accelerator": "cpu", "max_epochs": 2, "devices": devices}
+    found.check()
