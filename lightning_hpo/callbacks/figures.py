@@ -80,9 +80,11 @@ class FigureCallback(pl.Callback):
 
 
 def figures_dir(trainer: pl.Trainer) -> Path:
-    """``figures`` where the first logger writes; without one, in the Trainer's root folder."""
-    folders = (getattr(logger, "log_dir", None) for logger in trainer.loggers)
-    return Path(next(filter(None, folders), trainer.default_root_dir)) / "figures"
+    """``figures`` where the first logger writes, but in the Trainer's root folder if one does."""
+    root = Path(trainer.default_root_dir)
+    folders = [getattr(logger, "log_dir", None) for logger in trainer.loggers]
+    written = [Path(folder) for folder in folders if folder]
+    return (root if root in written or not written else written[0]) / "figures"
 
 
 def epochs_trained(trainer: pl.Trainer) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
-from lightning_hpo.jobs import arguments, provenance
+from lightning_hpo.jobs import arguments, observers, provenance
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
@@ -55,30 +54,21 @@ def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
     """The configured callbacks; those that watch a monitor need a validation split."""
-    made = [make(callback) for callback in cfg.callbacks.values() if callback]
-    return [c for c in made if with_validation or not hasattr(c, "monitor")]
+    made = observers.callbacks(cfg)
+    return [c for c in made if with_validation or getattr(c, "monitor", None) is None]
 
 
 def trainer(
     cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback], **changes: Any
 ) -> pl.Trainer:
-    """A Trainer that logs to TensorBoard and ``metrics.csv`` in ``folder``, without checkpoints.
+    """A Trainer that keeps its files in ``folder``: TensorBoard's, ``metrics.csv``, checkpoints.
 
     ``changes``: arguments of the Trainer that differ from ``cfg.trainer``.
     """
     check_accelerator(cfg)
     # Hydra makes the folder and its log before the logger comes.
     warnings.filterwarnings("ignore", message="Experiment logs directory")
-    return make(
-        cfg.trainer,
-        logger=[
-            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-            CSVLogger(folder, name="", version=""),
-        ],
-        callbacks=list(callbacks),
-        enable_checkpointing=False,
-        **changes,
-    )
+    return make(cfg.trainer, **observers.settings(cfg, folder, callbacks) | changes)
 
 
 def check_accelerator(cfg: DictConfig) -> None:

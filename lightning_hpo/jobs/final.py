@@ -28,6 +28,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.explain import explain, layer_weights, read_curves
 from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import build
+from lightning_hpo.jobs.observers import callback_nodes
 from lightning_hpo.jobs.trial import fit
 from lightning_hpo.messages import FitResult, JobContext
 from lightning_hpo.predictions import PREDICTIONS_FILE
@@ -93,13 +94,12 @@ def _fit_part(
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
     """A copy of ``cfg`` without its callbacks that are an ``EarlyStopping``."""
-    kept = {
-        name: node
-        for name, node in cfg.callbacks.items()
-        if node and not isinstance(make(node), EarlyStopping)
-    }
+    kept = [n for n in callback_nodes(cfg) if not isinstance(make(n), EarlyStopping)]
     copy = cfg.copy()
-    OmegaConf.update(copy, "callbacks", kept, merge=False)
+    named = {name: node for name, node in cfg.callbacks.items() if node in kept}
+    OmegaConf.update(copy, "callbacks", named, merge=False)
+    if OmegaConf.select(cfg, "trainer.callbacks"):
+        OmegaConf.update(copy, "trainer.callbacks", kept, merge=False)
     return copy
 
 

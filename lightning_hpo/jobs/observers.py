@@ -1,0 +1,114 @@
+"""What observes a fit: configured callbacks and loggers, beside ours and in the fit's folder."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.instantiate import make
+
+_CHECKPOINTS = "checkpoints"
+
+
+def callback_nodes(cfg: DictConfig) -> list[DictConfig]:
+    """Those of the group ``callbacks`` and of ``trainer.callbacks``; once what stands in both."""
+    chosen = _listed(cfg.callbacks)
+    further = _listed(OmegaConf.select(cfg, "trainer.callbacks"))
+    return chosen + [node for node in further if node not in chosen]
+
+
+def callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    """The configured callbacks; :class:`UserError` for two that Lightning could not tell apart."""
+    made: list[pl.Callback] = [make(node) for node in callback_nodes(cfg)]
+    # Lightning's own rule, by which a checkpoint keeps the states of callbacks apart.
+    keys = [c.state_key for c in made if type(c).state_dict is not pl.Callback.state_dict]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise UserError(
+            f"a callback must be configured once, got {twice[0]} twice; take one out of"
+            " callbacks=[...] or of trainer.callbacks."
+        )
+    return made
+
+
+def loggers(cfg: DictConfig, folder: Path) -> list[Logger]:
+    """Those of ``trainer.logger``, then ours, from which curves and the report are read.
+
+    The user's come first, since ``self.logger`` of a module is the first one.
+    """
+    return [
+        *(_logger(node, cfg, folder) for node in _listed(cfg.trainer.get("logger"))),
+        TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+        CSVLogger(folder, name="", version=""),
+    ]
+
+
+def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> dict[str, Any]:
+    """The Trainer's arguments for these callbacks, with the files of a fit in its ``folder``."""
+    callbacks = list(callbacks)
+    checkpointing = cfg.trainer.get("enable_checkpointing")
+    has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    if checkpointing and not has_checkpoints:
+        callbacks.append(ModelCheckpoint())
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            # Lightning would choose the first logger's folder.
+            callback.dirpath = str(folder / _CHECKPOINTS)
+    found = {
+        "logger": loggers(cfg, folder),
+        "callbacks": callbacks,
+        # Where Lightning leaves and looks for files by itself: no fit must find another one's.
+        "default_root_dir": str(folder),
+        "enable_checkpointing": has_checkpoints if checkpointing is None else checkpointing,
+    }
+    if any(isinstance(callback, ProgressBar) for callback in callbacks):
+        # Our default, false, would forbid one that was asked for by name.
+        found["enable_progress_bar"] = True
+    return found
+
+
+def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callback]) -> None:
+    """Raise :class:`UserError` for a place outside the job's folder, which all fits would share."""
+    root = cfg.trainer.get("default_root_dir")
+    places = {} if root is None else {"trainer.default_root_dir": root}
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath is not None:
+            places["ModelCheckpoint's dirpath"] = callback.dirpath
+    for what, place in places.items():
+        if not Path(place).resolve().is_relative_to(job_folder.resolve()):
+            raise UserError(
+                f"each fit must keep its files apart, but {what}={place} is one place for all of"
+                f" them; leave it out, or begin it with ${{hydra:runtime.output_dir}}/."
+            )
+
+
+def _logger(node: Any, cfg: DictConfig, folder: Path) -> Logger:
+    """One run for each fit: loggers that number their folders would race for the next number."""
+    target = get_object(node._target_) if OmegaConf.is_dict(node) and "_target_" in node else None
+    numbers = inspect.isclass(target) and issubclass(target, CSVLogger | TensorBoardLogger)
+    if not numbers or node.get("version") is not None:
+        return make(node)
+    study_dir, place = Path(cfg.study.dir).resolve(), folder.resolve()
+    inside = place.relative_to(study_dir) if place.is_relative_to(study_dir) else Path(place.name)
+    return make(node, version=str(cfg.study.name / inside))
+
+
+def _listed(setting: Any) -> list[Any]:
+    """The nodes of a setting: one, a list of them, or named ones, as a group's files give them."""
+    if setting is None or isinstance(setting, bool):
+        return []
+    if OmegaConf.is_list(setting):
+        return [node for node in setting if node]
+    if not OmegaConf.is_dict(setting):
+        raise UserError(
+            "callbacks and loggers must be given with their _target_, as one, as a list or by name,"
+            f" got {setting}."
+        )
+    return [setting] if "_target_" in setting else [node for node in setting.values() if node]

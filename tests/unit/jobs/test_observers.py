@@ -1,0 +1,136 @@
+"""Callbacks and loggers of a user's own, in a fit: all of them there, all in the fit's folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import (
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    RichProgressBar,
+    Timer,
+)
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from lightning_hpo.data.folds import Split
+from lightning_hpo.entry import config_dir
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import build, observers
+from lightning_hpo.jobs.final import without_early_stopping
+from lightning_hpo.jobs.trial import fit
+from lightning_hpo.messages import JobContext
+
+CALLBACKS = "pytorch_lightning.callbacks"
+TIMER = f"{{_target_: {CALLBACKS}.Timer}}"
+STOPPING = f"{{_target_: {CALLBACKS}.EarlyStopping, monitor: val/loss}}"
+CHECKPOINT = f"{{_target_: {CALLBACKS}.ModelCheckpoint, monitor: val/loss}}"
+CSV = "{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: SAVE_DIR}"
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(config_dir())):
+        yield
+
+
+def composed(folder: Path, *overrides: str) -> DictConfig:
+    small = ["data=digits", "data.train_limit=100", "model=fc", "trainer.accelerator=cpu"]
+    small += ["trainer.max_epochs=2", f"study.dir={folder}/studies/s", "study.name=s"]
+    return compose("config", overrides=[*small, *overrides])
+
+
+def kinds(found: list) -> list[type]:
+    return [type(item) for item in found]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+def test_a_fit_with_a_checkpoint_a_logger_and_callbacks_of_the_trainer(tmp_path: Path) -> None:
+    cfg = composed(
+        tmp_path,
+        f"+callbacks.checkpoint={CHECKPOINT}",
+        f"+callbacks.rate={{_target_: {CALLBACKS}.LearningRateMonitor}}",
+        f"+trainer.callbacks=[{TIMER}]",
+        f"+trainer.logger=[{CSV.replace('SAVE_DIR', str(tmp_path / 'mylogs'))}]",
+    )
+    folder = tmp_path / "studies" / "s" / "trials" / "0"
+    fit(cfg, Split(), 1, JobContext(folder))
+    assert len(list((folder / "checkpoints").glob("*.ckpt"))) == 1
+    ours = (folder / "metrics.csv").read_text()
+    assert "lr-Adam" in ours
+    # By study and trial: loggers that count their folders would race for the next number.
+    theirs = tmp_path / "mylogs" / "lightning_logs" / "s" / "trials" / "0" / "metrics.csv"
+    assert theirs.read_text() == ours
+    assert {path.name for path in tmp_path.iterdir()} == {"studies", "mylogs"}
+
+
+def test_callbacks_of_group_and_trainer_are_added_and_counted_once(tmp_path: Path) -> None:
+    cfg = composed(tmp_path, f"+trainer.callbacks={{timer: {TIMER}}}", f"+callbacks.timer={TIMER}")
+    assert kinds(build.callbacks(cfg, with_validation=True)) == [EarlyStopping, Timer]
+    assert kinds(build.callbacks(cfg, with_validation=False)) == [Timer]
+    one = composed(tmp_path, f"+trainer.callbacks={TIMER}")
+    assert kinds(build.callbacks(one, with_validation=True)) == [EarlyStopping, Timer]
+    twice = composed(tmp_path, f"+trainer.callbacks=[{STOPPING}]")
+    with pytest.raises(UserError, match=r"configured once, got EarlyStopping.* twice; take one"):
+        build.callbacks(twice, with_validation=True)
+
+
+def test_early_stopping_of_the_trainer_is_dropped_as_that_of_the_group(tmp_path: Path) -> None:
+    cfg = composed(tmp_path, "callbacks=[none]", f"+trainer.callbacks=[{STOPPING}, {TIMER}]")
+    left = without_early_stopping(cfg)
+    assert kinds(build.callbacks(left, with_validation=True)) == [Timer]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", []),
+        ("false", []),
+        ("null", []),
+        (CSV, [CSVLogger]),
+        (f"{{a: {CSV}, b: null}}", [CSVLogger]),
+        (f"[{CSV}, {CSV}]", [CSVLogger, CSVLogger]),
+    ],
+)
+def test_the_users_loggers_come_first_and_ours_always(tmp_path: Path, value, expected) -> None:
+    value = value.replace("SAVE_DIR", str(tmp_path))
+    found = observers.loggers(composed(tmp_path, f"+trainer.logger={value}"), tmp_path)
+    assert kinds(found) == [*expected, TensorBoardLogger, CSVLogger]
+
+
+def test_a_logger_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="given with their _target_"):
+        observers.loggers(composed(tmp_path, "+trainer.logger=wandb"), tmp_path)
+
+
+def trainer_of(cfg: DictConfig, folder: Path) -> pl.Trainer:
+    return build.trainer(cfg, folder, build.callbacks(cfg, with_validation=True))
+
+
+def test_checkpoints_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
+    assert not trainer_of(composed(tmp_path), tmp_path).checkpoint_callbacks
+    asked = composed(tmp_path, "+trainer.enable_checkpointing=true")
+    (checkpoint,) = trainer_of(asked, tmp_path / "0").checkpoint_callbacks
+    assert isinstance(checkpoint, ModelCheckpoint)
+    assert checkpoint.dirpath == str(tmp_path / "0" / "checkpoints")
+    assert trainer_of(asked, tmp_path / "0").default_root_dir == str(tmp_path / "0")
+
+
+def test_a_progress_bar_that_is_asked_for_by_name_is_there(tmp_path: Path) -> None:
+    cfg = composed(tmp_path, f"+callbacks.bar={{_target_: {CALLBACKS}.RichProgressBar}}")
+    assert isinstance(trainer_of(cfg, tmp_path).progress_bar_callback, RichProgressBar)
+
+
+# Rule: a place for the files of all fits, such as ./checkpoints, would mix them.
+def test_a_place_outside_the_jobs_folder_is_refused(tmp_path: Path) -> None:
+    cfg = composed(tmp_path)
+    job = tmp_path / "logs"
+    observers.check_places(cfg, job, [ModelCheckpoint(dirpath=job / "a"), LearningRateMonitor()])
+    with pytest.raises(UserError, match=r"dirpath=.*/elsewhere is one place .*\$\{hydra:runtime"):
+        observers.check_places(cfg, job, [ModelCheckpoint(dirpath=tmp_path / "elsewhere")])
+    cfg = composed(tmp_path, "+trainer.default_root_dir=/scratch")
+    with pytest.raises(UserError, match=r"trainer.default_root_dir=/scratch is one place"):
+        observers.check_places(cfg, job, [])
