@@ -22,6 +22,7 @@ class Facts:
 
     ``n_samples``: training samples that there are, whatever the limit and the split.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
+    ``unread``: parts of the configuration that nothing reads, and why.
     """
 
     data_name: str
@@ -29,6 +30,7 @@ class Facts:
     n_samples: int | None
     device: str
     noise_variance: float | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What can be known before any training: data, device, folds, model and monitor."""
+"""What can be known before any training: data, device, folds, model, Trainer and monitor."""
 
 import logging
 
@@ -6,16 +6,15 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.instantiate import make
-from lightning_hpo.jobs import build, ranks
-from lightning_hpo.messages import Facts
+from lightning_hpo.jobs import arguments, build
+from lightning_hpo.jobs.rehearsal import rehearse
+from lightning_hpo.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 
 
-def run_preflight(cfg: DictConfig) -> Facts:
-    """Build everything once and validate on one batch; raises :class:`UserError` for mistakes."""
+def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
+    """Build everything once and rehearse a fit; raises :class:`UserError` for mistakes."""
     build.check_accelerator(cfg)
     if configured.is_stacked(cfg):
         configured.checked_stopping(cfg)
@@ -25,31 +24,16 @@ def run_preflight(cfg: DictConfig) -> Facts:
         build.data_module(cfg, build.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
     data = build.data_module(cfg, build.search_split(cfg, build.n_folds(cfg) - 1))
-    trainer = _trainer(cfg)
-    trainer.validate(build.module(cfg, data), datamodule=data, verbose=False)
-    monitored(trainer, cfg.monitor)
+    # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    trainer = rehearse(cfg, build.module(cfg, data), data, context.folder)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
         data_sha256=getattr(data, "sha256", None),
         n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
         device=_device_name(trainer),
         noise_variance=getattr(data, "noise_variance", None),
-    )
-
-
-def _trainer(cfg: DictConfig) -> pl.Trainer:
-    # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    ranks.check_strategy(make(cfg.trainer, logger=False, enable_checkpointing=False))
-    # One batch needs no ranks, which take longer to start than to validate.
-    return make(
-        cfg.trainer,
-        strategy="auto",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        limit_val_batches=1,
-        enable_progress_bar=False,
+        unread=arguments.unread(cfg),
     )
 
 

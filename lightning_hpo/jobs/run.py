@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
+from lightning_hpo.jobs.boundary import exits_as_failures
 from lightning_hpo.jobs.denormals import denormals_as_zero
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
@@ -24,11 +25,12 @@ _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
 
 
 @denormals_as_zero()
+@exits_as_failures()
 def run(cfg: DictConfig) -> Any:
     """Run the job that ``cfg.study.job`` names; its folder holds what is needed to run it again."""
     context = _context()
     if cfg.study.job == "preflight":
-        return run_preflight(cfg)
+        return run_preflight(cfg, context)
     if cfg.study.job == "showcase":
         # Of the trial that it fits it records the configuration itself.
         return run_showcase(cfg, context)

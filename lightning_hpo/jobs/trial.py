@@ -8,6 +8,7 @@ import optuna
 import pytorch_lightning as pl
 from hydra.utils import get_class
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
@@ -21,6 +22,7 @@ from lightning_hpo.callbacks.reporting import (
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build, objective, ranks
+from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.pruners import over_folds
 from lightning_hpo.jobs.retries import (
     STOPPED_AFTER_FOLD,
@@ -91,12 +93,13 @@ def fit(
         *observers,
         *build.callbacks(cfg, with_validation=True),
     ]
-    trainer = build.trainer(cfg, context.folder, callbacks)
     reporters = [o for o in observers if isinstance(o, PruningCallback)]
-    ranks.check_strategy(trainer)
-    ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
-    known = (UserError, NonFiniteLoss)
-    epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
+    known = (UserError, NonFiniteLoss, MisconfigurationException)
+    with lightning_mistakes():
+        trainer = build.trainer(cfg, context.folder, callbacks)
+        ranks.check_strategy(trainer)
+        ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
+        epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
     for reporter in reporters:
         reporter.check()
     if best.value is None or best.epoch is None:

@@ -28,6 +28,7 @@ from optuna.storages import BaseStorage
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
+from lightning_hpo.jobs.arguments import require_read
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
@@ -206,7 +207,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         ((_, end),) = executor.wait()
         where = self.settings.study_dir / "logs" / "preflight" / "trial.log"
         failure = f"the preparation must succeed, but: {{reason}}; see {where}."
-        return required_result(end, failure=failure)
+        facts: Facts = required_result(end, failure=failure)
+        parents = [parent for parents in space.conditions.values() for parent in parents]
+        require_read(space.distributions, parents, facts.unread)
+        return facts
 
     # ------------------------------------------------------------------ search and final job
 

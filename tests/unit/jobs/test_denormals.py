@@ -65,6 +65,6 @@ def share_of_zeros() -> float:
 
 def test_a_job_flushes(monkeypatch):
     monkeypatch.setattr(run, "_context", SimpleNamespace)
-    monkeypatch.setattr(run, "run_preflight", lambda cfg: halved())
+    monkeypatch.setattr(run, "run_preflight", lambda cfg, context: halved())
     assert run.run(OmegaConf.create({"study": {"job": "preflight"}})) == 0
     assert halved() != 0

@@ -1,0 +1,119 @@
+"""One batch of a fit before any trial, with its real callbacks, loggers, schedule and settings.
+
+What the user's module, callbacks or Trainer settings make impossible shows here in one line, while
+the study is still empty.
+"""
+
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from lightning_hpo.callbacks.reporting import monitored
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs import build, observers, ranks
+from lightning_hpo.jobs.boundary import lightning_mistakes
+
+
+def rehearse(
+    cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, folder: Path
+) -> pl.Trainer:
+    """Train on one batch, validate on one; raises :class:`UserError` for what cannot work.
+
+    ``folder``: of the job; the rehearsal leaves nothing there.
+    """
+    behind_one = BehindOneBatch()
+    with lightning_mistakes(), TemporaryDirectory(dir=folder, prefix="rehearsal_") as inside:
+        callbacks = build.callbacks(cfg, with_validation=True)
+        observers.check_places(cfg, folder, callbacks)
+        ranks.check_strategy(build.trainer(cfg, Path(inside), callbacks))
+        trainer = _trainer(cfg, Path(inside), behind_one)
+        _shorten(module, data)
+        try:
+            trainer.fit(module, datamodule=data)
+        finally:
+            # Also as the reason of what a callback raised that found no metric.
+            behind_one.check(cfg.monitor)
+    monitored(trainer, cfg.monitor)
+    _check_validation_comes(cfg, trainer)
+    return trainer
+
+
+class BehindOneBatch(pl.Callback):
+    """Ends a fit behind its first batch, with the validation that follows.
+
+    Not Lightning's limits: a schedule would see a fit of a single step.
+    """
+
+    trained = validates = False
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.trained = trainer.should_stop = True
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validates = self.validates or not trainer.sanity_checking
+
+    def check(self, monitor: str) -> None:
+        """Raise :class:`UserError` if no validation followed."""
+        if self.trained and not self.validates:
+            raise UserError(
+                f"monitor '{monitor}' needs a validation, but none ran: the module needs a"
+                " validation_step, the data module a val_dataloader, and trainer.limit_val_batches"
+                " must not be 0."
+            )
+
+
+def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Trainer:
+    given = cfg.trainer
+    return build.trainer(
+        cfg,
+        folder,
+        [*build.callbacks(cfg, with_validation=True), behind_one],
+        # One batch needs no ranks, which take longer to start than to train.
+        strategy="auto",
+        devices=1,
+        min_epochs=None,
+        min_steps=None,
+        max_time=None,
+        check_val_every_n_epoch=None if _validates_by_steps(cfg) else 1,
+        num_sanity_val_steps=0 if given.get("num_sanity_val_steps") == 0 else 1,
+        limit_val_batches=0 if given.get("limit_val_batches") == 0 else 1,
+    )
+
+
+def _shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
+    """A module of ours may take a whole epoch in one batch; see minibatches.py."""
+    if getattr(module, "steps_per_call", 1) != 1 and isinstance(data, TensorDataModule):
+        data.train_indices = data.train_indices[: data.batch_size]
+
+
+def _validates_by_steps(cfg: DictConfig) -> bool:
+    return cfg.trainer.get("check_val_every_n_epoch", 1) is None
+
+
+def _check_validation_comes(cfg: DictConfig, trainer: pl.Trainer) -> None:
+    """Refuse a fit that its limits end before its first validation."""
+    every = cfg.trainer.get("check_val_every_n_epoch", 1)
+    if every is not None and every > cfg.trainer.max_epochs:
+        raise UserError(
+            f"monitor '{cfg.monitor}' needs a validation, but trainer.check_val_every_n_epoch="
+            f"{every} is above trainer.max_epochs={cfg.trainer.max_epochs}."
+        )
+    max_steps = int(cfg.trainer.get("max_steps", -1))
+    in_epoch = trainer.val_check_batch
+    # Under manual optimization a batch may be any number of steps; ranks share an epoch's batches.
+    counts = trainer.lightning_module.automatic_optimization and cfg.trainer.get("devices", 1) == 1
+    if max_steps < 0 or in_epoch is None or not counts or math.isinf(in_epoch):
+        return
+    batches = ((every or 1) - 1) * trainer.num_training_batches + in_epoch
+    steps = math.ceil(batches / trainer.accumulate_grad_batches)
+    if max_steps < steps:
+        raise UserError(
+            f"monitor '{cfg.monitor}' needs a validation, but trainer.max_steps={max_steps} ends a"
+            f" fit before the first one, after {steps} steps; raise it, or lower"
+            " trainer.val_check_interval."
+        )

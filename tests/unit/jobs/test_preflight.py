@@ -1,0 +1,110 @@
+"""The preparation rehearses a fit: what no trial could do is one line while the study is empty."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from lightning_hpo.entry import config_dir
+from lightning_hpo.errors import UserError
+from lightning_hpo.jobs.preflight import run_preflight
+from lightning_hpo.messages import Facts, JobContext
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+
+CHECKPOINT = "{_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/los}"
+RATE = "{_target_: pytorch_lightning.callbacks.LearningRateMonitor, logging_interval: epoch}"
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(config_dir())):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    small = ["data=digits", "data.train_limit=200", "model=fc", "trainer.accelerator=cpu"]
+    small += ["trainer.max_epochs=2", "cv.final=false"]
+    return compose("config", overrides=[*small, *overrides])
+
+
+class Seen(pl.Callback):
+    """Notes the length of the fit that a schedule sees, and how much of it runs."""
+
+    of_all: dict[str, float]
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        run = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        type(self).of_all = {"planned": trainer.estimated_stepping_batches, "run": run}
+
+
+class OnlyTrains(pl.LightningModule):
+    """Logs its monitor in training and has no validation_step."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 10)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        loss = torch.nn.functional.cross_entropy(self.layer(x.flatten(1)), y)
+        self.log("val/loss", loss)
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Validates(OnlyTrains):
+    def validation_step(self, batch, batch_idx):
+        self.training_step(batch, batch_idx)
+
+
+def prepared(folder: Path, *overrides: str) -> Facts:
+    return run_preflight(composed(*overrides), JobContext(folder))
+
+
+@pytest.mark.parametrize("more", [[], ["scheduler=one_cycle"], ["model.steps_per_call=epoch"]])
+def test_one_batch_of_a_fit_of_full_length_that_leaves_nothing(tmp_path: Path, more) -> None:
+    facts = prepared(tmp_path, f"+callbacks.seen={{_target_: {__name__}.Seen}}", *more)
+    assert Seen.of_all["run"] == 1
+    # 180 training samples in batches of 64, two epochs; a whole epoch in one call is cut short.
+    assert Seen.of_all["planned"] == (2 if "model.steps_per_call=epoch" in more else 6)
+    assert (facts.data_name, facts.n_samples) == ("digits", 1437)
+    assert "optimizer" not in facts.unread
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rate_monitor_and_rare_validations_pass(tmp_path: Path) -> None:
+    often = ["trainer.max_epochs=3", "+trainer.check_val_every_n_epoch=3", "+trainer.min_epochs=2"]
+    assert prepared(tmp_path, f"+callbacks.rate={RATE}", *often).data_name == "digits"
+    assert prepared(tmp_path, "+trainer.max_steps=3", "+trainer.max_time=00:00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([f"+callbacks.c={CHECKPOINT}"], r"Lightning refuses the configuration: .*val/los"),
+        (["+trainer.limit_val_batches=0"], "needs a validation, but none ran"),
+        (["+trainer.check_val_every_n_epoch=3"], "n_epoch=3 is above trainer.max_epochs=2"),
+        (["+trainer.max_steps=2"], "max_steps=2 ends a fit before the first one, after 3 steps"),
+        (["+trainer.callbacks=[{_target_: no.such.Thing}]"], "no.such.Thing"),
+        (["monitor=val/los", "callbacks=[none]"], "'val/los' was not logged"),
+    ],
+)
+def test_what_no_trial_could_do(tmp_path: Path, overrides, message) -> None:
+    with pytest.raises(UserError, match=message):
+        prepared(tmp_path, *overrides)
+
+
+def test_a_module_of_ones_own_must_validate_and_is_told_what_it_does_not_read(tmp_path) -> None:
+    cfg = composed()
+    cfg.model = {"_target_": f"{__name__}.OnlyTrains"}
+    with pytest.raises(UserError, match="needs a validation, but none ran"):
+        run_preflight(cfg, JobContext(tmp_path))
+    cfg.model = {"_target_": f"{__name__}.Validates", "lr": 0.1}
+    assert "(model.lr)" in run_preflight(cfg, JobContext(tmp_path)).unread["optimizer"]
