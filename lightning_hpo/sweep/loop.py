@@ -228,7 +228,13 @@ class Search:
         reason = verdict.reason or "unknown"
         with self.owner.exclusive():
             # A place in the total that is free for the retry must not be taken in between.
-            again = self._fail(number, reason, again=verdict.retry, counts=verdict.blamed)
+            again = self._fail(
+                number,
+                reason,
+                again=verdict.retry,
+                counts=verdict.blamed,
+                mistake=verdict.mistake is not None,
+            )
         return replace(verdict, retry=again)
 
     def _call_back(self, number: int) -> None:
@@ -255,16 +261,21 @@ class Search:
             if "`Study.stop`" not in str(error):
                 raise
 
-    def _fail(self, number: int, reason: str, *, again: bool, counts: bool = True) -> bool:
+    def _fail(
+        self, number: int, reason: str, *, again: bool, counts: bool = True, mistake: bool = False
+    ) -> bool:
         """Close a trial as FAILED; ``again``: ask for the same parameters in a new trial.
 
-        ``counts``: as one of the tries that ``max_retries`` allows. Returns whether it is retried.
+        ``counts``: as one of the tries that ``max_retries`` allows. ``mistake``: it tells nothing
+        of its parameters, and takes no place in the total. Returns whether it is retried.
         """
         storage = self.study._storage
         trial_id = storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
         trial = storage.get_trial(trial_id)
         tries = trial.user_attrs.get("tries", 1) + counts
         storage.set_trial_user_attr(trial_id, "failure", reason)
+        if mistake:
+            storage.set_trial_user_attr(trial_id, "mistake", True)
         again = again and tries <= self.limits.max_retries + 1
         if again:
             # All this before the tell: a kill in between leaves a running trial without an owner,
@@ -305,4 +316,5 @@ class Search:
 def _counts(trial: FrozenTrial) -> bool:
     if trial.state is TrialState.WAITING:
         return False
-    return not (trial.state is TrialState.FAIL and trial.user_attrs.get("retried"))
+    passed_over = trial.user_attrs.get("retried") or trial.user_attrs.get("mistake")
+    return not (trial.state is TrialState.FAIL and passed_over)

@@ -163,6 +163,9 @@ def test_a_users_mistake_ends_the_sweep_with_its_own_words(owner):
     with pytest.raises(UserError, match="monitor 'val/los' was not logged"):
         behaviour = FakeExecutor(lambda job: UserError("monitor 'val/los' was not logged"))
         search(study, behaviour, owner).run()
+    # Rule: when it is mended, the study gets all of its trials.
+    search(study, FakeExecutor(lambda job: 1.0), owner).run()
+    assert states(study).count(TrialState.COMPLETE) == 6
 
 
 def test_an_interrupt_closes_and_requeues_the_running_trials(owner):
