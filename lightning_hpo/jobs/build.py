@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
@@ -32,6 +33,9 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     with seeded(cfg.seed):
         data = make(cfg.data, **arguments.handed(cfg.data, ours))
     draw_by(cfg.seed, data)
+    if not isinstance(data, TensorDataModule):
+        # Another one's may ask for the number of devices, as in a fit.
+        data.trainer = make(cfg.trainer, logger=False, callbacks=None, enable_checkpointing=False)
     data.prepare_data()
     data.setup("fit")
     provenance.note_data(data)

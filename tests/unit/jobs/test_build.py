@@ -32,6 +32,12 @@ class Shuffled(pl.LightningDataModule):
         self.order = torch.randperm(50).tolist()
 
 
+class AsksItsTrainer(pl.LightningDataModule):
+    def setup(self, stage: str) -> None:
+        assert self.trainer is not None
+        self.per_device = 32 // self.trainer.world_size
+
+
 @pytest.fixture(autouse=True)
 def _hydra() -> Iterator[None]:
     with initialize_config_dir(str(config_dir())):
@@ -134,3 +140,10 @@ def test_a_split_of_the_datas_own_serves_no_cross_validation() -> None:
     build.data_module(cfg, Split())
     with pytest.raises(UserError, match=r"data.split is given .* cv=holdout cv.final=false"):
         build.data_module(cfg, Split(method="kfold"))
+
+
+def test_a_data_module_may_ask_its_trainer() -> None:
+    cfg = composed("trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp_spawn")
+    cfg.data = {"_target_": f"{__name__}.AsksItsTrainer"}
+    data: Any = build.data_module(cfg, Split())
+    assert data.per_device == 16
