@@ -49,13 +49,16 @@ def require_effect(cfg: DictConfig, group: str, *, of: str) -> None:
 
 
 def unread(cfg: DictConfig) -> dict[str, str]:
-    """Parts of the configuration that nothing reads: why, and what to search in place of them."""
+    """Parts of the configuration that nothing reads: why, and what to search instead.
+
+    ``{name}`` in it stands for the parameter that is searched.
+    """
     found = {}
     for group, of in _HANDED.items():
         node = cfg[of]
         own = ", ".join(f"{of}.{key}" for key in node if not str(key).startswith("_"))
         if group in node:
-            found[group] = f"{node._target_} is given {of}.{group}; search that"
+            found[group] = f"{node._target_} is given {of}.{group}; search {of}.{{name}} instead"
         elif not takes(node, group):
             found[group] = f"{node._target_} takes no '{group}'; search its own parameters ({own})"
     for part in map(str, cfg):
@@ -72,11 +75,11 @@ def require_read(
     ``conditions``: parameters that conditions of others refer to.
     """
     for name in searched:
-        part = name.lstrip("+").partition(".")[0].partition("@")[0]
+        name = name.lstrip("+")
+        part = name.partition(".")[0].partition("@")[0]
         if part in unread and name not in conditions:
-            raise UserError(
-                f"a searched parameter must be read, but {name} is not: {unread[part]}."
-            )
+            why = unread[part].replace("{name}", name)
+            raise UserError(f"a searched parameter must be read, but {name} is not: {why}.")
 
 
 def _named(target: Any) -> set[str]:

@@ -8,11 +8,13 @@ from omegaconf import DictConfig
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.jobs import arguments, build
+from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.rehearsal import rehearse
 from lightning_hpo.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 
 
+@lightning_mistakes()
 def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     """Build everything once and rehearse a fit; raises :class:`UserError` for mistakes."""
     build.check_accelerator(cfg)

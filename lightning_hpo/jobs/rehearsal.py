@@ -16,7 +16,6 @@ from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build, observers, ranks
-from lightning_hpo.jobs.boundary import lightning_mistakes
 
 
 def rehearse(
@@ -27,7 +26,7 @@ def rehearse(
     ``folder``: of the job; the rehearsal leaves nothing there.
     """
     behind_one = BehindOneBatch()
-    with lightning_mistakes(), TemporaryDirectory(dir=folder, prefix="rehearsal_") as inside:
+    with TemporaryDirectory(dir=folder, prefix="rehearsal_") as inside:
         callbacks = build.callbacks(cfg, with_validation=True)
         observers.check_places(cfg, folder, callbacks)
         ranks.check_strategy(build.trainer(cfg, Path(inside), callbacks))

@@ -28,8 +28,6 @@ from optuna.storages import BaseStorage
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.jobs.arguments import require_read
-from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
@@ -40,13 +38,13 @@ from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import must_be_writable, write_json
 
 log = logging.getLogger(__name__)
@@ -202,15 +200,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if not self.settings.is_study:
             return None
         display.stage("preparation: data, model, device")
-        told = ("study.job=preflight", "hydra.sweep.subdir=logs/preflight")
-        executor.submit(Job(0, (*space.overrides(next(space.previews())), *told)))
-        ((_, end),) = executor.wait()
-        where = self.settings.study_dir / "logs" / "preflight" / "trial.log"
-        failure = f"the preparation must succeed, but: {{reason}}; see {where}."
-        facts: Facts = required_result(end, failure=failure)
-        parents = [parent for parents in space.conditions.values() for parent in parents]
-        require_read(space.distributions, parents, facts.unread)
-        return facts
+        groups = self.config.hydra.runtime.choices
+        return prepare(executor, space, groups=groups, study_dir=self.settings.study_dir)
 
     # ------------------------------------------------------------------ search and final job
 

@@ -76,7 +76,9 @@ def test_a_searched_optimizer_that_the_model_does_not_take():
 
 def test_a_searched_optimizer_beside_one_of_the_models_own():
     cfg = config(node(build_net, optimizer={"lr": 0.1}))
-    assert "is given model.optimizer; search that" in refusal(cfg, "optimizer.lr")
+    assert "is given model.optimizer; search model.optimizer.lr instead" in refusal(
+        cfg, "optimizer.lr"
+    )
     accepted(cfg, "model.optimizer.lr")
     accepted(config(node(build_net)), "optimizer.lr")
 

@@ -1,0 +1,80 @@
+"""A rehearsal for each option of a searched group, and what none of them reads."""
+
+from pathlib import Path
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.messages import Facts
+from lightning_hpo.sweep.preparation import prepare
+from lightning_hpo.sweep.space import SearchSpace, parse_space
+
+GROUPS = {"model", "optimizer"}
+SPACE = ["model=choice(fc,own)", "optimizer=choice(adam,sgd)", "optimizer.lr=interval(0.1, 1)"]
+
+
+class Rehearses:
+    """An executor with two slots whose jobs return ``answer(overrides)``, the last one first."""
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+        self.jobs = []
+        self.seen = []
+
+    @property
+    def n_free(self) -> int:
+        return 2 - len(self.jobs)
+
+    def submit(self, job) -> None:
+        self.jobs.append(job)
+        self.seen.append(job.overrides)
+
+    def wait(self):
+        job = self.jobs.pop()
+        end = JobReturn(status=JobStatus.COMPLETED)
+        end.return_value = self.answer(job.overrides)
+        if isinstance(end._return_value, Exception):
+            end.status = JobStatus.FAILED
+        return [(job, end)]
+
+
+def facts(overrides, **more) -> Facts:
+    return Facts(" ".join(overrides), None, None, "cpu", **more)
+
+
+def space(**conditions) -> SearchSpace:
+    configured = dict(model="fc").get
+    return parse_space(SPACE, conditions=conditions, configured=configured)
+
+
+def run(executor, found: SearchSpace) -> Facts:
+    return prepare(executor, found, groups=GROUPS, study_dir=Path("studies/s"))
+
+
+def test_each_model_is_rehearsed_once_and_the_first_gives_the_facts():
+    executor = Rehearses(facts)
+    assert run(executor, space()).data_name.startswith("model=fc optimizer=adam optimizer.lr=0.1")
+    folders = [overrides[-1] for overrides in executor.seen]
+    assert folders == [f"hydra.sweep.subdir=logs/{f}" for f in ("preflight", "preflight_1")]
+    assert ["model=own" in overrides for overrides in executor.seen] == [False, True]
+
+
+def test_a_mistake_of_a_later_option_is_raised():
+    def answer(overrides):
+        return UserError("no val_loss") if "model=own" in overrides else facts(overrides)
+
+    with pytest.raises(UserError, match="no val_loss"):
+        run(Rehearses(answer), space())
+
+
+# Rule: where a parameter exists, something reads it.
+def test_a_parameter_that_one_option_does_not_read_needs_a_condition():
+    def answer(overrides):
+        unread = {"optimizer": "Own takes no 'optimizer'"} if "model=own" in overrides else {}
+        return facts(overrides, unread=unread)
+
+    with pytest.raises(UserError, match=r"must be read, but optimizer is not: Own takes no"):
+        run(Rehearses(answer), space())
+    only_fc = {name: {"model": "fc"} for name in ("optimizer", "optimizer.lr")}
+    assert run(Rehearses(answer), space(**only_fc))
