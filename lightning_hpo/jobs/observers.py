@@ -19,8 +19,8 @@ _CHECKPOINTS = "checkpoints"
 
 def callback_nodes(cfg: DictConfig) -> list[DictConfig]:
     """Those of the group ``callbacks`` and of ``trainer.callbacks``; once what stands in both."""
-    chosen = _listed(cfg.callbacks)
-    further = _listed(OmegaConf.select(cfg, "trainer.callbacks"))
+    chosen = listed(cfg.callbacks)
+    further = listed(OmegaConf.select(cfg, "trainer.callbacks"))
     return chosen + [node for node in further if node not in chosen]
 
 
@@ -38,13 +38,14 @@ def callbacks(cfg: DictConfig) -> list[pl.Callback]:
     return made
 
 
-def loggers(cfg: DictConfig, folder: Path) -> list[Logger]:
+def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list[Logger]:
     """Those of ``trainer.logger``, then ours, from which curves and the report are read.
 
-    The user's come first, since ``self.logger`` of a module is the first one.
+    The user's come first, since ``self.logger`` of a module is the first one. ``aside``: a folder
+    for the files of theirs that write files, in place of the configured one.
     """
     return [
-        *(_logger(node, cfg, folder) for node in _listed(cfg.trainer.get("logger"))),
+        *(_logger(node, cfg, folder, aside) for node in listed(cfg.trainer.get("logger"))),
         TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
         CSVLogger(folder, name="", version=""),
     ]
@@ -89,10 +90,12 @@ def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callb
             )
 
 
-def _logger(node: Any, cfg: DictConfig, folder: Path) -> Logger:
+def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> Logger:
     """One run for each fit: loggers that number their folders would race for the next number."""
     target = get_object(node._target_) if OmegaConf.is_dict(node) and "_target_" in node else None
     numbers = inspect.isclass(target) and issubclass(target, CSVLogger | TensorBoardLogger)
+    if numbers and aside is not None:
+        return make(node, save_dir=str(aside))
     if not numbers or node.get("version") is not None:
         return make(node)
     study_dir, place = Path(cfg.study.dir).resolve(), folder.resolve()
@@ -100,7 +103,7 @@ def _logger(node: Any, cfg: DictConfig, folder: Path) -> Logger:
     return make(node, version=str(cfg.study.name / inside))
 
 
-def _listed(setting: Any) -> list[Any]:
+def listed(setting: Any) -> list[Any]:
     """The nodes of a setting: one, a list of them, or named ones, as a group's files give them."""
     if setting is None or isinstance(setting, bool):
         return []

@@ -5,6 +5,8 @@ the study is still empty.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,11 +28,11 @@ def rehearse(
     ``folder``: of the job; the rehearsal leaves nothing there.
     """
     behind_one = BehindOneBatch()
-    with TemporaryDirectory(dir=folder, prefix="rehearsal_") as inside:
+    with _folder_for_now(folder) as inside:
         callbacks = build.callbacks(cfg, with_validation=True)
         observers.check_places(cfg, folder, callbacks)
-        ranks.check_strategy(build.trainer(cfg, Path(inside), callbacks))
-        trainer = _trainer(cfg, Path(inside), behind_one)
+        ranks.check_strategy(build.trainer(cfg, inside, callbacks))
+        trainer = _trainer(cfg, inside, behind_one)
         _shorten(module, data)
         try:
             trainer.fit(module, datamodule=data)
@@ -72,6 +74,7 @@ def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Tr
         cfg,
         folder,
         [*build.callbacks(cfg, with_validation=True), behind_one],
+        logger=observers.loggers(cfg, folder, aside=folder / "loggers"),
         # One batch needs no ranks, which take longer to start than to train.
         strategy="auto",
         devices=1,
@@ -82,6 +85,13 @@ def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Tr
         num_sanity_val_steps=0 if given.get("num_sanity_val_steps") == 0 else 1,
         limit_val_batches=0 if given.get("limit_val_batches") == 0 else 1,
     )
+
+
+@contextmanager
+def _folder_for_now(folder: Path) -> Iterator[Path]:
+    # A logger may still hold a file open, which some file systems do not let go.
+    with TemporaryDirectory(dir=folder, prefix="rehearsal_", ignore_cleanup_errors=True) as inside:
+        yield Path(inside)
 
 
 def _shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:

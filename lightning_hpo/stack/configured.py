@@ -17,6 +17,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build
+from lightning_hpo.jobs.observers import listed
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.training import Member, Stopping
 
@@ -103,6 +104,11 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
         value = cfg.trainer.get(name, neutral[0])
         if value not in neutral:
             raise UserError(f"stacked networks do not know trainer.{name}={value}; {_SERIAL}")
+    if cfg.trainer.get("enable_checkpointing") or listed(cfg.trainer.get("logger")):
+        raise UserError(
+            "stacked networks have loggers of their own and no checkpoints, got trainer.logger or"
+            f" trainer.enable_checkpointing; take it out, or {_SERIAL}"
+        )
     if cfg.augment:
         raise UserError(
             f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"

@@ -169,6 +169,7 @@ def _trainer(cfg: DictConfig) -> pl.Trainer:
         limit_val_batches=0,
         num_sanity_val_steps=0,
         logger=False,
+        callbacks=None,  # one that stops early is the stack's own to follow
         enable_checkpointing=False,
         enable_progress_bar=False,
     )

@@ -81,6 +81,8 @@ def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
         ("cv.parallel=both", "cv.parallel=both"),
         ("cv.epochs_per_step=0", "cv.epochs_per_step=0"),
         ("+trainer.check_val_every_n_epoch=61", "needs a validation"),
+        ("+trainer.logger={_target_:no.Logger}", "trainer.logger"),
+        ("+trainer.callbacks=[{_target_:pytorch_lightning.callbacks.Timer}]", "Timer"),
     ],
 )
 def test_what_cannot_be_stacked_is_one_line_that_names_it(

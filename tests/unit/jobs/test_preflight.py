@@ -17,6 +17,7 @@ from lightning_hpo.messages import Facts, JobContext
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
 
 CHECKPOINT = "{_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/los}"
+CSV = "{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: SAVE_DIR}"
 RATE = "{_target_: pytorch_lightning.callbacks.LearningRateMonitor, logging_interval: epoch}"
 
 
@@ -70,7 +71,8 @@ def prepared(folder: Path, *overrides: str) -> Facts:
 
 @pytest.mark.parametrize("more", [[], ["scheduler=one_cycle"], ["model.steps_per_call=epoch"]])
 def test_one_batch_of_a_fit_of_full_length_that_leaves_nothing(tmp_path: Path, more) -> None:
-    facts = prepared(tmp_path, f"+callbacks.seen={{_target_: {__name__}.Seen}}", *more)
+    logs = f"+trainer.logger={CSV.replace('SAVE_DIR', str(tmp_path / 'mylogs'))}"
+    facts = prepared(tmp_path, f"+callbacks.seen={{_target_: {__name__}.Seen}}", logs, *more)
     assert Seen.of_all["run"] == 1
     # 180 training samples in batches of 64, two epochs; a whole epoch in one call is cut short.
     assert Seen.of_all["planned"] == (2 if "model.steps_per_call=epoch" in more else 6)
