@@ -306,6 +306,16 @@ def test_a_users_own_module_and_data_are_searched_and_evaluated(tmp_path):
     assert found["test"].keys() == {"test/mse"}
 
 
+def test_a_searched_parameter_that_nothing_reads_is_refused_before_the_study_begins(tmp_path):
+    status, _, err = run(tmp_path, "optimizer.lr=choice(0.1,0.2)", experiment="own")
+    assert status == 1
+    assert err == (
+        "lightning-hpo: a searched parameter must be read, but optimizer.lr is not:"
+        " own_model.Linear takes no 'optimizer'; search its own parameters (model.lr).\n"
+    )
+    assert not list((tmp_path / "studies" / "own").glob("study.db"))
+
+
 def test_one_bare_trial_runs_without_a_study(tmp_path):
     status, _, err = run(tmp_path, "hydra.mode=RUN", "trainer.max_epochs=1")
     assert status == 0, err
