@@ -47,7 +47,7 @@ def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     arguments.require_effect(cfg, "scheduler", of="model")
     # As plain tuples and lists: a module that saves its hyperparameters keeps what it is given, and
     # a checkpoint with OmegaConf's own containers does not open with weights_only.
-    ours: dict[str, Any] = {"optimizer": lambda: make(cfg.optimizer, _convert_="all")}
+    ours: dict[str, Any] = {"optimizer": lambda: make(cfg.get("optimizer"), _convert_="all")}
     if cfg.get("scheduler"):
         ours["scheduler"] = lambda: make(cfg.scheduler, _convert_="all")
     for name in ("input_shape", "num_classes"):
@@ -121,7 +121,7 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
 
 
 def _augmentation(cfg: DictConfig) -> Any:
-    return make(cfg.augment) if cfg.augment else None
+    return make(cfg.augment) if cfg.get("augment") else None
 
 
 def _check_split(node: DictConfig, split: Split) -> None:

@@ -96,7 +96,7 @@ def without_early_stopping(cfg: DictConfig) -> DictConfig:
     """A copy of ``cfg`` without its callbacks that are an ``EarlyStopping``."""
     kept = [n for n in callback_nodes(cfg) if not isinstance(make(n), EarlyStopping)]
     copy = cfg.copy()
-    named = {name: node for name, node in cfg.callbacks.items() if node in kept}
+    named = {name: node for name, node in (cfg.get("callbacks") or {}).items() if node in kept}
     OmegaConf.update(copy, "callbacks", named, merge=False)
     if OmegaConf.select(cfg, "trainer.callbacks"):
         OmegaConf.update(copy, "trainer.callbacks", kept, merge=False)

@@ -19,7 +19,7 @@ _CHECKPOINTS = "checkpoints"
 
 def callback_nodes(cfg: DictConfig) -> list[DictConfig]:
     """Those of the group ``callbacks`` and of ``trainer.callbacks``; once what stands in both."""
-    chosen = listed(cfg.callbacks)
+    chosen = listed(cfg.get("callbacks"))
     further = listed(OmegaConf.select(cfg, "trainer.callbacks"))
     return chosen + [node for node in further if node not in chosen]
 

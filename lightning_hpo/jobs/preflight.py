@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.jobs import arguments, build
 from lightning_hpo.jobs.boundary import lightning_mistakes
-from lightning_hpo.jobs.rehearsal import rehearse
+from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
+from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
@@ -70,10 +71,15 @@ class BehindOneBatch(pl.Callback):
 
 def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Trainer:
     given = cfg.trainer
+    callbacks = build.callbacks(cfg, with_validation=True)
+    for callback in callbacks:
+        if isinstance(callback, FigureCallback):
+            # They look at the network when a fit starts; drawing would take longer than the rest.
+            callback.every_n_epochs, callback.at_end = None, False
     return build.trainer(
         cfg,
         folder,
-        [*build.callbacks(cfg, with_validation=True), behind_one],
+        [*callbacks, behind_one],
         logger=observers.loggers(cfg, folder, aside=folder / "loggers"),
         # One batch needs no ranks, which take longer to start than to train.
         strategy="auto",
