@@ -1,9 +1,17 @@
 """The preparation, seen from the controller: a rehearsal for each option of a searched group."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from lightning_hpo.errors import StudyFailed
 from lightning_hpo.jobs.arguments import require_read
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
@@ -18,19 +26,30 @@ _ALIKE = ("optimizer", "pruner")
 def prepare(
     executor: Executor, space: SearchSpace, *, groups: Collection[str], study_dir: Path
 ) -> Facts:
-    """The facts of the first rehearsal; raises a mistake of any, with the study still empty."""
+    """The facts of the first rehearsal; raises a mistake of any, with the study still empty.
+
+    What fails may fail for its values alone, as a trial may: those at the other end of each range
+    are rehearsed then, and what fails there too ends the preparation with its first failure.
+    """
     points = _points(space, groups)
-    waiting = [Job(k, _overrides(space, k, params)) for k, params in enumerate(points)]
-    found: dict[int, Facts] = {}
+    tries = {k: _job(space, k, params) for k, params in enumerate(points)}
+    waiting, failures, found = list(tries.values()), dict[int, StudyFailed](), dict[int, Facts]()
     while len(found) < len(points):
         while waiting and executor.n_free:
             executor.submit(waiting.pop(0))
         for job, end in executor.wait():
-            log = study_dir / "logs" / _folder(job.id) / "trial.log"
-            failure = f"the preparation must succeed, but: {{reason}}; see {log}."
-            found[job.id] = required_result(end, failure=failure)
+            k = job.id % len(points)
+            try:
+                found[k] = required_result(end, failure=_failure(study_dir, job.id))
+            except StudyFailed as failure:
+                other = _other_end(space, points[k])
+                if k in failures or other == points[k]:
+                    raise failures.get(k, failure) from None
+                failures[k] = failure
+                waiting.append(_job(space, len(points) + k, other))
+                continue
             parents = [parent for parents in space.conditions.values() for parent in parents]
-            require_read(points[job.id], parents, found[job.id].unread)
+            require_read(points[k], parents, found[k].unread)
     return found[0]
 
 
@@ -43,10 +62,29 @@ def _points(space: SearchSpace, groups: Collection[str]) -> list[dict[str, Any]]
     return list(first.values())
 
 
-def _overrides(space: SearchSpace, k: int, params: dict[str, Any]) -> tuple[str, ...]:
-    where = f"hydra.sweep.subdir=logs/{_folder(k)}"
-    return (*space.overrides(params), "study.job=preflight", where)
+def _other_end(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
+    """``params`` with the last value of each range, but for groups and for what decides others."""
+    parents = {parent for parents in space.conditions.values() for parent in parents}
+    kept = {name for name in params if "." not in name or name in parents}
+    return {n: v if n in kept else _last(space.distributions[n]) for n, v in params.items()}
 
 
-def _folder(k: int) -> str:
-    return f"preflight_{k}" if k else "preflight"
+def _last(distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[-1]
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return distribution.high
+
+
+def _job(space: SearchSpace, number: int, params: Mapping[str, Any]) -> Job:
+    where = f"hydra.sweep.subdir=logs/{_folder(number)}"
+    return Job(number, (*space.overrides(params), "study.job=preflight", where))
+
+
+def _failure(study_dir: Path, number: int) -> str:
+    log = study_dir / "logs" / _folder(number) / "trial.log"
+    return f"the preparation must succeed, but: {{reason}}; see {log}."
+
+
+def _folder(number: int) -> str:
+    return f"preflight_{number}" if number else "preflight"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.messages import Facts
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.space import SearchSpace, parse_space
@@ -78,3 +78,19 @@ def test_a_parameter_that_one_option_does_not_read_needs_a_condition():
         run(Rehearses(answer), space())
     only_fc = {name: {"model": "fc"} for name in ("optimizer", "optimizer.lr")}
     assert run(Rehearses(answer), space(**only_fc))
+
+
+# Rule: a value that fails at once is a failed trial's; what no value can do is the study's end.
+def test_what_fails_for_its_values_alone_does_not_end_the_preparation():
+    def fails_below(limit):
+        def answer(overrides):
+            (rate,) = (float(o.split("=")[1]) for o in overrides if o.startswith("optimizer.lr="))
+            return ZeroDivisionError(f"rate {rate}") if rate < limit else facts(overrides)
+
+        return Rehearses(answer)
+
+    executor = fails_below(0.5)
+    assert "optimizer.lr=1.0" in run(executor, space()).data_name
+    assert len({overrides[-1] for overrides in executor.seen}) == 4
+    with pytest.raises(StudyFailed, match=r"rate 0.1; see .*logs/preflight(_1)?/trial.log"):
+        run(fails_below(2), space())
