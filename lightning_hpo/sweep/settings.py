@@ -40,6 +40,7 @@ class Settings:
                 self._require_integer("trainer.max_epochs", select, low=1)
                 self._require_integer("cv.n_splits", select, low=2)
             self._require_integer("study.n_refits", self._select, low=1)
+            self._check_validated()
             self._check_devices()
         self.slots(1)
         _ = self.verbosity
@@ -49,6 +50,16 @@ class Settings:
         value = select(key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
+
+    def _check_validated(self) -> None:
+        """A fit without a validation would have no value."""
+        for select in (self._select, self._select_final):
+            every, epochs = select("trainer.check_val_every_n_epoch"), select("trainer.max_epochs")
+            if isinstance(every, int) and isinstance(epochs, int) and every > epochs > 0:
+                raise UserError(
+                    "a fit must be validated at least once, got trainer.check_val_every_n_epoch="
+                    f"{every} with trainer.max_epochs={epochs}; lower the one or raise the other."
+                )
 
     def _check_devices(self) -> None:
         devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")
