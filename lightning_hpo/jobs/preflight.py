@@ -8,8 +8,10 @@ from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.explain_trials import can_be_shown
 from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import build, ranks
+from lightning_hpo.jobs.rehearsal import rehearse_refit
 from lightning_hpo.messages import Facts
 from lightning_hpo.stack import configured
 
@@ -28,12 +30,15 @@ def run_preflight(cfg: DictConfig) -> Facts:
     trainer = _trainer(cfg)
     trainer.validate(build.module(cfg, data), datamodule=data, verbose=False)
     monitored(trainer, cfg.monitor)
+    refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
         data_sha256=getattr(data, "sha256", None),
         n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
         device=_device_name(trainer),
         noise_variance=getattr(data, "noise_variance", None),
+        can_be_shown=can_be_shown(data),
+        refit_needs_validation=refit_needs_validation,
     )
 
 

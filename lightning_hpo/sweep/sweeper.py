@@ -102,7 +102,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 with self._fleet(owner, study) as fleet:
                     self._check_fingerprint(study, space, fleet, facts)
                     search = self._search(study, space, executor, fleet, display)
-                    failure = self._search_and_evaluate(search, fleet, display)
+                    failure = self._search_and_evaluate(search, fleet, display, facts)
             self._conclude(study, facts, display)
         if failure is not None:
             raise failure
@@ -206,7 +206,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         ((_, end),) = executor.wait()
         where = self.settings.study_dir / "logs" / "preflight" / "trial.log"
         failure = f"the preparation must succeed, but: {{reason}}; see {where}."
-        return required_result(end, failure=failure)
+        facts: Facts = required_result(end, failure=failure)
+        if facts.refit_needs_validation is not None:
+            display.note(f"the refit will validate too: {facts.refit_needs_validation}")
+        return facts
 
     # ------------------------------------------------------------------ search and final job
 
@@ -281,7 +284,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         )
 
     def _search_and_evaluate(
-        self, search: Search, fleet: Fleet, display: Display
+        self, search: Search, fleet: Fleet, display: Display, facts: Facts | None
     ) -> StudyFailed | None:
         """Run both; a failure is handed back, so that the results are written all the same."""
         with display.shown():
@@ -289,7 +292,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 with _timed(search.study, "search"):
                     self._run_search(search, display)
                 with _timed(search.study, "final"):
-                    evaluate(search, fleet, display, self.settings)
+                    evaluate(search, fleet, display, self.settings, facts)
             except StudyFailed as failure:
                 return failure
         return None
