@@ -16,6 +16,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
@@ -118,7 +119,8 @@ def refit_val_fraction(cfg: DictConfig) -> float:
 
     Data without the argument ``split`` have validation data of their own, and lose nothing.
     """
-    splits = bool(_accepted(cfg.data, {"split": None}, needed=()))
+    kind = get_class(cfg.data._target_)
+    splits = issubclass(kind, TensorDataModule) or "split" in inspect.signature(kind).parameters
     return float(cfg.cv.val_fraction) if refit_validates(cfg) and splits else 0.0
 
 
