@@ -187,6 +187,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
+def as_input(model: nn.Module, x: Tensor) -> Tensor:
+    """`x` where the model is and, of real numbers, in its precision, such as bfloat16."""
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if parameter is None:
+        return x
+    x = x.to(parameter.device)
+    return x.to(parameter.dtype) if x.is_floating_point() else x
+
+
 def find_layer(model: nn.Module, layer: str | nn.Module) -> nn.Module:
     """The part of `model` that `layer` names or is; raises :class:`UserError` for any other."""
     modules = dict(model.named_modules())

@@ -36,7 +36,12 @@ from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-lea
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
+from lightning_hpo.stages import counterpart
 
+# What a fold's entry holds beside its metrics.
+_OF_FOLD = ("fold", "epochs", "best_epoch")
+# Ends the name of a test metric which the folds have too.
+_ON_TEST = " on the test set"
 # What may differ between the commands of one study's seeds.
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
 # Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
@@ -62,7 +67,25 @@ class Study:
     @property
     def refits(self) -> list[Mapping[str, Any]]:
         """One entry for each network tested; none in older results, which hold one test alone."""
-        return list(self.results.get("refits") or [])
+        return [refit for refit in self.results.get("refits") or [] if refit["test"]]
+
+    @property
+    def of_folds(self) -> set[str]:
+        """Metrics of the cross-validation."""
+        return {name for fold in self.folds for name in fold if name not in _OF_FOLD}
+
+    @property
+    def of_test(self) -> set[str]:
+        """Metrics of the test, each by another name than the folds' own."""
+        return {self._on_test(name) for name in self.results.get("test") or {}}
+
+    def tested(self) -> list[dict[str, float]]:
+        """The metrics of each test; older results hold one without a list of refits."""
+        tests = [refit["test"] for refit in self.refits] or [self.results.get("test") or {}]
+        return [{self._on_test(n): float(v) for n, v in test.items()} for test in tests]
+
+    def _on_test(self, name: str) -> str:
+        return f"{name}{_ON_TEST}" if name in self.of_folds else name
 
     def same_folds(self, other: "Study") -> bool:
         """Whether each fold validates on the same samples of the same data."""
@@ -110,13 +133,14 @@ class Row:
 
     def over_folds(self, metric: str) -> bool:
         """Whether the values are of one cross-validation."""
-        return not self.over_seeds and not _is_test(metric)
+        return not self.over_seeds and metric in self.studies[0].of_folds
 
     def seeds(self, metric: str) -> list[Any]:
         """The seed behind each value; none behind the folds of one study."""
         if self.over_seeds:
             return [s.results["seed"] for s in self.studies if _values(s, metric)]
-        return [refit.get("seed") for refit in self.studies[0].refits] if _is_test(metric) else []
+        study = self.studies[0]
+        return [refit.get("seed") for refit in study.refits if metric in study.of_test]
 
 
 @dataclass(frozen=True)
@@ -257,8 +281,8 @@ def compare(folders: Sequence[Path]) -> str:
     metrics = metrics_of(rows)
     if not metrics:
         raise UserError(
-            "a comparison needs studies whose final job has run, got none; "
-            "run their commands again with study.final=true."
+            "a comparison needs studies whose final job has run, with a cross-validation or a test,"
+            " got none; run their commands again with study.final=true."
         )
     lines = [
         table(rows, metrics),
@@ -267,15 +291,29 @@ def compare(folders: Sequence[Path]) -> str:
         " refits; of several seeds over these",
     ]
     lines += [verdict(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
+    lines += [f"{study.name} has no test: {why}" for study, why in untested(rows)]
     return "\n".join(lines)
+
+
+def untested(rows: Sequence[Row]) -> list[tuple[Study, str]]:
+    """Studies whose final job has run without a test, and why."""
+    studies = [study for row in rows for study in row.studies]
+    return [(s, str(why)) for s in studies if (why := s.results.get("no_test"))]
+
+
+def counterpart_on_test(rows: Sequence[Row], monitor: str) -> str | None:
+    """The test metric that measures what ``monitor`` does; None where there is none, or several."""
+    tested = {name for row in rows for study in row.studies for name in study.of_test}
+    found = counterpart(monitor, {name.removesuffix(_ON_TEST) for name in tested})
+    return next((n for n in tested if found and n.removesuffix(_ON_TEST) == found), None)
 
 
 def metrics_of(rows: Sequence[Row]) -> list[str]:
     """Validation metrics of the cross-validations, then test metrics, each in alphabetic order."""
     studies = [study for row in rows for study in row.studies]
-    val = {name for s in studies for fold in s.folds for name in fold if name.startswith("val/")}
-    test = {name for s in studies for name in s.results.get("test") or {}}
-    return sorted(val) + sorted(test)
+    val = {name for study in studies for name in study.of_folds}
+    test = {name for study in studies for name in study.of_test}
+    return sorted(val) + sorted(test - val)
 
 
 def _cell(row: Row, metric: str) -> str:
@@ -309,15 +347,10 @@ def _with_folder(row: Row) -> str:
 
 
 def _values(study: Study, metric: str) -> list[float]:
-    """One for each fold, or each refit; older results hold one test without a list of refits."""
-    if not _is_test(metric):
+    """One for each fold, or each refit."""
+    if metric in study.of_folds:
         return [float(fold[metric]) for fold in study.folds if metric in fold]
-    tests = [refit["test"] for refit in study.refits] or [study.results.get("test") or {}]
-    return [float(test[metric]) for test in tests if metric in test]
-
-
-def _is_test(metric: str) -> bool:
-    return metric.startswith("test/")
+    return [test[metric] for test in study.tested() if metric in test]
 
 
 def _without_seed(study: Study) -> str:

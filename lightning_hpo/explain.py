@@ -7,8 +7,11 @@ regressor that maps rows to numbers (:mod:`lightning_hpo.explain_regression`).
 
 import csv
 import json
+import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from torch.nn.parameter import is_lazy
 
 from lightning_hpo import plots
 from lightning_hpo.attribution import (
+    as_input,
     conv_layers,
     evaluating,
     grad_cam,
@@ -28,13 +32,31 @@ from lightning_hpo.attribution import (
     layer_feature_maps,
 )
 from lightning_hpo.data.augment import BatchAugment
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.explain_regression import regression_figures
 from lightning_hpo.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.predictions import is_regression
+from lightning_hpo.stages import curve_keys, recorded_stages
 
+log = logging.getLogger(__name__)
+
+_LONGEST_REASON = 200  # characters
 _N_SAMPLES = 6
 _N_VERSIONS = 5  # of each augmented image
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The files of the figures, and of those that could not be drawn the reason, by name."""
+
+    paths: list[Path] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+# A name, and what draws the figures that belong to it.
+Attempt = tuple[str, Callable[[], Mapping[str, Figure]]]
 
 
 def explain(
@@ -44,37 +66,77 @@ def explain(
     loggers: Iterable[Logger],
     *,
     untrained: Mapping[str, Tensor] | None = None,
-) -> list[Path]:
-    """Draw every figure that applies to this model and these data; the files.
+    tested: bool = True,
+) -> Drawn:
+    """Draw every figure that applies to this model and these data; one that fails is left out.
 
-    ``untrained``: the ``layer_weights`` of the module before its training.
+    ``untrained``: the ``layer_weights`` of the module before its training. ``tested``: whether the
+    test data may be looked at.
     """
-    figures = _learning_curves(final_dir, noise_floor=getattr(data, "noise_variance", None))
-    if getattr(data, "num_classes", 0):
-        logits_nk, labels_n = predictions(module, data.test_dataloader())
-        figures |= _classification(module, data, logits_nk, labels_n)
-        figures |= augmented_samples(data)
-    if is_regression(data):
-        figures |= regression_figures(module, data, final_dir)
-    figures |= filter_figures(module)
-    if untrained:
-        figures |= {"weight_histograms": plots.weight_histograms(untrained, layer_weights(module))}
+    drawn = Drawn()
     folder = final_dir / "figures"
     folder.mkdir(exist_ok=True)
-    paths = [plots.save_png(figure, folder / f"{name}.png") for name, figure in figures.items()]
-    for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
-            for name, figure in figures.items():
-                logger.experiment.add_figure(name, figure, close=False)
-    return paths
+    boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+    for what, draw in _attempts(module, data, final_dir, untrained or {}, tested=tested):
+        # Figures run the user's own network on the user's own data, and cost no result.
+        try:
+            for name, figure in draw().items():
+                drawn.paths.append(plots.save_png(figure, folder / f"{name}.png"))
+                for board in boards:
+                    board.experiment.add_figure(name, figure, close=False)
+        except Exception as error:
+            drawn.left_out[what] = why(error)
+            log.warning(f"figure {what} is left out: {drawn.left_out[what]}")
+    return drawn
+
+
+def why(error: Exception) -> str:
+    """An error in one short line."""
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return f"{kind}{one_line(error)}"[:_LONGEST_REASON]
+
+
+def _attempts(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    final_dir: Path,
+    untrained: Mapping[str, Tensor],
+    *,
+    tested: bool,
+) -> Iterator[Attempt]:
+    floor = getattr(data, "noise_variance", None)
+    yield "learning_curves", lambda: _learning_curves(final_dir, noise_floor=floor)
+    yield "learning_curves_holdout", lambda: _holdout_curves(final_dir, noise_floor=floor)
+    if getattr(data, "num_classes", 0) and tested:
+        yield from _Classified(module, data).attempts()
+    yield "augmented_samples", lambda: augmented_samples(data)
+    if is_regression(data) and tested:
+        for name, draw in regression_figures(module, data, final_dir).items():
+            yield name, partial(_alone, name, draw)
+    yield "filters", lambda: filter_figures(module)
+    yield "weight_histograms", lambda: _weight_histograms(untrained, layer_weights(module))
+
+
+def _alone(name: str, draw: Callable[[], Figure]) -> dict[str, Figure]:
+    return {name: draw()}
+
+
+def _weight_histograms(
+    before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> dict[str, Figure]:
+    # Lazy layers have weights only after the first batch.
+    both = [name for name in after if name in before]
+    if not both:
+        return {}
+    parts = ({name: weights[name] for name in both} for weights in (before, after))
+    return {"weight_histograms": plots.weight_histograms(*parts)}
 
 
 def predictions(module: nn.Module, batches: Iterable[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
     """Logits (N, K) as they are evaluated and labels (N,) of all batches, on the CPU."""
-    device = next(module.parameters()).device
     outputs = as_evaluated(module)
     with torch.no_grad(), evaluating(module):
-        pairs = [(outputs(x.to(device)).cpu(), y.cpu()) for x, y in batches]
+        pairs = [(outputs(as_input(module, x)).float().cpu(), y.cpu()) for x, y in batches]
     logits, labels = zip(*pairs, strict=True)
     return torch.cat(logits), torch.cat(labels)
 
@@ -91,36 +153,87 @@ def one_of_each_class(labels_n: Tensor, *, n_samples: int) -> Tensor:
     return torch.stack([(labels_n == c).nonzero()[0, 0] for c in classes])
 
 
-def _classification(
-    module: pl.LightningModule, data: Any, logits_nk: Tensor, labels_n: Tensor
-) -> dict[str, Figure]:
-    names = data.classes or tuple(str(k) for k in range(data.num_classes))
-    counts = confusion_counts(logits_nk.argmax(1), labels_n, n_classes=data.num_classes)
-    figures = {"confusion_matrix": plots.confusion_matrix(counts, names, title="Test set")}
-    pairs = confused_pairs(counts)
-    title = "Most confused classes, test set"
-    figures["confused_pairs"] = plots.confused_pairs(pairs, names, title=title)
-    if any(isinstance(m, nn.Conv2d) for m in module.modules()):
-        figures["grad_cam"] = _grad_cam(module, data, logits_nk, labels_n, names)
-        figures |= _mistakes(module, data, logits_nk, labels_n, names)
-        figures["feature_maps"] = _feature_maps(module, data)
-    return figures
+@dataclass(frozen=True)
+class _Classified:
+    """A classifier and what it makes of the test data, of several loaders of the first."""
 
+    module: pl.LightningModule
+    data: Any
 
-def _mistakes(
-    module: pl.LightningModule,
-    data: Any,
-    logits_nk: Tensor,
-    labels_n: Tensor,
-    names: Sequence[str],
-) -> dict[str, Figure]:
-    chosen, _ = confident_mistakes(logits_nk, labels_n, n=_N_SAMPLES)
-    if not len(chosen):
-        return {}
-    raw_nchw, inputs_nchw = _test_images(module, data, chosen)
-    of_chosen = (logits_nk[chosen], labels_n[chosen], names)
-    title = "Most confident mistakes, test set"
-    return {"mistakes": mistakes_panel(module, raw_nchw, inputs_nchw, *of_chosen, title=title)}
+    def attempts(self) -> Iterator[Attempt]:
+        yield "confusion_matrix", self._confusion_matrix
+        yield "confused_pairs", self._confused_pairs
+        if conv_layers(self.module):
+            yield "grad_cam", self._grad_cam
+            yield "mistakes", self._mistakes
+            yield "feature_maps", self._feature_maps
+
+    @cached_property
+    def of_test(self) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and labels (N,)."""
+        loaders = self.data.test_dataloader()
+        first = loaders[0] if isinstance(loaders, list | tuple) else loaders
+        return predictions(self.module, first)
+
+    @property
+    def names(self) -> Sequence[str]:
+        known: Sequence[str] | None = getattr(self.data, "classes", None)
+        return known or tuple(str(k) for k in range(self.data.num_classes))
+
+    @property
+    def counts(self) -> Tensor:
+        logits_nk, labels_n = self.of_test
+        return confusion_counts(logits_nk.argmax(1), labels_n, n_classes=self.data.num_classes)
+
+    def _confusion_matrix(self) -> dict[str, Figure]:
+        figure = plots.confusion_matrix(self.counts, self.names, title="Test set")
+        return {"confusion_matrix": figure}
+
+    def _confused_pairs(self) -> dict[str, Figure]:
+        title = "Most confused classes, test set"
+        pairs = confused_pairs(self.counts)
+        return {"confused_pairs": plots.confused_pairs(pairs, self.names, title=title)}
+
+    def _grad_cam(self) -> dict[str, Figure]:
+        logits_nk, labels_n = self.of_test
+        chosen = one_of_each_class(labels_n, n_samples=_N_SAMPLES)
+        raw_nchw, images_nchw = self._images(chosen)
+        layer, _ = last_conv(self.module)
+        size = (images_nchw.shape[-2], images_nchw.shape[-1])
+        maps_nhw = grad_cam(self.module, layer, images_nchw, positive_activations=True, size=size)
+        pairs = zip(labels_n[chosen].tolist(), logits_nk[chosen].argmax(1).tolist(), strict=True)
+        titles = [verdict(self.names[true], self.names[taken]) for true, taken in pairs]
+        return {"grad_cam": plots.grad_cam_panel(raw_nchw / 255, maps_nhw.cpu(), titles)}
+
+    def _mistakes(self) -> dict[str, Figure]:
+        logits_nk, labels_n = self.of_test
+        chosen, _ = confident_mistakes(logits_nk, labels_n, n=_N_SAMPLES)
+        if not len(chosen):
+            return {}
+        figure = mistakes_panel(
+            self.module,
+            *self._images(chosen),
+            logits_nk[chosen],
+            labels_n[chosen],
+            names=self.names,
+            title="Most confident mistakes, test set",
+        )
+        return {"mistakes": figure}
+
+    def _feature_maps(self) -> dict[str, Figure]:
+        """Of the first test image."""
+        raw_nchw, inputs_nchw = self._images(torch.tensor([0]))
+        maps = layer_feature_maps(self.module, inputs_nchw)
+        of_first = {name: values[0] for name, values in maps.items()}
+        return {"feature_maps": plots.feature_maps(raw_nchw[0], of_first)}
+
+    def _images(self, chosen_n: Tensor) -> tuple[Tensor, Tensor]:
+        """Some test images as stored, on the CPU, and as the network takes them, where it is."""
+        if not isinstance(self.data, TensorDataModule):
+            raise UserError("single test images are known of a TensorDataModule alone.")
+        raw_nchw = self.data.raw("test")[0]
+        raw_nchw = raw_nchw[chosen_n.to(raw_nchw.device)]
+        return raw_nchw.cpu(), as_input(self.module, self.data.normalised(raw_nchw))
 
 
 def mistakes_panel(
@@ -129,8 +242,8 @@ def mistakes_panel(
     inputs_nchw: Tensor,
     logits_nk: Tensor,
     labels_n: Tensor,
-    names: Sequence[str],
     *,
+    names: Sequence[str],
     title: str,
 ) -> Figure:
     """Samples that were taken for another class, with the probability of that and its Grad-CAM.
@@ -146,21 +259,6 @@ def mistakes_panel(
     return plots.grad_cam_panel(images_nchw, maps_nhw, titles, title=title)
 
 
-def _feature_maps(module: pl.LightningModule, data: Any) -> Figure:
-    """Of the first test image."""
-    raw_nchw, inputs_nchw = _test_images(module, data, torch.tensor([0]))
-    maps = layer_feature_maps(module, inputs_nchw)
-    return plots.feature_maps(raw_nchw[0], {name: values[0] for name, values in maps.items()})
-
-
-def _test_images(module: pl.LightningModule, data: Any, chosen_n: Tensor) -> tuple[Tensor, Tensor]:
-    """Some test images as stored, on the CPU, and as the network takes them, where it is."""
-    raw_nchw = data.raw("test")[0]
-    raw_nchw = raw_nchw[chosen_n.to(raw_nchw.device)]
-    inputs_nchw = data.normalised(raw_nchw).to(next(module.parameters()).device)
-    return raw_nchw.cpu(), inputs_nchw
-
-
 def augmented_samples(data: Any) -> dict[str, Figure]:
     """Training images of several classes and what augmentation makes of them; none without it."""
     augment = getattr(data, "augment", None)
@@ -172,22 +270,6 @@ def augmented_samples(data: Any) -> dict[str, Figure]:
     versions = [augment(x_nchw, generator) for _ in range(_N_VERSIONS)]
     figure = plots.augmented_samples(x_nchw, torch.stack(versions, 1))
     return {"augmented_samples": figure}
-
-
-def _grad_cam(
-    module: pl.LightningModule,
-    data: Any,
-    logits_nk: Tensor,
-    labels_n: Tensor,
-    names: Sequence[str],
-) -> Figure:
-    chosen = one_of_each_class(labels_n, n_samples=_N_SAMPLES)
-    raw_nchw, images_nchw = _test_images(module, data, chosen)
-    layer, _ = last_conv(module)
-    size = (images_nchw.shape[-2], images_nchw.shape[-1])
-    maps_nhw = grad_cam(module, layer, images_nchw, positive_activations=True, size=size)
-    titles = [verdict(names[int(labels_n[i])], names[int(logits_nk[i].argmax())]) for i in chosen]
-    return plots.grad_cam_panel(raw_nchw / 255, maps_nhw.cpu(), titles)
 
 
 def verdict(true: str, predicted: str) -> str:
@@ -230,18 +312,15 @@ def _learning_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str,
         best_epochs=best_epochs or None,
         noise_floor=noise_floor,
     )
-    longest = _holdout_curves(final_dir, refit, noise_floor=noise_floor)
-    return {"learning_curves": figure, **longest}
+    return {"learning_curves": figure}
 
 
-def _holdout_curves(
-    final_dir: Path, refit: Mapping[str, Sequence[float]], *, noise_floor: float | None
-) -> dict[str, Figure]:
+def _holdout_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str, Figure]:
     """The fit without early stopping, where it was done, with the epochs of the refit marked."""
     folder = final_dir / "holdout"
     if not folder.is_dir():
         return {}
-    found = _result(folder)
+    found, refit = _result(folder), _curves(final_dir / "refit")
     figure = plots.learning_curves(
         {key: [values] for key, values in _curves(folder).items()},
         best_epochs=[found["best_epoch"]],
@@ -259,12 +338,15 @@ def _result(folder: Path) -> dict[str, Any]:
 
 
 def _curves(folder: Path) -> dict[str, list[float]]:
-    curves = read_curves(folder / "metrics.csv")
-    return {key: curves[key] for key in sorted(curves) if _is_curve(key)}
-
-
-def _is_curve(key: str) -> bool:
-    return key.startswith(("train/", "val/"))
+    """``stage/quantity`` -> one value an epoch, by the stages that the fit's result records."""
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        # Nothing was logged.
+        return {}
+    curves = read_curves(path)
+    stages = recorded_stages(_result(folder), curves)
+    keys = curve_keys({name: stages[name] for name in curves if name in stages})
+    return {key: curves[name] for name, key in sorted(keys.items(), key=lambda pair: pair[1])}
 
 
 _NOT_METRICS = ("epoch", "step")

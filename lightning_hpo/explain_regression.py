@@ -1,5 +1,6 @@
 """What a regressor has learnt, as figures: its curve, its errors, its last hidden layer."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_hpo import plots
-from lightning_hpo.attribution import feature_maps
+from lightning_hpo.attribution import as_input, feature_maps
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.predictions import PREDICTIONS_FILE, grid_over, load_predictions, predict
@@ -19,14 +20,16 @@ _ACTIVATIONS = "torch.nn.modules.activation"
 
 def regression_figures(
     module: pl.LightningModule, data: TensorDataModule, final_dir: Path
-) -> dict[str, Figure]:
-    """The figures by their names; a curve over the input only where there is one input."""
-    figures = {"predicted_against_true": _predicted_against_true(module, data)}
+) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure; a curve over the input only where there is one input."""
+    figures: dict[str, Callable[[], Figure]] = {
+        "predicted_against_true": lambda: _predicted_against_true(module, data)
+    }
     if data.input_shape == (1,):
-        figures["fit"] = _fit(module, data, final_dir)
+        figures["fit"] = lambda: _fit(module, data, final_dir)
     layer = last_hidden(module)
     if layer is not None:
-        figures["activations"] = _activations(module, data, layer)
+        figures["activations"] = lambda: _activations(module, data, layer)
     return figures
 
 
@@ -98,8 +101,8 @@ def _layer_outputs(
     module: pl.LightningModule, data: TensorDataModule, layer: str, x_ni: Tensor
 ) -> Tensor:
     """(N, L) on the CPU."""
-    device = next(module.parameters()).device
-    return feature_maps(module, layer, data.normalised(x_ni.to(device))).flatten(1).cpu()
+    inputs_ni = as_input(module, data.normalised(x_ni))
+    return feature_maps(module, layer, inputs_ni).flatten(1).cpu()
 
 
 def _names(data: TensorDataModule) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lightning_hpo.stages import Stage
+
 PROGRESS_FILE = "progress.json"
 
 
@@ -23,6 +25,8 @@ class Facts:
     ``n_samples``: training samples that there are, whatever the limit and the split.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
     ``unread``: parts of the configuration that nothing reads, and why.
+    ``can_be_shown``: whether there is a figure of trials side by side for these data.
+    ``refit_needs_validation``: why the refit cannot do without one; None: it can.
     """
 
     data_name: str
@@ -31,17 +35,25 @@ class Facts:
     device: str
     noise_variance: float | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
+    can_be_shown: bool = True
+    refit_needs_validation: str | None = None
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """One fit: the monitor's best value, at which 0-based epoch, and what else was logged there."""
+    """One fit: the monitor's best value, at which 0-based epoch, and what else was logged there.
+
+    ``last``: what was logged at the end; ``stages``: where each metric was logged, in training or
+    in validation.
+    """
 
     value: float
     best_epoch: int
     epochs: int
     metrics: dict[str, float]
     seconds: float
+    last: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_hpo.attribution import evaluating
+from lightning_hpo.attribution import as_input, evaluating
 from lightning_hpo.data.base import TensorDataModule
 
 PREDICTIONS_FILE = "predictions.npz"
@@ -45,9 +45,10 @@ def grid_over(*inputs_n1: Tensor) -> Tensor:
 
 def predict(module: pl.LightningModule, data: TensorDataModule, x_ni: Tensor) -> Tensor:
     """Predictions (N,) on the CPU for inputs (N, I) as stored, without dropout."""
-    device = next(module.parameters()).device
+    # Normalised where the network is: on a GPU all of the training data are.
+    x_ni = x_ni.to(next(module.parameters()).device)
     with torch.no_grad(), evaluating(module):
-        y: Tensor = module(data.normalised(x_ni.to(device)))
+        y: Tensor = module(as_input(module, data.normalised(x_ni)))
     return y.float().cpu().reshape(-1)
 
 

@@ -4,6 +4,7 @@ Figures go to TensorBoard and to ``figures/`` in the fit's folder: ``grad_cam_ep
 it trains, ``grad_cam.png`` at its end.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from torch.utils.tensorboard import SummaryWriter
 from lightning_hpo.attribution import evaluating
 from lightning_hpo.errors import UserError
 
+log = logging.getLogger(__name__)
+
 _DPI = 100  # figures are 8 inches wide at most
 
 
@@ -27,7 +30,8 @@ class FigureCallback(pl.Callback):
 
     A subclass defines `figures`, and `check` for what it needs. Draws after an epoch's validation,
     never in the sanity check, and only in the first process. The network is in eval mode then;
-    modes and random state are restored, so a fit gives the same bits with and without.
+    modes and random state are restored, so a fit gives the same bits with and without. What fails
+    while the network trains is one line in the log.
     With weight averaging, list that first: the figures of the end then show the averaged network.
     """
 
@@ -68,7 +72,16 @@ class FigureCallback(pl.Callback):
         if not trainer.is_global_zero:
             return
         # A loader of the user's own may draw from NumPy's and Python's random state too.
-        with isolate_rng(), evaluating(pl_module):
+        with isolate_rng():
+            # The network is the user's own; a figure that fails costs no fit.
+            try:
+                self._draw_now(trainer, pl_module, suffix)
+            except Exception as error:
+                kind = type(self).__name__
+                log.warning(f"figures of {kind} are left out: {type(error).__name__}: {error}")
+
+    def _draw_now(self, trainer: pl.Trainer, pl_module: pl.LightningModule, suffix: str) -> None:
+        with evaluating(pl_module):
             figures = self.figures(trainer, pl_module)
         folder = figures_dir(trainer)
         folder.mkdir(parents=True, exist_ok=True)

@@ -252,10 +252,10 @@ class Mistakes(OfClassified):
         if not len(chosen) or not conv_layers(pl_module):
             return {"confused_pairs": figure}
         wrong, title = shown.at(chosen), f"Most confident mistakes, {when}"
-        of_chosen = (wrong.images, wrong.inputs, logits_nk[chosen], wrong.labels_n, names)
+        of_chosen = (wrong.images, wrong.inputs, logits_nk[chosen], wrong.labels_n)
         return {
             "confused_pairs": figure,
-            "mistakes": mistakes_panel(pl_module, *of_chosen, title=title),
+            "mistakes": mistakes_panel(pl_module, *of_chosen, names=names, title=title),
         }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from lightning_hpo.messages import PROGRESS_FILE, FitProgress
+from lightning_hpo.stages import counterpart
 from lightning_hpo.sweep.writing import write_json
 
 # As often as the live view is drawn.
@@ -26,14 +27,17 @@ class ProgressFile:
         self.metric = metric
         self._next_s = 0.0
 
-    def tell(self, done: int, value: float | None) -> None:
-        """Write it down, unless that was done a moment ago; a NaN is no value."""
+    def tell(self, done: int, value: float | None, *, metric: str | None = None) -> None:
+        """Write it down, unless that was done a moment ago; a NaN is no value.
+
+        ``metric``: what the value is of, where that shows only in training.
+        """
         now_s = time.monotonic()
         if done < self.epochs and now_s < self._next_s:
             return
         self._next_s = now_s + _EVERY_S
         known = value is not None and math.isfinite(value)
-        told = FitProgress(done, self.epochs, self.metric, value if known else None)
+        told = FitProgress(done, self.epochs, metric or self.metric, value if known else None)
         write_json(self.path, asdict(told))
 
     def report(self, epoch: int, value: float) -> None:
@@ -42,15 +46,18 @@ class ProgressFile:
 
 
 class EpochProgress(pl.Callback):
-    """Keeps the :class:`ProgressFile` of a fit up to date, epoch by epoch."""
+    """Keeps the :class:`ProgressFile` of a fit up to date, epoch by epoch.
 
-    def __init__(self, folder: Path, *, metric: str) -> None:
+    Where nothing validates, the value is of the training metric that measures the same.
+    """
+
+    def __init__(self, folder: Path, *, monitor: str) -> None:
         self.folder = folder
-        self.metric = metric
+        self.monitor = monitor
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epochs = trainer.max_epochs or 0
-        self._file = ProgressFile(self.folder, epochs=epochs, metric=self.metric)
+        self._file = ProgressFile(self.folder, epochs=epochs, metric=self.monitor)
 
     # An epoch's training metrics are logged behind the callbacks' own hook at its end.
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -60,6 +67,9 @@ class EpochProgress(pl.Callback):
         self._tell(trainer)
 
     def _tell(self, trainer: pl.Trainer) -> None:
-        value = trainer.callback_metrics.get(self.metric)
-        if trainer.is_global_zero:
-            self._file.tell(trainer.current_epoch, None if value is None else float(value))
+        if not trainer.is_global_zero:
+            return
+        logged = trainer.callback_metrics
+        metric = self.monitor if self.monitor in logged else counterpart(self.monitor, logged)
+        value = None if metric is None else float(logged[metric])
+        self._file.tell(trainer.current_epoch, value, metric=metric)

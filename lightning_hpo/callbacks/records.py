@@ -1,6 +1,6 @@
 """What a fit leaves behind besides its metrics: hyperparameters, charts, indices, predictions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
 from lightning_hpo import predictions
-from lightning_hpo.callbacks.reporting import BestEpoch, monitored
+from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
+from lightning_hpo.stages import Stage, of_stage, quantity
 
 INDICES_FILE = "fold_indices.npz"
 
@@ -57,8 +58,12 @@ def log_searched(logger: TensorBoardLogger, params: Mapping[str, Any], objective
 class CurvesLayout(pl.Callback):
     """A layout for TensorBoard's custom scalars: one chart a metric, training and validation in it.
 
-    Written as soon as both are logged, behind the first epoch.
+    Written as soon as both are logged, behind the first epoch. ``logged`` knows the stages, and
+    stands before this among the callbacks.
     """
+
+    def __init__(self, logged: StageOfMetrics) -> None:
+        self.logged = logged
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._is_written = False
@@ -71,23 +76,24 @@ class CurvesLayout(pl.Callback):
         self._write(trainer)
 
     def _write(self, trainer: pl.Trainer) -> None:
-        layout = {} if self._is_written else curves_layout(trainer.callback_metrics)
+        layout = {} if self._is_written else curves_layout(self.logged.stages)
         for logger in trainer.loggers:
             if layout and isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_custom_scalars(layout)
         self._is_written = self._is_written or bool(layout)
 
 
-def curves_layout(keys: Iterable[str]) -> dict[str, dict[str, list[Any]]]:
-    """A chart for each metric that is logged as ``train/<metric>`` and as ``val/<metric>``."""
-    known = set(keys)
-    both = sorted(key.removeprefix("val/") for key in known if key.startswith("val/"))
-    charts = {
-        metric: ["Multiline", [f"train/{metric}", f"val/{metric}"]]
-        for metric in both
-        if f"train/{metric}" in known
-    }
+def curves_layout(stages: Mapping[str, Stage]) -> dict[str, dict[str, list[Any]]]:
+    """A chart for each quantity that training and validation log."""
+    train = {quantity(name): _tag(name, stages) for name in of_stage(stages, "train")}
+    val = {quantity(name): _tag(name, stages) for name in of_stage(stages, "val")}
+    charts = {what: ["Multiline", [train[what], val[what]]] for what in val if what in train}
     return {"learning curves": charts} if charts else {}
+
+
+def _tag(name: str, stages: Mapping[str, Stage]) -> str:
+    # What Lightning's loggers call a metric that is logged by step and by epoch.
+    return f"{name}_epoch" if f"{name}_epoch" in stages else name
 
 
 class FoldIndices(pl.Callback):
@@ -117,6 +123,7 @@ class BestPredictions(BestEpoch):
         self.path = path
         self.x_grid: Tensor | None = None
         self.y: Tensor | None = None
+        self._validated: Tensor | None = None
         super().__init__(monitor=monitor, mode=mode)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -124,10 +131,17 @@ class BestPredictions(BestEpoch):
         self.x_grid, self.y = predictions.input_grid(data_of(trainer)), None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        before = self.epoch
         super().on_validation_end(trainer, pl_module)
-        if self.x_grid is not None and self.epoch != before and trainer.is_global_zero:
-            self.y = predictions.predict(pl_module, data_of(trainer), self.x_grid)
+        if self.x_grid is None or self._latest is None or not trainer.is_global_zero:
+            return
+        # While the network is still the one that was validated.
+        if self.improves(self._latest[self.monitor]):
+            self._validated = predictions.predict(pl_module, data_of(trainer), self.x_grid)
+
+    def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
+        if self.improves(logged[self.monitor]):
+            self.y = self._validated
+        super().judge(trainer, logged)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.x_grid is not None and self.y is not None:
@@ -167,14 +181,11 @@ class KeptWeights(BestEpoch):
         weights = pl_module.state_dict()
         self._validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        before = self.epoch
-        super().on_validation_end(trainer, pl_module)
-        self.latest_value = monitored(trainer, self.monitor)
-        if self.latest or self.epoch != before:
+    def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
+        self.latest_value = logged[self.monitor]
+        if self.latest or self.improves(self.latest_value):
             self.weights = self._validated
+        super().judge(trainer, logged)
 
     def state_dict(self) -> dict[str, Any]:
         own = {"weights": self.weights, "latest_value": self.latest_value}

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from lightning_hpo.errors import UserError, did_you_mean
 from lightning_hpo.jobs.ranks import in_own_ranks
+from lightning_hpo.stages import Stage, is_loss
 
 
 class NonFiniteLoss(RuntimeError):
@@ -23,6 +24,14 @@ def monitored(trainer: pl.Trainer, monitor: str) -> float:
             f"monitor '{monitor}' was not logged; available: {known}.{did_you_mean(monitor, known)}"
         )
     return float(logged[monitor])
+
+
+def validated(trainer: pl.Trainer) -> dict[str, float]:
+    """What the validation that ends here has logged, and nothing that was logged before it."""
+    # Lightning's public `callback_metrics` holds the latest value of every metric of any loop.
+    results = trainer._results
+    assert results is not None
+    return {k: float(v) for k, v in results.metrics(on_step=False)["callback"].items()}
 
 
 def not_validated(monitor: str, max_epochs: int | None) -> UserError:
@@ -41,8 +50,40 @@ class Reported(Protocol):
     def should_prune(self) -> bool: ...
 
 
-class PruningCallback(pl.Callback):
-    """Reports ``monitor`` to an Optuna trial at each validation and prunes when the pruner says so.
+class EpochJudge(pl.Callback):
+    """Sees each epoch once, by what its last validation logged.
+
+    ``trainer.val_check_interval`` may validate several times in an epoch; pruners, best epochs and
+    the refit count epochs, so that the last validation in one speaks for it. An epoch in which the
+    monitor was not logged is passed over.
+    """
+
+    monitor: str
+    _latest: dict[str, float] | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._latest = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        monitored(trainer, self.monitor)
+        logged = validated(trainer)
+        if self.monitor in logged:
+            self._latest = logged
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        logged, self._latest = self._latest, None
+        if logged is not None:
+            self.judge(trainer, logged)
+
+    def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
+        """The epoch ends; ``logged``: in its last validation, the monitor among it."""
+        raise NotImplementedError
+
+
+class PruningCallback(EpochJudge):
+    """Reports ``monitor`` to an Optuna trial after each epoch and prunes when the pruner says so.
 
     Steps are epochs, counted from ``first_step``. A missing monitor raises, already at the end of
     the sanity check, whose values are never reported. All ranks of a distributed fit stop together:
@@ -57,16 +98,17 @@ class PruningCallback(pl.Callback):
         self.pruned: str | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
         self.pruned = None
 
     def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         monitored(trainer, self.monitor)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         # With trainer.min_epochs the ranks may go on after the pruner's word.
-        if trainer.sanity_checking or self.pruned is not None:
+        if self.pruned is not None:
             return
-        value, epoch = monitored(trainer, self.monitor), trainer.current_epoch
+        value, epoch = logged[self.monitor], trainer.current_epoch
         pruned = False
         if trainer.is_global_zero:
             self.trial.report(value, step=self.first_step + epoch)
@@ -91,8 +133,44 @@ class PruningCallback(pl.Callback):
         self.pruned = state_dict["pruned"]
 
 
-class BestEpoch(pl.Callback):
-    """Remembers the best value of ``monitor`` and everything else that was logged then.
+class StageOfMetrics(pl.Callback):
+    """Notes in which stage of a fit each metric was logged, whatever its name.
+
+    A metric that both stages log under one name is the validation's.
+    """
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Stage] = {}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
+        self.stages = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if not trainer.sanity_checking:
+            self.stages |= dict.fromkeys(validated(trainer), "val")
+
+    # An epoch's training metrics are logged after its validation, behind the callbacks' own hook.
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.note_training(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.note_training(trainer)
+
+    def note_training(self, trainer: pl.Trainer) -> None:
+        """An epoch has ended, with its metrics."""
+        self.stages = {**dict.fromkeys(trainer.callback_metrics, "train"), **self.stages}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"stages": self.stages}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.stages = dict(state_dict["stages"])
+
+
+class BestEpoch(StageOfMetrics, EpochJudge):
+    """Remembers the best epoch by ``monitor`` and everything that was logged then and at last.
 
     Follows the checkpointing rule: a later epoch wins only when it is strictly better.
     """
@@ -100,48 +178,51 @@ class BestEpoch(pl.Callback):
     def __init__(self, *, monitor: str, mode: str) -> None:
         if mode not in ("min", "max"):
             raise UserError(f"mode must be 'min' or 'max', got mode={mode!r}.")
+        super().__init__()
         self.monitor = monitor
         self.sign = 1.0 if mode == "min" else -1.0
         self._forget()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
         self._forget()
 
     def _forget(self) -> None:
         self.value: float | None = None
         self.epoch: int | None = None
         self.metrics: dict[str, float] = {}
+        self.last: dict[str, float] = {}
         self._awaits_training_metrics = False
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        value = monitored(trainer, self.monitor)
-        if self.value is None or self.sign * value < self.sign * self.value:
-            self.value, self.epoch = value, trainer.current_epoch
-            self.metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+    def improves(self, value: float) -> bool:
+        """Whether this is strictly better than the best so far."""
+        return self.value is None or self.sign * value < self.sign * self.value
+
+    def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
+        self.last |= logged
+        if self.improves(logged[self.monitor]):
+            self.value, self.epoch = logged[self.monitor], trainer.current_epoch
+            self.metrics = dict(logged)
             self._awaits_training_metrics = True
 
-    # An epoch's training metrics are logged after its validation, behind the callbacks' own hook.
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._add_training_metrics(trainer)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._add_training_metrics(trainer)
-
-    def _add_training_metrics(self, trainer: pl.Trainer) -> None:
+    def note_training(self, trainer: pl.Trainer) -> None:
+        super().note_training(trainer)
+        logged = trainer.callback_metrics.items()
+        found = {k: float(v) for k, v in logged if self.stages[k] == "train"}
+        self.last |= {k: v for k, v in found.items() if not math.isnan(v)}
         if self._awaits_training_metrics:
-            logged = trainer.callback_metrics.items()
-            self.metrics |= {k: float(v) for k, v in logged if k.startswith("train/")}
+            self.metrics |= found
         self._awaits_training_metrics = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Value, 0-based epoch and metrics of the best epoch so far."""
-        return {"value": self.value, "epoch": self.epoch, "metrics": self.metrics}
+        """Value, 0-based epoch and metrics of the best epoch so far; metrics of the last one."""
+        own = {name: getattr(self, name) for name in ("value", "epoch", "metrics", "last")}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
         self.value, self.epoch = state_dict["value"], state_dict["epoch"]
-        self.metrics = dict(state_dict["metrics"])
+        self.metrics, self.last = dict(state_dict["metrics"]), dict(state_dict["last"])
 
 
 class FailOnNonFinite(pl.Callback):
@@ -159,7 +240,7 @@ class FailOnNonFinite(pl.Callback):
 
     def _check(self, trainer: pl.Trainer) -> None:
         for name, value in trainer.callback_metrics.items():
-            if (name == self.monitor or name.endswith("loss")) and not math.isfinite(float(value)):
+            if (name == self.monitor or is_loss(name)) and not math.isfinite(float(value)):
                 raise NonFiniteLoss(
                     f"{name} became {float(value)} in epoch {trainer.current_epoch}"
                 )

@@ -109,6 +109,25 @@ def holdout_split(cfg: DictConfig) -> Split:
     return _split(cfg, method="holdout", fold=0)
 
 
+def refit_validates(cfg: DictConfig) -> bool:
+    """Whether something in the refit needs a validation, such as a schedule that watches one."""
+    return bool(cfg.study.get("refit_validates"))
+
+
+def refit_val_fraction(cfg: DictConfig) -> float:
+    """The part of the training data that the refit keeps to validate on.
+
+    Data without the argument ``split`` have validation data of their own, and lose nothing.
+    """
+    splits = arguments.takes(cfg.data, "split")
+    return float(cfg.cv.val_fraction) if refit_validates(cfg) and splits else 0.0
+
+
+def refit_split(cfg: DictConfig) -> Split:
+    """All training data, but for what validates where something needs that."""
+    return holdout_split(cfg) if refit_validates(cfg) else final_split(cfg, None)
+
+
 def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
     return Split(
         method=method,  # type: ignore[arg-type]  # validated by Split

@@ -6,9 +6,8 @@ Each leaves its result as JSON in ``final/``.
 """
 
 import json
-import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,17 +23,21 @@ from lightning_hpo.callbacks.records import (
     FoldIndices,
     LastPredictions,
 )
+from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.data.folds import Split
-from lightning_hpo.explain import explain, layer_weights, read_curves
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain import explain, layer_weights
 from lightning_hpo.instantiate import make
-from lightning_hpo.jobs import build
+from lightning_hpo.jobs import build, ranks
+from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.observers import callback_nodes
 from lightning_hpo.jobs.trial import fit
 from lightning_hpo.messages import FitResult, JobContext
 from lightning_hpo.predictions import PREDICTIONS_FILE
 from lightning_hpo.stack.configured import is_stacked
 from lightning_hpo.stack.fits import train_alone, train_in_place
-from lightning_hpo.stack.records import write_metrics
+from lightning_hpo.stack.records import Curve, write_metrics
+from lightning_hpo.stages import Stage
 from lightning_hpo.sweep.sampling import derive_seed
 from lightning_hpo.sweep.writing import write_json
 
@@ -52,8 +55,8 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     to_the_end = bool(cfg.get("scheduler"))
     result = _fit_part(cfg, build.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
     if to_the_end:
-        last = _last_metrics(context.folder)
-        result = replace(result, value=last[cfg.monitor], metrics={**result.metrics, **last})
+        at_end = {**result.metrics, **result.last}
+        result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
     found = {"fold": fold, "at_last_epoch": to_the_end, **asdict(result)}
     return _write(context.folder, found)
 
@@ -63,16 +66,8 @@ def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     result = _fit_part(cfg, build.holdout_split(cfg), seed, context, keep_best=False)
-    last = _last_metrics(context.folder)
-    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result), "last": last}
+    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
     return _write(context.folder, found)
-
-
-def _last_metrics(folder: Path) -> dict[str, float]:
-    """The last value of each metric that a fit logged."""
-    curves = read_curves(folder / "metrics.csv")
-    finite = {name: [v for v in values if not math.isnan(v)] for name, values in curves.items()}
-    return {name: values[-1] for name, values in finite.items() if values}
 
 
 def _fit_part(
@@ -88,7 +83,7 @@ def _fit_part(
         if keep_best
         else LastPredictions(path)
     )
-    told = EpochProgress(context.folder, metric=cfg.monitor)
+    told = EpochProgress(context.folder, monitor=cfg.monitor)
     return fit(cfg, split, seed, context, [FoldIndices(context.folder / INDICES_FILE), kept, told])
 
 
@@ -104,37 +99,67 @@ def without_early_stopping(cfg: DictConfig) -> DictConfig:
 
 
 def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Train on all training data and test once; the first refit is also saved and explained."""
+    """Train on all training data and test once; the first refit is also saved and explained.
+
+    The checkpoint is there before the test, and the result before the first figure: what fails
+    later costs nothing that was found.
+    """
     final_dir = context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
     seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
     pl.seed_everything(seed, verbose=False)
-    data = build.data_module(cfg, build.final_split(cfg, None))
+    data = build.data_module(cfg, build.refit_split(cfg))
     module = build.module(cfg, data)
     untrained = layer_weights(module)
-    epochs = _refit_epochs(cfg, final_dir)
-    metric = f"train/{cfg.monitor.rpartition('/')[2]}"
-    told = EpochProgress(context.folder, metric=metric)
-    observers = [told, *build.callbacks(cfg, with_validation=False)]
-    trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, limit_val_batches=0)
-    if is_stacked(cfg):
-        file = ProgressFile(context.folder, epochs=epochs, metric=metric)
-        losses = train_in_place(cfg, module, data, epochs, report=file.report)
-    else:
-        trainer.fit(module, datamodule=data)
-    (test,) = trainer.test(module, datamodule=data, verbose=False)
-    if is_stacked(cfg):
+    trainer, trained = _train_refit(cfg, module, data, context)
+    checkpoint = final_dir / "model.ckpt"
+    # A stack has a trainer of its own; the one here knows the module only by its test.
+    if number is None and not is_stacked(cfg):
+        trainer.save_checkpoint(checkpoint, weights_only=True)
+    test, reason = run_test(trainer, module, data)
+    if number is None and is_stacked(cfg):
+        trainer.save_checkpoint(checkpoint, weights_only=True)
+    if trained.losses is not None:
         # After the test, whose logger would write over it.
-        write_metrics(context.folder, {"train/loss": losses})
+        write_metrics(context.folder, {"train/loss": trained.losses})
+    found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
+    found |= {"stages": trained.stages, "val_fraction": build.refit_val_fraction(cfg)}
+    _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
     if number is None:
-        # Ranks of their own opened the test data there, not here.
-        data.setup("test")
-        trainer.save_checkpoint(final_dir / "model.ckpt", weights_only=True)
-        explain(module, data, final_dir, trainer.loggers, untrained=untrained)
-    seconds = time.monotonic() - started_s
-    found = {"seed": seed, "epochs": epochs, "test": test, "seconds": seconds}
-    return _write(context.folder, found)
+        drawn = explain(
+            module, data, final_dir, trainer.loggers, untrained=untrained, tested=bool(test)
+        )
+        found["left_out"] = drawn.left_out
+    return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How long a refit trained and where it logged what; ``losses``: of a stack alone."""
+
+    epochs: int
+    stages: dict[str, Stage]
+    losses: Curve | None = None
+
+
+def _train_refit(
+    cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, context: JobContext
+) -> tuple[pl.Trainer, Trained]:
+    """Train for the epochs that the folds advise; the trainer, which is to test and to save."""
+    epochs = _refit_epochs(cfg, context.folder.parent)
+    logged = StageOfMetrics()
+    told = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
+    changes = {} if build.refit_validates(cfg) else {"limit_val_batches": 0}
+    trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
+    if is_stacked(cfg):
+        assert epochs is not None
+        file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
+        losses = train_in_place(cfg, module, data, epochs, report=file.report)
+        return trainer, Trained(epochs, {"train/loss": "train"}, losses)
+    done = ranks.fit(trainer, module, data, folder=context.folder, errors=(UserError,))
+    return trainer, Trained(done, logged.stages)
 
 
 def fold_results(final_dir: Path) -> list[dict[str, Any]]:
@@ -143,7 +168,7 @@ def fold_results(final_dir: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda result: result["fold"])
 
 
-def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
+def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int | None:
     asked = cfg.study.get("final_epochs")
     if asked is not None:
         return int(asked)
@@ -151,7 +176,9 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
     # for a schedule, whose last epochs, at small rates, are those that count.
     folds = fold_results(final_dir) if cfg.cv.final and not cfg.get("scheduler") else []
     if not folds:
-        return int(cfg.trainer.max_epochs)
+        # None where steps or a time end the fit.
+        epochs: int | None = cfg.trainer.max_epochs
+        return epochs
     return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))
 
 

@@ -7,9 +7,11 @@ import torch
 from omegaconf import DictConfig
 
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.explain_trials import can_be_shown
 from lightning_hpo.jobs import arguments, build
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.first_batch import rehearse
+from lightning_hpo.jobs.rehearsal import rehearse_refit
 from lightning_hpo.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 
@@ -29,6 +31,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     trainer = rehearse(cfg, build.module(cfg, data), data, context.folder)
+    refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
         data_sha256=getattr(data, "sha256", None),
@@ -36,6 +39,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         device=_device_name(trainer),
         noise_variance=getattr(data, "noise_variance", None),
         unread=arguments.unread(cfg),
+        can_be_shown=can_be_shown(data),
+        refit_needs_validation=refit_needs_validation,
     )
 
 

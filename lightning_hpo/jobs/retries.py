@@ -96,7 +96,8 @@ def report_again(live: optuna.trial.Trial, number: int, steps: range) -> None:
 
 def _read(path: Path) -> FitResult:
     content = json.loads(path.read_text())
-    return FitResult(**{name: content[name] for name in FitResult.__dataclass_fields__})
+    # A result of an earlier version has fewer fields.
+    return FitResult(**{k: content[k] for k in FitResult.__dataclass_fields__ if k in content})
 
 
 def _same_fits(cfg: DictConfig, folder: Path) -> bool:

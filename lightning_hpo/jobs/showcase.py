@@ -6,6 +6,7 @@ lived. One job a trial leaves its network in ``final/showcase_<role>``, and one 
 """
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lightning_hpo.callbacks.progress import EpochProgress
 from lightning_hpo.callbacks.records import KeptWeights
 from lightning_hpo.callbacks.reporting import PruningCallback
+from lightning_hpo.explain import why
 from lightning_hpo.explain_trials import ShownTrial, can_be_shown, trials_side_by_side
 from lightning_hpo.jobs import build
 from lightning_hpo.jobs.provenance import CONFIG_FILE, PROVENANCE_FILE, recorded
@@ -37,6 +39,8 @@ from lightning_hpo.stack.trials import StackedTrial, run_stacked
 from lightning_hpo.storage.recorded import trials_beside
 from lightning_hpo.sweep.sampling import derive_seed
 from lightning_hpo.sweep.writing import write_json
+
+log = logging.getLogger(__name__)
 
 FIGURE = "trials_side_by_side"
 _ROLES = ("best", "median", "pruned")
@@ -100,7 +104,7 @@ def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: i
     if is_stacked(cfg):
         return _stacked_again(cfg, context, live, origin=origin)
     kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
-    told_live = EpochProgress(context.folder, metric=cfg.monitor)
+    told_live = EpochProgress(context.folder, monitor=cfg.monitor)
     reporters = [] if live is None else [PruningCallback(live, monitor=cfg.monitor)]
     seed = derive_seed(cfg.seed, "trial", origin, 0)
     with suppress(optuna.TrialPruned):
@@ -146,13 +150,19 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     shown = {role: result for role, result in results.items() if result["is_shown"]}
     if not shown:
         return {"trials": {}}
-    trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
     n_folds = max(result["n_folds"] for result in shown.values())
-    figure = trials_side_by_side(trials, n_folds=n_folds)
-    save_png(figure, final_dir / "figures" / f"{FIGURE}.png")
+    numbers = {role: result["number"] for role, result in shown.items()}
+    # The networks are the user's own; a figure that fails costs no result.
+    try:
+        trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
+        figure = trials_side_by_side(trials, n_folds=n_folds)
+        save_png(figure, final_dir / "figures" / f"{FIGURE}.png")
+    except Exception as error:
+        log.warning(f"figure {FIGURE} is left out: {why(error)}")
+        return {"trials": numbers, "left_out": {FIGURE: why(error)}}
     with SummaryWriter(str(folder)) as writer:
         writer.add_figure(FIGURE, figure, close=False)
-    return {"trials": {role: result["number"] for role, result in shown.items()}}
+    return {"trials": numbers}
 
 
 def _shown(role: str, result: dict[str, Any], folder: Path) -> ShownTrial:

@@ -89,7 +89,7 @@ def fit(
         FailOnNonFinite(monitor=cfg.monitor),
         best,
         HyperparameterSummary(context.searched, best),
-        CurvesLayout(),
+        CurvesLayout(best),
         *observers,
         *build.callbacks(cfg, with_validation=True),
     ]
@@ -107,7 +107,9 @@ def fit(
     seconds = time.monotonic() - started_s
     size = sum(p.numel() for p in module.parameters())
     metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
-    return FitResult(best.value, best.epoch, epochs, metrics, seconds)
+    return FitResult(
+        best.value, best.epoch, epochs, metrics, seconds, last=best.last, stages=best.stages
+    )
 
 
 def _fit_fold(

@@ -1,6 +1,7 @@
 """Figures of several studies: intervals for each metric, searches and learning curves together."""
 
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -29,6 +30,7 @@ from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.study_figures import WIDE_IN, best_so_far
 from lightning_hpo.report.timeline import schedule, unit_of
 from lightning_hpo.report.words import count, duration, listing, number
+from lightning_hpo.stages import counterpart, quantity, recorded_stages
 
 NAME_WIDTH = 24  # letters of a study's name in one line beside an axis
 LEGEND_WIDTH = 66  # letters of a legend's line
@@ -163,27 +165,41 @@ def _searches(curves: Sequence[Curve], goal: Goal, *, xlabel: str, over: str) ->
 def learning_curves(entries: Sequence[Entry], goal: Goal) -> Picture | None:
     """What the monitor measures, in training: of each refit over its epochs; None where none was
     stored."""
-    quantity = goal.monitor.rpartition("/")[2]
-    curves = [
-        Curve(entry, *points, label=f"{entry.name}: {number(points[1][-1])} at the end")
+    found = [
+        (metric, Curve(entry, *points, label=f"{entry.name}: {number(points[1][-1])} at the end"))
         for entry in entries
         for folder in _refit_folders(entry.record.folder)
-        if (points := logged(folder / "metrics.csv", f"train/{quantity}"))
+        if (metric := _in_training(folder, goal.monitor))
+        if (points := logged(folder / "metrics.csv", metric))
     ]
-    if not curves:
+    if not found:
         return None
+    metrics, curves = {metric for metric, _ in found}, [curve for _, curve in found]
+    # Studies may call it by different names.
+    name = metrics.pop() if len(metrics) == 1 else quantity(goal.monitor)
     names = list(dict.fromkeys(curve.entry.name for curve in curves))
     return _chart(
         curves,
         minimize=goal.minimize,
         xlabel="epoch",
-        ylabel=f"train/{quantity}",
-        alt=f"train/{quantity} of {count(len(curves), 'refit')} of {listing(names)} over the "
-        "epochs.",
-        caption=f"train/{quantity} of each refit on all training data, which leaves none to "
+        ylabel=name,
+        alt=f"{name} of {count(len(curves), 'refit')} of {listing(names)} over the epochs.",
+        caption=f"{name} of each refit on all training data, which leaves none to "
         "validate on; dropout and augmentation make it worse than the same network's test result.",
         drawstyle="default",
     )
+
+
+def _in_training(folder: Path, monitor: str) -> str | None:
+    """What the refit logged in training of the quantity that is monitored."""
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return None
+    with path.open(newline="", encoding="utf-8") as file:
+        columns = next(csv.reader(file), [])
+    result = folder / "result.json"
+    stages = recorded_stages(json.loads(result.read_text()) if result.is_file() else {}, columns)
+    return counterpart(monitor, [name for name in columns if stages.get(name) == "train"])
 
 
 def _refit_folders(study_dir: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lightning_hpo.compare import Row, difference, interval
+from lightning_hpo.compare import Row, counterpart_on_test, difference, interval
 from lightning_hpo.report import comparison_figures as figures
 from lightning_hpo.report import markup, words
 from lightning_hpo.report.comparison_words import basis, judged, noise_summary, reading_hints
@@ -33,8 +33,7 @@ def tiles(contest: Contest) -> str:
     shown = []
     for row in contest.rows:
         monitor = str(row.studies[0].results["monitor"])
-        quantity = monitor.rpartition("/")[2]
-        for metric in (monitor, f"test/{quantity}"):
+        for metric in filter(None, (monitor, counterpart_on_test([row], monitor))):
             if row.values(metric):
                 note = f"{metric}, {basis(row, metric)}"
                 shown.append((row.name, words.plus_minus(*_mean_and_std(row, metric)), note))

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
-from lightning_hpo.compare import Difference, Row, difference
+from lightning_hpo.compare import (
+    Difference,
+    Row,
+    counterpart_on_test,
+    difference,
+    untested,
+)
 from lightning_hpo.report.contest import Contest
 from lightning_hpo.report.words import count, listing, number, test_value
 
@@ -34,16 +40,11 @@ def headline(contest: Contest) -> str:
         asked = listing([goal.words for goal, _ in goals])
         return f"Studies with different goals, whose values do not compare: {asked}."
     goal, _ = goals[0]
-    metrics = _counterparts(goal.monitor)
+    tested = counterpart_on_test(contest.rows, goal.monitor)
+    metrics = [goal.monitor, *([tested] if tested else [])]
     leads = [lead(contest.rows, metric, minimize=goal.minimize) for metric in metrics]
     found = " ".join(filter(None, leads))
     return found or "Too few final jobs have run to tell which study is better."
-
-
-def _counterparts(monitor: str) -> list[str]:
-    """The monitor, and what it measures on the test set."""
-    stage, _, quantity = monitor.rpartition("/")
-    return [monitor, f"test/{quantity}"] if stage == "val" else [monitor]
 
 
 def lead(rows: Sequence[Row], metric: str, *, minimize: bool) -> str:
@@ -107,6 +108,8 @@ def reading_hints(contest: Contest) -> list[str]:
         )
     if len({entry.goal.data for entry in contest.entries}) > 1:
         sentences.append("The studies have different data, on which values do not compare.")
-    if any(test_value(entry.record.results) is None for entry in contest.entries):
+    without = untested(contest.rows)
+    sentences += [f"{study.name} has no test: {reason}." for study, reason in without]
+    if not without and any(test_value(e.record.results) is None for e in contest.entries):
         sentences.append("Not every study has opened the test set.")
     return sentences

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lightning_hpo.report.words import number, percent, spread, test_value
+from lightning_hpo.stages import quantity
 
 _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with
 
@@ -11,7 +12,7 @@ _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with
 def noise_floor(results: Mapping[str, Any]) -> float | None:
     """The noise variance of the data, where it is known and the monitor is a loss."""
     variance = (results.get("data") or {}).get("noise_variance")
-    return variance if str(results["monitor"]).endswith(_SQUARED) else None
+    return variance if quantity(str(results["monitor"])).endswith(_SQUARED) else None
 
 
 def floor_words(results: Mapping[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ from lightning_hpo.report.study_figures import (
     slices,
 )
 from lightning_hpo.report.timeline import timeline
+from lightning_hpo.stages import quantity
 
 STATE_NAMES = {
     TrialState.COMPLETE: "● completed",
@@ -110,6 +111,7 @@ def winner(record: Record) -> str:
     html += paragraphs(
         [
             words.test_words(record.results),
+            *words.refit_words(record.results),
             *noise.floor_words(record.results),
             *noise.holdout_words(record.results),
         ]
@@ -161,7 +163,7 @@ def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> st
 
 def _folds(results: Mapping[str, Any]) -> str:
     cv = results.get("cv")
-    if not cv and results.get("test"):
+    if not cv and results.get("refits", results.get("test")):
         return paragraphs(["There was no cross-validation."])
     if not cv:
         return paragraphs(
@@ -176,7 +178,8 @@ def _folds(results: Mapping[str, Any]) -> str:
         cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
         for key in keys
     ]
-    columns = [key if "/" in key else key.replace("_", " ") for key in keys]
+    # Metrics keep the names that the module logs.
+    columns = [{"best_epoch": "best epoch"}.get(key, key) for key in keys]
     at_end = ", each fold at its last epoch" if cv.get("at_last_epoch") else ""
     return table(f"{cv['n_splits']}-fold cross-validation{at_end}", columns, rows, foot=foot)
 
@@ -267,7 +270,8 @@ def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) 
     for name in names:
         parameter = trial.params.get(name)
         yield cell(text(words.number(parameter)), key=_sort_key(parameter))
-    yield cell(str(len(trial.intermediate_values)), key=len(trial.intermediate_values))
+    epochs = words.epochs_reported(trial)
+    yield cell(str(epochs), key=epochs)
     time_s = trial.duration.total_seconds() if trial.duration else None
     yield cell(text(words.duration(time_s)), key="" if time_s is None else time_s)
     if slots:
@@ -291,17 +295,27 @@ def sees(record: Record) -> str:
 
 def errs(record: Record) -> str:
     """Where the final model errs: the test result in words, and the pictures of its errors."""
-    accuracy = (record.results.get("test") or {}).get("test/accuracy")
+    accuracy = _accuracy(record.results.get("test") or {})
     html = ""
     if accuracy is not None:
         several = len(record.results.get("refits") or []) > 1
         subject = "On average the networks get" if several else "The model gets"
         html = paragraphs([f"{subject} {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
-    return html + stored_figures(
-        _figures_of(record),
-        lambda stem: stem in ERROR_FIGURES,
-        "No pictures of the model's errors.",
+    return (
+        html
+        + stored_figures(
+            _figures_of(record),
+            lambda stem: stem in ERROR_FIGURES,
+            "No pictures of the model's errors.",
+        )
+        + bullets(words.left_out(record.results.get("refits") or []))
     )
+
+
+def _accuracy(test: Mapping[str, float]) -> float | None:
+    """The share of right answers, where one metric is that by its name and its value."""
+    found = [v for n, v in test.items() if quantity(n).lower() in ("acc", "accuracy")]
+    return found[0] if len(found) == 1 and 0 <= found[0] <= 1 else None
 
 
 def _figures_of(record: Record) -> Path:

@@ -30,7 +30,15 @@ from lightning_hpo.report.canvas import (
 )
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.record import Record, by_value, last_value
-from lightning_hpo.report.words import count, number, percent, plus_minus, spread, test_value
+from lightning_hpo.report.words import (
+    count,
+    epochs_reported,
+    number,
+    percent,
+    plus_minus,
+    spread,
+    test_value,
+)
 
 WIDE_IN, SLICE_IN = 5.0, 3.6
 CONTENDERS = 10  # trials shown beside the folds
@@ -39,7 +47,7 @@ CONTENDERS = 10  # trials shown beside the folds
 def told(trial: FrozenTrial) -> str:
     """A hover label: number, value, state."""
     state = LOOKS[trial.state].word
-    after = f" after {len(trial.intermediate_values)}" if trial.state is TrialState.PRUNED else ""
+    after = f" after {epochs_reported(trial)}" if trial.state is TrialState.PRUNED else ""
     return f"trial {trial.number}: {number(last_value(trial))}, {state}{after}"
 
 

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.report.record import Importances, Record, by_value
+from lightning_hpo.stages import counterpart
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
 
@@ -136,8 +137,9 @@ def spread(results: Mapping[str, Any]) -> Spread | None:
 
 def test_value(results: Mapping[str, Any]) -> float | None:
     """The test set's value of the quantity that the study's monitor measures."""
-    stage, _, quantity = str(results["monitor"]).rpartition("/")
-    return (results.get("test") or {}).get(f"test/{quantity}") if stage else None
+    test = results.get("test") or {}
+    name = counterpart(str(results["monitor"]), test)
+    return None if name is None else test[name]
 
 
 def sureness(record: Record) -> list[str]:
@@ -219,7 +221,8 @@ def test_words(results: Mapping[str, Any]) -> str:
     """The test result, which the page's head shows large, where the winner is explained."""
     test = results.get("test")
     if not test:
-        return "The test set has not been used."
+        reason = results.get("no_test")
+        return f"There was no test: {reason}." if reason else "The test set has not been used."
     spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
     values = [f"{name} = {plus_minus(value, spread.get(name))}" for name, value in test.items()]
     if not spread:
@@ -228,6 +231,27 @@ def test_words(results: Mapping[str, Any]) -> str:
         f"On the test set, opened once by each of {many} networks, which differ in their seeds, "
         f"after the search: {listing(values)}, mean and standard deviation."
     )
+
+
+def refit_words(results: Mapping[str, Any]) -> list[str]:
+    """Whether the refit kept a part of the training data to validate on."""
+    refits = results.get("refits") or [{}]
+    kept = refits[0].get("val_fraction")
+    if not kept:
+        return []
+    return [
+        f"The refit trained on {percent(1 - kept)} of the training data and kept the rest, because "
+        "something in it needs a validation."
+    ]
+
+
+def left_out(refits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each reason why figures could not be drawn."""
+    by_reason: dict[str, list[str]] = {}
+    for refit in refits:
+        for name, reason in (refit.get("left_out") or {}).items():
+            by_reason.setdefault(reason.rstrip("."), []).append(name.replace("_", " "))
+    return [f"Left out: {listing(names)} ({reason})." for reason, names in by_reason.items()]
 
 
 def verdict(record: Record) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from statistics import fmean
 
+import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
@@ -22,6 +23,9 @@ from lightning_hpo.stack.configured import Fold, checked_stopping, member_of, re
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.network import linear_layers
 from lightning_hpo.stack.training import Stopping
+from lightning_hpo.stages import Stage
+
+STAGES: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
 
 
 class StackedFits:
@@ -62,7 +66,10 @@ class StackedFits:
             "n_parameters": float(sum(p.numel() for p in module.parameters())),
             "seconds": seconds,
         }
-        return FitResult(end.best_loss, end.best_epoch, end.epochs, metrics, seconds)
+        last = {"train/loss": _last(train), "val/loss": _last(self.group.val[fold])}
+        return FitResult(
+            end.best_loss, end.best_epoch, end.epochs, metrics, seconds, last=last, stages=STAGES
+        )
 
     def write_together(self, context: JobContext) -> None:
         """One ``metrics.csv`` and one event file: means over folds, and each fold now and then."""
@@ -95,6 +102,12 @@ class StackedFits:
         data, module = self.folds[fold].data, self.folds[fold].module
         save_indices(context.folder / INDICES_FILE, data)
         save_over_grid(context.folder / PREDICTIONS_FILE, module, data)
+
+
+def _last(curve: records.Curve) -> float:
+    """The last finite value, with the digits of ``metrics.csv``."""
+    finite = curve[np.isfinite(curve)]
+    return float(records.cell(finite, len(finite) - 1))
 
 
 def train(

@@ -46,8 +46,8 @@ def write_metrics(
             shown = (epoch + 1) % every == 0
             writer.writerow(
                 [epoch, epoch + 1]
-                + [_cell(column, epoch) for column in columns.values()]
-                + [_cell(column, epoch) if shown else "" for column in sparse.values()]
+                + [cell(column, epoch) for column in columns.values()]
+                + [cell(column, epoch) if shown else "" for column in sparse.values()]
             )
 
 
@@ -64,5 +64,6 @@ def write_events(
     logger.finalize("success")
 
 
-def _cell(column: Curve, epoch: int) -> str:
+def cell(column: Curve, epoch: int) -> str:
+    """A value as ``metrics.csv`` shows it; empty where there is none."""
     return f"{column[epoch]:.7g}" if epoch < len(column) and np.isfinite(column[epoch]) else ""

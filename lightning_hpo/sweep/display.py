@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from lightning_hpo.stages import counterpart
 from lightning_hpo.sweep.progress import (
     Running,
     RunningFit,
@@ -205,6 +206,7 @@ class Display:
         self._fits.pop(name, None)
         if result is not None:
             self.tally.count_fit()
+        if result is not None and result.get("is_shown", True):
             self._say(_fit_line(name, result, self.tally.monitor))
 
     def stage(self, what: str) -> None:
@@ -271,7 +273,7 @@ def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:
     """A fold's validation value, a refit's test; ``result``: what its job returned."""
     metric, value = monitor, result.get("value")
     if value is None:
-        metric = f"test/{monitor.rpartition('/')[2]}"
+        metric = counterpart(monitor, result["test"]) or ""
         value = result["test"].get(metric)
     what = "" if value is None else f"{metric} {value:.4f}, "
     done = f"{what}{result['epochs']} epochs, {result['seconds']:.1f} s"

@@ -2,6 +2,7 @@
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.messages import Facts
 from lightning_hpo.sweep import outcome
 from lightning_hpo.sweep.display import Display
 from lightning_hpo.sweep.finale import Finale
@@ -11,7 +12,9 @@ from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.shown import shown_trials
 
 
-def evaluate(search: Search, fleet: Fleet, display: Display, settings: Settings) -> None:
+def evaluate(
+    search: Search, fleet: Fleet, display: Display, settings: Settings, facts: Facts | None
+) -> None:
     """Run the final job on the best parameters, unless it is done or another controller's."""
     best = outcome.chosen_trial(search.study, settings.final_trial)
     if not settings.final:
@@ -19,7 +22,7 @@ def evaluate(search: Search, fleet: Fleet, display: Display, settings: Settings)
     if best is None and search.space:
         display.note("several objectives have no best trial; choose one: study.final_trial=N")
         return
-    finale = _finale(search, best, display, settings)
+    finale = _finale(search, best, display, settings, facts)
     if finale.is_done():
         finale.sign()
         display.note(f"the final job of these parameters is done, see {finale.final_dir}")
@@ -36,19 +39,26 @@ def evaluate(search: Search, fleet: Fleet, display: Display, settings: Settings)
 
 
 def _finale(
-    search: Search, best: FrozenTrial | None, display: Display, settings: Settings
+    search: Search,
+    best: FrozenTrial | None,
+    display: Display,
+    settings: Settings,
+    facts: Facts | None,
 ) -> Finale:
     params = best.params if best else {}
+    validates = facts is not None and facts.refit_needs_validation is not None
+    told = ("study.refit_validates=true",) if validates else ()
     return Finale(
         executor=search.executor,
         final_dir=settings.study_dir / "final",
-        overrides=(*search.space.overrides(params), *settings.final_overrides),
+        overrides=(*search.space.overrides(params), *settings.final_overrides, *told),
         n_splits=settings.final_folds,
         say=display.stage,
         holdout=settings.final_holdout,
         n_refits=settings.n_refits,
+        validates=validates,
         trial=best.number if best else None,
-        showcase=_showcase(search, settings),
+        showcase=_showcase(search, settings) if facts and facts.can_be_shown else {},
         observer=display,
     )
 

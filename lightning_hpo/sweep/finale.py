@@ -45,6 +45,7 @@ class Finale:
     """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refits and tests.
 
     ``holdout``: whether the fit on a part of the training data for all epochs is done too.
+    ``validates``: whether the refits validate too, on a part of the data.
     ``trial``: the number of the trial whose parameters these are.
     ``showcase``: the trials to be shown side by side, by their roles; see shown.py.
     ``observer``: is told of each fit by the name of its folder.
@@ -57,6 +58,7 @@ class Finale:
     say: Callable[[str], None]
     holdout: bool = False
     n_refits: int = 1
+    validates: bool = False
     trial: int | None = None
     showcase: Mapping[str, int] = field(default_factory=dict)
     observer: FitObserver | None = None
@@ -122,7 +124,8 @@ class Finale:
 
     def _refit_tasks(self, *, alone: bool) -> list[Task]:
         several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
-        says = f"refit on all training data{several}, test, figures"
+        on = "" if self.validates else " on all training data"
+        says = f"refit{on}{several}, test, figures"
         after = frozenset(self._parts)
         return [Task(name, says, after=after, alone=alone) for name in self._refits]
 

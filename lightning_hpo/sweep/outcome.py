@@ -4,7 +4,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean, stdev
@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.messages import Facts
+from lightning_hpo.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.storage.passwords import redact, referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
@@ -27,7 +28,6 @@ from lightning_hpo.sweep.finale import TRIAL_FILE
 
 log = logging.getLogger(__name__)
 
-_STAGES = ("train/", "val/")
 _PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
 
 
@@ -162,7 +162,7 @@ def results(
         if best
         else None,
         "pareto": pareto_front(study),
-        **_final_results(study_dir / "final", numbers),
+        **_final_results(study_dir / "final", numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
@@ -178,7 +178,7 @@ def results(
     }
 
 
-def _final_results(final_dir: Path, numbers: Set[int | None]) -> dict[str, Any]:
+def _final_results(final_dir: Path, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
     """What the final job found, if it was that of one of these trials; else nothing."""
     of_trial = final_dir / TRIAL_FILE
     number = json.loads(of_trial.read_text()) if of_trial.is_file() else None
@@ -189,8 +189,8 @@ def _final_results(final_dir: Path, numbers: Set[int | None]) -> dict[str, Any]:
     return {
         "final_trial": number,
         # One that failed may have left a single fold, which has no spread.
-        "cv": cross_validation(folds) if len(folds) > 1 else None,
-        "holdout": holdout(json.loads(longest.read_text())) if longest.is_file() else None,
+        "cv": cross_validation(folds, monitor) if len(folds) > 1 else None,
+        "holdout": holdout(json.loads(longest.read_text()), monitor) if longest.is_file() else None,
         "refits": refits,
         **test_results(refits),
     }
@@ -205,14 +205,20 @@ def _refits(final_dir: Path) -> list[dict[str, Any]]:
 
 
 def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
-    """``test``: each metric's mean over the refits, and ``test_std``: its standard deviation."""
-    tests = [refit["test"] for refit in refits]
+    """``test``: each metric's mean over the refits, and ``test_std``: its standard deviation.
+
+    ``no_test``: why the refits were not tested.
+    """
+    tests = [refit["test"] for refit in refits if refit["test"]]
+    reasons = [refit["no_test"] for refit in refits if refit.get("no_test")]
+    reason = reasons[0] if reasons and not tests else None
     if len(tests) < 2:
-        return {"test": tests[0] if tests else None, "test_std": None}
-    values = {name: [test[name] for test in tests] for name in tests[0]}
+        return {"test": tests[0] if tests else None, "test_std": None, "no_test": reason}
+    values = {name: [test[name] for test in tests if name in test] for name in tests[0]}
     return {
         "test": {name: fmean(found) for name, found in values.items()},
-        "test_std": {name: stdev(found) for name, found in values.items()},
+        "test_std": {n: stdev(found) for n, found in values.items() if len(found) > 1},
+        "no_test": reason,
     }
 
 
@@ -226,10 +232,10 @@ def pareto_front(study: optuna.Study) -> list[dict[str, Any]] | None:
     ]
 
 
-def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """The folds' metrics, with mean and sample standard deviation over folds."""
+def cross_validation(folds: list[dict[str, Any]], monitor: str) -> dict[str, Any]:
+    """What the folds' validations logged, the monitor always, with mean and standard deviation."""
     folds = sorted(folds, key=lambda fold: fold["fold"])
-    names = sorted(n for n in folds[0]["metrics"] if n.startswith("val/"))
+    names = _validated(folds, monitor)
     summary: dict[str, Any] = {
         "n_splits": len(folds),
         "at_last_epoch": any(fold.get("at_last_epoch") for fold in folds),
@@ -246,10 +252,17 @@ def cross_validation(folds: list[dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def holdout(found: dict[str, Any]) -> dict[str, Any]:
+def _validated(fits: Sequence[Mapping[str, Any]], monitor: str) -> list[str]:
+    """The metrics that every one of these fits has from its validation."""
+    names = of_stage({**recorded_stages(fits[0]), monitor: "val"}, "val", keep=monitor)
+    return [name for name in names if all(name in fit["metrics"] for fit in fits)]
+
+
+def holdout(found: dict[str, Any], monitor: str) -> dict[str, Any]:
     """Of the fit without early stopping: metrics at its best epoch and, as ``last``, at its end."""
-    at_best = {name: value for name, value in found["metrics"].items() if name.startswith("val/")}
-    at_end = {n: found["last"][n] for n in sorted(found["last"]) if n.startswith(_STAGES)}
+    at_best = {name: found["metrics"][name] for name in _validated([found], monitor)}
+    logged = without_forks(recorded_stages(found), keep=monitor)
+    at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
     kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
     return {**kept, **at_best, "last": at_end}
 
@@ -297,6 +310,20 @@ def _evaluation(found: dict[str, Any]) -> list[str]:
         lines.append(f"without early stopping, {found['holdout']['epochs']} epochs: {values}")
     if found["test"]:
         lines.append(_test_line(found))
+    elif found["no_test"]:
+        lines.append(f"no test: {found['no_test']}")
+    return lines + _remarks(found["refits"])
+
+
+def _remarks(refits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was different from what one expects of a refit and of its figures."""
+    lines = []
+    if refits and refits[0].get("val_fraction"):
+        kept = f"{refits[0]['val_fraction']:.0%} of the training data"
+        lines.append(f"the refit kept {kept} to validate on")
+    left_out = {name for refit in refits for name in refit.get("left_out") or {}}
+    if left_out:
+        lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
     return lines
 
 
@@ -311,7 +338,7 @@ def _test_line(found: dict[str, Any]) -> str:
 
 def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
     rows = [("report", "report.html"), ("results", "results.json"), ("trials", "trials/")]
-    if found["test"]:
+    if found["refits"]:
         rows += [("model", "final/model.ckpt"), ("figures", "final/figures/")]
     lines = [f"{what:<12}{study_dir / where}" for what, where in rows]
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]

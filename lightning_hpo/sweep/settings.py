@@ -40,6 +40,7 @@ class Settings:
                 self._require_epochs(select)
                 self._require_integer("cv.n_splits", select, low=2)
             self._require_integer("study.n_refits", self._select, low=1)
+            self._check_validated()
             self._check_devices()
             self._check_whole_fits()
         self.slots(1)
@@ -65,6 +66,15 @@ class Settings:
                 f" trainer.max_epochs={got}; give it a large one where trainer.max_steps"
                 " or trainer.max_time ends a fit."
             )
+    def _check_validated(self) -> None:
+        """A fit without a validation would have no value."""
+        for select in (self._select, self._select_final):
+            every, epochs = select("trainer.check_val_every_n_epoch"), select("trainer.max_epochs")
+            if isinstance(every, int) and isinstance(epochs, int) and every > epochs > 0:
+                raise UserError(
+                    "a fit must be validated at least once, got trainer.check_val_every_n_epoch="
+                    f"{every} with trainer.max_epochs={epochs}; lower the one or raise the other."
+                )
 
     def _check_devices(self) -> None:
         devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")

@@ -101,7 +101,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 with self._fleet(owner, study) as fleet:
                     self._check_fingerprint(study, space, fleet, facts)
                     search = self._search(study, space, executor, fleet, display)
-                    failure = self._search_and_evaluate(search, fleet, display)
+                    failure = self._search_and_evaluate(search, fleet, display, facts)
             self._conclude(study, facts, display)
         if failure is not None:
             raise failure
@@ -201,7 +201,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
             return None
         display.stage("preparation: data, model, device")
         groups = self.config.hydra.runtime.choices
-        return prepare(executor, space, groups=groups, study_dir=self.settings.study_dir)
+        facts = prepare(executor, space, groups=groups, study_dir=self.settings.study_dir)
+        if facts.refit_needs_validation is not None:
+            display.note(f"the refit will validate too: {facts.refit_needs_validation}")
+        return facts
 
     # ------------------------------------------------------------------ search and final job
 
@@ -276,7 +279,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         )
 
     def _search_and_evaluate(
-        self, search: Search, fleet: Fleet, display: Display
+        self, search: Search, fleet: Fleet, display: Display, facts: Facts | None
     ) -> StudyFailed | None:
         """Run both; a failure is handed back, so that the results are written all the same."""
         with display.shown():
@@ -284,7 +287,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 with _timed(search.study, "search"):
                     self._run_search(search, display)
                 with _timed(search.study, "final"):
-                    evaluate(search, fleet, display, self.settings)
+                    evaluate(search, fleet, display, self.settings, facts)
             except StudyFailed as failure:
                 return failure
         return None

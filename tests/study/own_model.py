@@ -1,8 +1,8 @@
-"""A user's own module and data module: plain Lightning, with nothing of ours in it."""
+"""A user's own modules and data modules: plain Lightning, with nothing of ours in them."""
 
 import pytorch_lightning as pl
 import torch
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_digits
 from torch.utils.data import DataLoader, TensorDataset
 
 
@@ -49,3 +49,54 @@ class Diabetes(pl.LightningDataModule):
 
     def test_dataloader(self):
         return DataLoader(self.held_out, batch_size=100)
+
+
+class Awkward(pl.LightningModule):
+    """What a final job once died of: names of its own, a schedule on the validation."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        super().__init__()
+        self.lr = lr
+        self.layer = torch.nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def training_step(self, batch, batch_idx):
+        loss = torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+        self.log("MyLoss", loss, on_step=True, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("MyLoss_val", torch.nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+    def test_step(self, batch, batch_idx, dataloader_idx=0):
+        self.log("acc", (self(batch[0]).argmax(1) == batch[1]).double().mean())
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=self.lr)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1)
+        schedule = {"scheduler": plateau, "monitor": "MyLoss_val"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+class TwoTestSets(pl.LightningDataModule):
+    """Some digits; the number of classes is known, their names are not."""
+
+    num_classes = 10
+
+    def setup(self, stage=None):
+        x, y = load_digits(return_X_y=True)
+        self.data = TensorDataset(torch.tensor(x, dtype=torch.float32) / 16, torch.tensor(y))
+
+    def part(self, first):
+        return DataLoader(torch.utils.data.Subset(self.data, range(first, first + 64)), 16)
+
+    def train_dataloader(self):
+        return self.part(0)
+
+    def val_dataloader(self):
+        return self.part(64)
+
+    def test_dataloader(self):
+        return [self.part(128), self.part(192)]

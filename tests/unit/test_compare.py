@@ -13,9 +13,11 @@ from lightning_hpo.compare import (
     Row,
     Study,
     compare,
+    counterpart_on_test,
     difference,
     interval,
     main,
+    metrics_of,
     paired,
     read_studies,
     rows_of,
@@ -294,3 +296,31 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert message in error
         assert error.count("\n") == 1
     assert "-" in compare([one, bare]).splitlines()[2]
+
+
+# Rule: what a metric is of, folds or tests, is where it stands in the results, not its name.
+def test_metrics_of_any_name_are_compared(tmp_path):
+    def folds(*values):
+        return {"folds": [{"fold": k, "epochs": 3, "my": v} for k, v in enumerate(values)]}
+
+    one = study(tmp_path, "one", SMALL, cv=folds(0.5, 0.25, 0.75), test=None, refits=[])
+    tests = {"acc_test": 0.5, "my": 0.125}
+    refits = [{"seed": seed, "test": tests} for seed in (1, 2)]
+    other = study(tmp_path, "other", SMALL, cv=folds(0.5, 0.5, 0.5), refits=refits)
+    found = json.loads((other / "results.json").read_text()) | {"test": tests}
+    (other / "results.json").write_text(json.dumps(found))
+
+    a, b = rows_of(read_studies([one, other]))
+    assert metrics_of([a, b]) == ["my", "acc_test", "my on the test set"]
+    assert (b.values("my"), b.values("my on the test set")) == ([0.5] * 3, [0.125] * 2)
+    assert (b.over_folds("my"), b.over_folds("acc_test")) == (True, False)
+    assert b.seeds("acc_test") == [1, 2]
+    assert counterpart_on_test([a, b], "val_acc") == "acc_test"
+    assert counterpart_on_test([a, b], "my") == "my on the test set"
+    assert counterpart_on_test([a], "my") is None
+
+
+def test_a_study_without_a_test_is_named(tmp_path):
+    one = study(tmp_path, "one", SMALL, test=None, no_test="Net has no test_step")
+    other = study(tmp_path, "other", SMALL)
+    assert compare([one, other]).splitlines()[-1] == "one has no test: Net has no test_step"

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
+from lightning_hpo import explain as explanation
 from lightning_hpo import explain_regression
 from lightning_hpo.data.base import Arrays, TensorDataModule
 from lightning_hpo.explain import explain, layer_weights
@@ -66,9 +68,10 @@ def final_dir(tmp_path: Path) -> Path:
 def explained(final_dir: Path, n_inputs: int, *loggers: TensorBoardLogger) -> set[str]:
     module, data = Regressor(n_inputs), Rows(n_inputs)
     data.setup("test")
-    paths = explain(module, data, final_dir, loggers, untrained=layer_weights(module))
-    assert {path.parent for path in paths} == {final_dir / "figures"}
-    return {path.stem for path in paths}
+    drawn = explain(module, data, final_dir, loggers, untrained=layer_weights(module))
+    assert drawn.left_out == {}
+    assert {path.parent for path in drawn.paths} == {final_dir / "figures"}
+    return {path.stem for path in drawn.paths}
 
 
 def test_one_input_has_a_curve_and_several_have_none(final_dir: Path) -> None:
@@ -79,6 +82,86 @@ def test_one_input_has_a_curve_and_several_have_none(final_dir: Path) -> None:
 def test_the_fit_without_early_stopping_has_learning_curves_of_its_own(final_dir: Path) -> None:
     write_fit(final_dir / "holdout", val_fraction=0.1)
     assert explained(final_dir, 1) == ALWAYS | {"fit", "learning_curves_holdout"}
+
+
+# Rule: a figure that fails is left out with its reason, and costs none of the others.
+def test_a_figure_that_fails_costs_nothing_else(
+    final_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("expected scalar type Float\nbut found Double")
+
+    monkeypatch.setattr(explain_regression.plots, "fitted_curve", broken)
+    module, data = Regressor(1), Rows(1)
+    data.setup("test")
+    drawn = explain(module, data, final_dir, [], untrained=layer_weights(module))
+    assert drawn.left_out == {"fit": "RuntimeError: expected scalar type Float but found Double"}
+    assert {path.stem for path in drawn.paths} == ALWAYS
+
+
+# Rule: the network's precision is no matter to its figures.
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_networks_of_another_precision_are_drawn(final_dir: Path, dtype: torch.dtype) -> None:
+    module, data = Regressor(1).to(dtype), Rows(1)
+    data.setup("test")
+    drawn = explain(module, data, final_dir, [], untrained=layer_weights(module))
+    assert drawn.left_out == {}
+    assert {path.stem for path in drawn.paths} == ALWAYS | {"fit"}
+
+
+class Images(nn.Module):
+    """A classifier of (1, 4, 4) images into two classes; its ReLU writes into its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)
+
+
+class Foreign:
+    """Somebody's data: it has a number of classes, no names, and two test loaders."""
+
+    num_classes = 2
+
+    def test_dataloader(self) -> list[list[tuple[Tensor, Tensor]]]:
+        return [[(torch.rand(4, 1, 4, 4), torch.tensor([0, 1, 0, 1]))]] * 2
+
+
+# Rule: of data that are no TensorDataModule what needs no single samples is drawn all the same.
+def test_data_without_names_of_classes_are_drawn(tmp_path: Path) -> None:
+    write_fit(tmp_path / "refit")
+    drawn = explain(Images(), Foreign(), tmp_path, [])
+    pictures = {"learning_curves", "confusion_matrix", "confused_pairs", "filters_1"}
+    assert {path.stem for path in drawn.paths} == pictures
+    reason = "single test images are known of a TensorDataModule alone."
+    assert set(drawn.left_out.values()) == {reason}
+    assert "mistakes" not in pictures & set(drawn.left_out)
+
+
+# Rule: without a test nothing looks at the test data.
+def test_untested_networks_have_no_figures_of_the_test_data(tmp_path: Path) -> None:
+    write_fit(tmp_path / "refit")
+    drawn = explain(Images(), Foreign(), tmp_path, [], tested=False)
+    assert {path.stem for path in drawn.paths} == {"learning_curves", "filters_1"}
+    assert drawn.left_out == {}
+
+
+# Rule: a curve stands in the panel of its quantity and in the colour of its stage, by the stages
+# that the fit recorded.
+def test_curves_of_any_name_share_the_panel_of_their_quantity(tmp_path: Path) -> None:
+    stages = {"MyLoss": "train", "loss_val": "val", "train_loss_epoch": "train", "lr": "train"}
+    (tmp_path / "result.json").write_text(json.dumps({"best_epoch": 0, "stages": stages}))
+    header = "epoch,step,train_loss_step,train_loss_epoch,loss_val,MyLoss,test_acc"
+    (tmp_path / "metrics.csv").write_text(f"{header}\n0,1,9,1,2,3,4\n1,2,9,5,6,7,8\n")
+    assert explanation._curves(tmp_path) == {
+        "train/MyLoss": [3, 7],
+        "train/loss": [1, 5],
+        "val/loss": [2, 6],
+    }
 
 
 def test_tensorboard_has_the_same_figures(final_dir: Path) -> None:
@@ -98,7 +181,7 @@ def test_the_fit_shows_folds_truth_and_the_whole_range(
     )
     module, data = Regressor(1), Rows(1)
     data.setup("test")
-    explain_regression.regression_figures(module, data, final_dir)
+    explain_regression.regression_figures(module, data, final_dir)["fit"]()
     # The network is drawn over the test inputs too; folds stay within the training inputs.
     assert (drawn["n"].x[0], drawn["n"].x[-1]) == (0, 9)
     assert (drawn["folds"].x[-1], np.shape(drawn["folds"].y)) == (7, (2, 400))

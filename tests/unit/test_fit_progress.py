@@ -19,11 +19,15 @@ def told(folder: Path) -> dict[str, Any]:
     return found
 
 
-# Rule: the number of finished epochs, with the value that was logged in the latest of them.
+# Rule: the number of finished epochs, with the monitor's value in the latest of them, or without a
+# validation that of the training metric which measures the same.
 @pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
-@pytest.mark.parametrize("metric", ["val/accuracy", "train/loss"])
+@pytest.mark.parametrize(
+    ("monitor", "metric", "val_batches"),
+    [("val/accuracy", "val/accuracy", 1.0), ("val/loss", "train/loss", 0)],
+)
 def test_each_epoch_is_told_with_its_value(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str, metric: str, val_batches: float
 ) -> None:
     monkeypatch.setattr("lightning_hpo.callbacks.progress._EVERY_S", 0.0)
     seen: list[dict[str, Any]] = []
@@ -37,14 +41,15 @@ def test_each_epoch_is_told_with_its_value(
 
     trainer = quiet_trainer(
         max_epochs=3,
-        callbacks=[EpochProgress(tmp_path, metric=metric), Watch()],
+        callbacks=[EpochProgress(tmp_path, monitor=monitor), Watch()],
+        limit_val_batches=val_batches,
         num_sanity_val_steps=0,
     )
     trainer.fit(FCClassifier(input_shape=(1, 8, 8)), datamodule=DigitsDataModule(train_limit=100))
     seen.append(told(tmp_path))
     logged.append(float(trainer.callback_metrics[metric]))
     assert [(one["epochs"], one["total"], one["metric"]) for one in seen] == [
-        (epoch, 3, metric) for epoch in range(4)
+        (epoch, 3, metric if epoch else monitor) for epoch in range(4)
     ]
     assert [one["value"] for one in seen] == [None, *logged]
 

@@ -25,7 +25,7 @@ from lightning_hpo.callbacks.inspection import (
 )
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary, curves_layout
 from lightning_hpo.callbacks.regression import Predictions
-from lightning_hpo.callbacks.reporting import BestEpoch
+from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
@@ -123,7 +123,7 @@ def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> Non
     best = BestEpoch(monitor="val/loss", mode="min")
     summary = HyperparameterSummary({"model.filters_1": 2}, best)
     drawing = [kind(every_n_epochs=1) for kind in CLASSIFIERS_OWN]
-    fit(tmp_path, best, summary, CurvesLayout(), *drawing)
+    fit(tmp_path, best, summary, CurvesLayout(best), *drawing)
     live = {
         "grad_cam",
         "filters_1",
@@ -157,7 +157,8 @@ def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> Non
 def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: Path) -> None:
     from tensorboard.plugins.custom_scalar import layout_pb2
 
-    fit(tmp_path, CurvesLayout(), epochs=1)
+    logged = StageOfMetrics()
+    fit(tmp_path, logged, CurvesLayout(logged), epochs=1)
     (tensor,) = events(tmp_path).Tensors("custom_scalars__config__")
     layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
     (category,) = layout.category
@@ -166,7 +167,12 @@ def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: 
         "accuracy": ["train/accuracy", "val/accuracy"],
         "loss": ["train/loss", "val/loss"],
     }
-    assert curves_layout(["train/loss", "val/f1", "lr"]) == {}
+    assert curves_layout({"train/loss": "train", "val/f1": "val", "lr": "train"}) == {}
+    # Whatever they are called; the tag is the one that the logger writes.
+    stages = {"MyLoss": "train", "MyLoss_epoch": "train", "my_loss_val": "val", "loss_val": "val"}
+    assert curves_layout({**stages, "train_my_loss": "train"}) == {
+        "learning curves": {"my_loss": ["Multiline", ["train_my_loss", "my_loss_val"]]}
+    }
 
 
 def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:

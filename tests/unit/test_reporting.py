@@ -22,14 +22,17 @@ from lightning_hpo.errors import UserError
 class Scripted(pl.LightningModule):
     """Logs ``values[epoch]`` as val/loss; what it trains does not matter."""
 
-    def __init__(self, values: list[float], *, train_loss: float = 1.0) -> None:
+    def __init__(
+        self, values: list[float], *, train_loss: float = 1.0, name: str = "train/loss"
+    ) -> None:
         super().__init__()
+        self.name = name
         self.values = values
         self.train_loss = train_loss
         self.layer = torch.nn.Linear(1, 1)
 
     def training_step(self, batch, batch_idx):
-        self.log("train/loss", self.train_loss)
+        self.log(self.name, self.train_loss)
         return self.layer(batch).sum()
 
     def validation_step(self, batch, batch_idx):
@@ -64,6 +67,72 @@ def test_each_validation_is_reported_once_and_the_sanity_check_never():
     fit(Scripted([0.5, 0.25, 0.75]), PruningCallback(trial, monitor="val/loss"))
     # 0.5, 0.25 and 0.75 are exact in float32, in which Lightning logs.
     assert trial.study.trials[0].intermediate_values == {0: 0.5, 1: 0.25, 2: 0.75}
+
+
+class SeveralTimes(Scripted):
+    """Validates twice an epoch: each of ``values`` is one validation's."""
+
+    def validation_step(self, batch, batch_idx):
+        values = [1e9] if self.trainer.sanity_checking else self.values
+        self.log("val_score", values[min(self.global_step, len(values)) - 1])
+
+
+# Rule: the last validation in an epoch speaks for it, to the pruner, the best epoch and the end.
+def test_an_epoch_is_judged_by_its_last_validation():
+    trial = study_with().ask()
+    best = BestEpoch(monitor="val_score", mode="min")
+    loader = torch.utils.data.DataLoader(torch.zeros(2, 1), batch_size=1)
+    # Two batches an epoch, each followed by a validation: 0.125 is passed by in epoch 1.
+    module = SeveralTimes([0.75, 0.5, 0.125, 0.25, 0.75, 0.5])
+    quiet_trainer(
+        max_epochs=3,
+        val_check_interval=1,
+        callbacks=[best, PruningCallback(trial, monitor="val_score")],
+        num_sanity_val_steps=1,
+    ).fit(module, loader, loader)
+    assert trial.study.trials[0].intermediate_values == {0: 0.5, 1: 0.25, 2: 0.5}
+    assert (best.value, best.epoch, best.metrics["val_score"]) == (0.25, 1, 0.25)
+    assert best.last["val_score"] == 0.5
+    assert best.stages == {"val_score": "val", "train/loss": "train"}
+
+
+class Misnamed(Scripted):
+    """Logs by names that say nothing of the stage, or another one; by step and epoch too."""
+
+    def training_step(self, batch, batch_idx):
+        self.log("val_of_training", 3.0, on_step=True, on_epoch=True)
+        return self.layer(batch).sum()
+
+    def validation_step(self, batch, batch_idx):
+        self.log("MyLoss", self.values[self.current_epoch])
+        if self.current_epoch == 0 and not self.trainer.sanity_checking:
+            self.log("train_like", 7.0)
+
+
+def test_a_metric_belongs_to_the_stage_that_logged_it():
+    best = BestEpoch(monitor="MyLoss", mode="min")
+    fit(Misnamed([0.5, 0.25]), best)
+    names = ("val_of_training", "val_of_training_step", "val_of_training_epoch")
+    expected = {"MyLoss": "val", "train_like": "val", **dict.fromkeys(names, "train")}
+    assert best.stages == expected
+    # Of the best epoch, in which train_like was not logged.
+    assert best.metrics == {"MyLoss": 0.25, **dict.fromkeys(names, 3.0)}
+    assert best.last["train_like"] == 7.0
+
+
+class EverySecond(Scripted):
+    """Logs the monitor in every second epoch only, as an expensive metric is."""
+
+    def validation_step(self, batch, batch_idx):
+        if self.trainer.sanity_checking or self.current_epoch % 2:
+            self.log("val/loss", 0.5 / (1 + self.current_epoch))
+
+
+def test_epochs_without_the_monitor_are_passed_over():
+    trial = study_with().ask()
+    module = EverySecond([0.0] * 4)
+    with pytest.raises(UserError, match="monitor 'val/loss' was not logged"):
+        fit(module, PruningCallback(trial, monitor="val/loss"))
 
 
 def test_steps_of_a_later_fold_go_on_after_the_earlier_ones():
@@ -184,6 +253,7 @@ def test_an_unknown_mode_is_refused():
         (Scripted([0.5, math.nan, 0.5]), "val/loss became nan in epoch 1"),
         (Scripted([0.5, math.inf, 0.5]), "val/loss became inf in epoch 1"),
         (Scripted([0.5, 0.5], train_loss=math.nan), "train/loss became nan in epoch 0"),
+        (Scripted([0.5, 0.5], train_loss=math.nan, name="loss_train"), "loss_train became nan"),
     ],
 )
 def test_a_loss_that_is_not_finite_ends_the_fit_with_the_reason(module, reason):
