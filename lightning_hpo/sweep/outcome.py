@@ -77,11 +77,12 @@ def check_final_trial(study: optuna.Study, number: int, *, to_come: int) -> None
         possible = number < len(trials) + to_come
     if not possible:
         complete = [t.number for t in trials if t.state is TrialState.COMPLETE]
-        raise UserError(_not_complete(number, complete))
+        more = f" and {to_come} to come" if to_come > 0 else ""
+        raise UserError(_not_complete(number, complete, more))
 
 
-def _not_complete(number: int, complete: Iterable[int]) -> str:
-    known = sorted(complete)
+def _not_complete(number: int, complete: Iterable[int], more: str = "") -> str:
+    known = f"{sorted(complete)}{more}"
     return f"study.final_trial must be a complete trial, got {number}; there are {known}."
 
 

@@ -95,17 +95,25 @@ class SearchSpace:
             for parent, wanted in self.conditions.get(name, {}).items()
         )
 
-    def check_point(self, point: Mapping[str, Any]) -> None:
-        """Raise :class:`UserError` unless all its parameters are searched and in their ranges."""
-        for name, value in point.items():
+    def start_point(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """A point of ``study.enqueue`` as the study knows it.
+
+        Raises :class:`UserError` unless all its parameters are searched and in their ranges.
+        """
+        names = {a.key: a.name for a in self.assignments if a.name in self.distributions}
+        found = {}
+        for key, value in point.items():
+            name = names.get(key, key)
             if name not in self.distributions:
                 hint = did_you_mean(name, self.distributions)
                 raise UserError(f"study.enqueue must name searched parameters, got {name}.{hint}")
-            if not _contains(self.distributions[name], value):
+            found[name] = literal(value) if isinstance(value, list | dict) else value
+            if not _contains(self.distributions[name], found[name]):
                 raise UserError(
                     f"study.enqueue must lie in the ranges, got {name}={value},"
                     f" not in {self.distributions[name]}."
                 )
+        return found
 
     @cached_property
     def order(self) -> Sequence[str]:
@@ -206,7 +214,8 @@ def parse_space(
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return distribution._contains(distribution.to_internal_repr(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and distribution._contains(distribution.to_internal_repr(value))
 
 
 def _first(distribution: BaseDistribution) -> Any:

@@ -150,7 +150,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _check_space(self, space: SearchSpace) -> None:
         for point in self.settings.start_points:
-            space.check_point(point)
+            space.start_point(point)
         self.composition.check(space, final=self.settings.final_overrides)
 
     def _check_strategies(self, space: SearchSpace) -> None:
@@ -295,7 +295,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return None
 
     def _run_search(self, search: Search, display: Display) -> None:
-        search.enqueue(self.settings.start_points)
+        search.enqueue([search.space.start_point(p) for p in self.settings.start_points])
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")

@@ -137,12 +137,12 @@ def test_a_parameter_cannot_be_fixed_and_searched_by_an_extension():
 
 def test_a_start_point_must_be_searched_and_in_range():
     point = {"optimizer": "sgd", "model.filters": 24, "optimizer.lr": 0.01}
-    space().check_point(point)
+    assert space().start_point(point) == point
     with pytest.raises(UserError, match=r"got model.filter. Did you mean 'model.filters'"):
-        space().check_point({"model.filter": 24})
+        space().start_point({"model.filter": 24})
     for name, value in (("optimizer.lr", 1.0), ("model.filters", 25), ("optimizer", "radam")):
         with pytest.raises(UserError, match=f"must lie in the ranges, got {name}={value}"):
-            space().check_point({name: value})
+            space().start_point({name: value})
 
 
 # Rule: jobs get what the study suggested, with its type; fixed values stand where they were typed.
@@ -231,3 +231,13 @@ def test_previews_choose_every_option_and_reach_what_has_a_condition():
         *(("model.kernel", "small"), ("model.kernel", "large")),
     }
     assert len(list(parsed.previews())) <= 5
+
+
+# Rule: a start point names keys and holds values as YAML has them; the study knows lists by their
+# text, and an added key by its prefix.
+def test_a_start_point_is_known_to_the_study():
+    parsed = space(["+a.layers=choice([1, 2], [3])", "a.kind=null,b"], {})
+    found = parsed.start_point({"a.layers": [1, 2], "a.kind": None})
+    assert found == {"+a.layers": "[1,2]", "a.kind": None}
+    with pytest.raises(UserError, match=r"ranges, got model\.filters=many"):
+        space().start_point({"model.filters": "many"})
