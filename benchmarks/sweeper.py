@@ -138,13 +138,10 @@ def controller_ms(n_trials: int, folder: Path) -> tuple[list[float], float]:
     space = parse_space(
         [f"{name}={value}" for name, value in experiment.hydra.sweeper.params.items()],
         conditions={"optimizer.momentum": {"optimizer": "sgd"}},
-        configured=lambda name: None,
     )
     sampler = OmegaConf.load(CONF / "hydra" / "sweeper" / "sampler" / "tpe.yaml")
     sampler.update(seed=0, n_startup_trials=10)
-    study = optuna.create_study(
-        storage=create_storage(None, folder), sampler=make_sampler(sampler, None)
-    )
+    study = optuna.create_study(storage=create_storage(None, folder), sampler=make_sampler(sampler))
     with Owner(folder) as owner:
         watch = Stopwatch()
         limits, cpu_s = Limits(n_trials), time.process_time()

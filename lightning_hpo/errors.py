@@ -51,11 +51,17 @@ def one_line(error: BaseException) -> str:
 def _folded(text: str) -> str:
     text = re.sub(r"Config search path:.*", "", text, flags=re.DOTALL)
     text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
+    text = re.sub(r"^Error when parsing index: \d+, string: .* out of \[.*\]\.\n", "", text)
+    text = re.sub(r"See https://hydra\.cc/\S+ for details", "", text)
     text = re.sub(r"\s*\n\s*", " ", text.strip()).replace("' Available", "'. Available")
     return re.sub(r"\s+full_key: \S+ object_type=\S+", "", re.sub(r"\s+", " ", text))
 
 
 def _suggestion(text: str) -> str:
+    choice = re.search(r"while evaluating 'choice\((.*)\)': .*NoneType is incompatible", text)
+    if choice is not None and "Write a choice" not in text:
+        # Hydra's function takes no null; the same options without its name are a choice too.
+        return f". Write a choice with null as a list: key={choice[1]}."
     options = re.search(r"Could not find '([^']+)'. Available options in '([^']+)': (.*)", text)
     if options is None or "Did you mean" in text:
         return ""

@@ -9,7 +9,12 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
 from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+
+def _open() -> DictConfig:
+    """A mapping that takes any key: a user need not know of Hydra's ``+`` to fill it."""
+    return OmegaConf.create({}, flags={"struct": False})
 
 
 @dataclass
@@ -20,6 +25,8 @@ class StudySweeperConf(OptunaSweeperConf):
     # Here also null (from `mode`) and "auto" are allowed.
     direction: Any = None
     n_jobs: Any = "auto"
+    # parameter -> value, range or choice
+    params: Any = field(default_factory=_open)
     # An Optuna pruner as a `_target_`; null: no pruning.
     pruner: Any = None
     # parameter -> {other parameter: value or list of values}
@@ -30,6 +37,14 @@ ConfigStore.instance().store(
     group="hydra/sweeper",
     name="lightning_hpo",
     node=StudySweeperConf,
+    provider="lightning_hpo",
+)
+
+# What conf/study/default.yaml cannot say of its keys in YAML.
+ConfigStore.instance().store(
+    group="study",
+    name="schema",
+    node=OmegaConf.create({key: _open() for key in ("conditions", "objectives", "in_final")}),
     provider="lightning_hpo",
 )
 

@@ -49,7 +49,7 @@ def log_searched(logger: TensorBoardLogger, params: Mapping[str, Any], objective
     """
     metrics = {"objective": objective}
     logger.log_metrics(metrics)
-    _, *row = hparams(dict(params), metrics)
+    _, *row = hparams({n: "null" if v is None else v for n, v in params.items()}, metrics)
     writer = logger.experiment._get_file_writer()
     for summary in row:
         writer.add_summary(summary)

@@ -1,11 +1,14 @@
 """The jobs that a study consists of; each is one Hydra job, so every launcher can run it."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from optuna.pruners import BasePruner
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
@@ -19,6 +22,7 @@ from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.messages import JobContext
 from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
+from lightning_hpo.sweep.finale import TRIAL_FILE
 from lightning_hpo.sweep.replay import ReplayPruner
 
 _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
@@ -40,11 +44,11 @@ def run(cfg: DictConfig) -> Any:
 
 def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
     if cfg.study.job == "trial":
-        return run_trial(cfg, context, _live_trial(cfg))
-    if cfg.study.job == "fold":
-        return run_fold(cfg, context)
-    if cfg.study.job == "holdout":
-        return run_holdout(cfg, context)
+        live = _live_trial(cfg)
+        return run_trial(cfg, _with_params(context, live), live)
+    if cfg.study.job in ("fold", "holdout"):
+        context = _with_params(context, _chosen_trial(cfg, context.folder.parent))
+        return run_fold(cfg, context) if cfg.study.job == "fold" else run_holdout(cfg, context)
     if cfg.study.job == "refit":
         return run_refit(cfg, context)
     raise UserError(f"study.job must be one of {_JOBS}, got {cfg.study.job!r}.")
@@ -54,35 +58,32 @@ def prepare(cfg: DictConfig) -> StackedTrial:
     """Do all of a trial's job but its training, which it shares with other trials."""
     context = _context()
     with recorded(cfg, context.folder):
-        origin = cfg.study.trial_number or 0
-        return StackedTrial(cfg, context, _live_trial(cfg), origin=origin)
+        origin, live = cfg.study.trial_number or 0, _live_trial(cfg)
+        return StackedTrial(cfg, _with_params(context, live), live, origin=origin)
 
 
 def _context() -> JobContext:
-    hydra = HydraConfig.get()
-    return JobContext(Path(hydra.runtime.output_dir), _searched(hydra))
+    return JobContext(Path(HydraConfig.get().runtime.output_dir))
+
+
+def _with_params(context: JobContext, trial: optuna.trial.Trial | None) -> JobContext:
+    # From the study, where they have their types: an override is text.
+    return context if trial is None else replace(context, searched=dict(trial.params))
 
 
 def _live_trial(cfg: DictConfig) -> optuna.trial.Trial | None:
     if cfg.study.trial_number is None:
         return None
-    return attach_trial(
-        cfg.study.storage,
-        Path(cfg.study.dir),
-        study_name=cfg.study.name,
-        number=cfg.study.trial_number,
-        pruner=ReplayPruner(cfg.study.replay) if cfg.study.replay else make(cfg.pruner),
-    )
+    pruner = ReplayPruner(cfg.study.replay) if cfg.study.replay else make(cfg.pruner)
+    return _trial(cfg, cfg.study.trial_number, pruner)
 
 
-def _searched(hydra: Any) -> dict[str, Any]:
-    names = set(hydra.sweeper.get("params") or {})
-    pairs = [override.split("=", 1) for override in hydra.overrides.task if "=" in override]
-    return {name: _number(value) for name, value in pairs if name in names}
+def _chosen_trial(cfg: DictConfig, final_dir: Path) -> optuna.trial.Trial | None:
+    """The trial whose parameters the final job has; None where nothing was searched."""
+    number = json.loads((final_dir / TRIAL_FILE).read_text())
+    return None if number is None else _trial(cfg, number, pruner=None)
 
 
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _trial(cfg: DictConfig, number: int, pruner: BasePruner | None) -> optuna.trial.Trial:
+    study_dir, name = Path(cfg.study.dir), cfg.study.name
+    return attach_trial(cfg.study.storage, study_dir, study_name=name, number=number, pruner=pruner)

@@ -189,7 +189,9 @@ class Search:
                 if self._remaining(trials) <= 0:
                     return None
                 attributes = {"owner": self.owner.id, "slot": self.executor.next_slot}
-                fixed = {k: v for k, v in self.space.fixed_params.items() if k not in _SECRET}
+                fixed = {
+                    k: v for k, v in self.space.fixed_params.items() if k.lstrip("+") not in _SECRET
+                }
                 trial = asking.ask(
                     self.study,
                     trials,

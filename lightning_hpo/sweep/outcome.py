@@ -4,7 +4,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean, stdev
@@ -28,6 +28,7 @@ from lightning_hpo.sweep.finale import TRIAL_FILE
 
 log = logging.getLogger(__name__)
 
+_UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 _PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
 
 
@@ -60,11 +61,29 @@ def chosen_trial(study: optuna.Study, number: int | None) -> FrozenTrial | None:
         return best_trial(study)
     complete = {t.number: t for t in study.trials if t.state is TrialState.COMPLETE}
     if number not in complete:
-        raise UserError(
-            f"study.final_trial must be a complete trial, got {number}; there are"
-            f" {sorted(complete)}."
-        )
+        raise StudyFailed(_not_complete(number, complete))
     return complete[number]
+
+
+def check_final_trial(study: optuna.Study, number: int, *, to_come: int) -> None:
+    """Raise :class:`UserError` unless trial ``number`` is complete or may yet be.
+
+    ``to_come``: the trials that the search will add.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if number < len(trials):
+        possible = trials[number].state in (TrialState.COMPLETE, *_UNFINISHED)
+    else:
+        possible = number < len(trials) + to_come
+    if not possible:
+        complete = [t.number for t in trials if t.state is TrialState.COMPLETE]
+        more = f" and {to_come} to come" if to_come > 0 else ""
+        raise UserError(_not_complete(number, complete, more))
+
+
+def _not_complete(number: int, complete: Iterable[int], more: str = "") -> str:
+    known = f"{sorted(complete)}{more}"
+    return f"study.final_trial must be a complete trial, got {number}; there are {known}."
 
 
 def counts(study: optuna.Study) -> dict[str, int]:
@@ -126,10 +145,15 @@ def log_best(study: optuna.Study) -> None:
 
 
 def require_a_complete_trial(study: optuna.Study) -> None:
-    """Raise :class:`StudyFailed` when all trials were pruned or failed."""
+    """Raise :class:`StudyFailed` when there is none, or all were pruned or failed."""
     trials = study.get_trials(deepcopy=False)
-    if not trials or any(trial.state is TrialState.COMPLETE for trial in trials):
+    if any(trial.state is TrialState.COMPLETE for trial in trials):
         return
+    if not trials:
+        raise StudyFailed(
+            "a search must have at least one trial, but none was started; raise study.n_trials or"
+            " study.timeout_s, or give the searched parameters values."
+        )
     n = counts(study)
     failures = [t.user_attrs["failure"] for t in trials if "failure" in t.user_attrs]
     last = f" The last failure: {failures[-1]}." if failures else ""
@@ -356,7 +380,8 @@ def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
 
 
 def _with_trials(command: str, n: int) -> str:
-    kept = [word for word in shlex.split(command) if not word.startswith("study.n_trials=")]
+    totals = ("study.n_trials=", "hydra.sweeper.n_trials=")
+    kept = [word for word in shlex.split(command) if not word.startswith(totals)]
     return shlex.join([*kept, f"study.n_trials={n}"])
 
 

@@ -1,9 +1,11 @@
 """Samplers whose suggestions derive from (seed, trial number) instead of from call order."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GridSampler
@@ -20,6 +22,9 @@ _RESEEDED = (
     "create_nsgaii_sampler",
     "create_nsgaiii_sampler",
 )
+
+# Optuna keeps all points in memory.
+_LARGEST_GRID = 1_000_000
 
 
 def derive_seed(*parts: int | str) -> int:
@@ -72,15 +77,61 @@ class SeededPerTrial(BaseSampler):
         self.inner.reseed_rng()
 
 
-def make_sampler(node: DictConfig, grid: Mapping[str, Sequence[Any]] | None) -> BaseSampler:
+class Grid(GridSampler):
+    """Every point of a grid once; what a point's conditions leave out makes no other point.
+
+    ``existing(params)``: those of a point's parameters that a trial would have. Optuna's own
+    counts all combinations, and tries again what differs in nothing.
+    """
+
+    def __init__(
+        self,
+        distributions: Mapping[str, BaseDistribution],
+        *,
+        existing: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        seed: int | None,
+    ) -> None:
+        grid = {name: _values(name, d) for name, d in distributions.items()}
+        n_points = math.prod(map(len, grid.values()))
+        if n_points > _LARGEST_GRID:
+            raise UserError(
+                f"a grid must have at most {_LARGEST_GRID} points, got {n_points}; search fewer"
+                " values, or take another sampler: hydra/sweeper/sampler=tpe."
+            )
+        super().__init__(grid, seed=seed)
+        points = {
+            _point(existing(dict(zip(self._param_names, p, strict=True)))): p
+            for p in self._all_grids
+        }
+        self._all_grids = list(points.values())
+        self._n_min_trials = len(self._all_grids)
+
+    def __len__(self) -> int:
+        return self._n_min_trials
+
+
+def _point(params: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, repr(value)) for name, value in sorted(params.items()))
+
+
+def _values(name: str, distribution: BaseDistribution) -> list[Any]:
+    try:
+        return list(OptunaSweeperImpl._to_grid_sampler_choices(distribution))
+    except ValueError:
+        raise UserError(
+            f"a grid must have values to choose from, got {name} in {distribution}; write"
+            f" {name}=choice(...) or range(low, high, step), or take another sampler:"
+            " hydra/sweeper/sampler=tpe."
+        ) from None
+
+
+def make_sampler(node: DictConfig) -> BaseSampler:
     """The sampler that ``node`` describes, seeded for each trial where its kind allows that.
 
-    ``grid``: the values of each parameter, for the grid sampler. CMA-ES keeps its state in the
-    study, and the grid and quasi-random samplers count trials there, so they need one fixed seed.
+    CMA-ES keeps its state in the study, and the quasi-random sampler counts trials there, so they
+    need one fixed seed.
     """
     seed = node.get("seed")
-    if grid is not None:
-        return GridSampler(dict(grid), seed=seed)
     if seed is None or not str(node.get("_target_")).endswith(_RESEEDED):
         return make(node)
     return SeededPerTrial(lambda derived: make(node, seed=derived), seed=seed)

@@ -4,8 +4,7 @@ With another application's task function, whose configuration has no ``study``, 
 keys apply and everything that is ours is switched off.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +16,7 @@ from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.gpus import slots_on, visible_gpus
 from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.sweep.display import Verbosity
+from lightning_hpo.sweep.literals import literal
 from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps
 from lightning_hpo.sweep.shown import N_SHOWN
@@ -41,6 +41,11 @@ class Settings:
                 self._require_integer("cv.n_splits", select, low=2)
             self._require_integer("study.n_refits", self._select, low=1)
             self._check_validated()
+            self._require_integer("study.final_epochs", self._select, low=1)
+            self._require_integer("study.final_trial", self._select, low=0)
+            self._require_integer("study.n_trials", self._select, low=0)
+            self._require_seconds("study.timeout_s")
+            self._require_seconds("study.trial_timeout_s")
             self._check_devices()
             self._check_whole_fits()
         self.slots(1)
@@ -49,7 +54,8 @@ class Settings:
     @staticmethod
     def _require_integer(key: str, select: Callable[[str], Any], *, low: int) -> None:
         value = select(key)
-        if value is not None and (not isinstance(value, int) or value < low):
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and (not is_integer or value < low):
             raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
 
     @staticmethod
@@ -66,6 +72,7 @@ class Settings:
                 f" trainer.max_epochs={got}; give it a large one where trainer.max_steps"
                 " or trainer.max_time ends a fit."
             )
+
     def _check_validated(self) -> None:
         """A fit without a validation would have no value."""
         for select in (self._select, self._select_final):
@@ -75,6 +82,16 @@ class Settings:
                     "a fit must be validated at least once, got trainer.check_val_every_n_epoch="
                     f"{every} with trainer.max_epochs={epochs}; lower the one or raise the other."
                 )
+
+    def _require_seconds(self, key: str) -> None:
+        value = self._select(key)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        # Not even NaN is above 0.
+        if value is not None and not (is_number and value > 0):
+            raise UserError(
+                f"{key} must be a number of seconds above 0, or null for no limit,"
+                f" got {key}={value}."
+            )
 
     def _check_devices(self) -> None:
         devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")
@@ -175,8 +192,7 @@ class Settings:
     @property
     def final_overrides(self) -> tuple[str, ...]:
         """What ``study.in_final`` says, as Hydra overrides."""
-        # JSON's literals are Hydra's too.
-        return tuple(f"{key}={json.dumps(value)}" for key, value in self._in_final().items())
+        return tuple(f"{key}={literal(value)}" for key, value in self._in_final().items())
 
     def _in_final(self) -> dict[str, Any]:
         asked = self._select("study.in_final")
@@ -249,6 +265,11 @@ class Settings:
         if mode not in ("min", "max"):
             raise UserError(f"mode must be 'min' or 'max', got mode={mode}.")
         further = self._select("study.objectives") or {}
+        if not isinstance(further, Mapping):
+            raise UserError(
+                "study.objectives must map metrics to directions, such as {n_parameters: minimize},"
+                f" got study.objectives={further}."
+            )
         for name, direction in further.items():
             if direction not in ("minimize", "maximize"):
                 raise UserError(
@@ -256,6 +277,32 @@ class Settings:
                     f" got {name}: {direction}."
                 )
         return ["minimize" if mode == "min" else "maximize", *further.values()]
+
+    def check_direction(self, asked: Any) -> None:
+        """Raise :class:`UserError` unless ``asked``, the plugin's key, is what ``mode`` says.
+
+        None: nothing is asked.
+        """
+        if asked is None:
+            return
+        of_study = self.directions()
+        is_list = isinstance(asked, Sequence) and not isinstance(asked, str)
+        words = [getattr(word, "name", word) for word in (asked if is_list else [asked])]
+        got = f"got hydra.sweeper.direction={', '.join(map(str, words))}"
+        if not set(words) <= {"minimize", "maximize"}:
+            raise UserError(f"hydra.sweeper.direction must be minimize or maximize, {got}.")
+        if is_list and len(words) != len(of_study):
+            raise UserError(
+                "hydra.sweeper.direction must have one direction for the monitor and one for each"
+                f" of study.objectives, {got}; name the further objectives, for example"
+                " study.objectives={n_parameters: minimize}."
+            )
+        if words != of_study[: len(words)]:
+            raise UserError(
+                "hydra.sweeper.direction must be what mode and study.objectives say, which is"
+                f" {', '.join(of_study)}, {got}; leave it away, and say the monitor's with"
+                f" mode={'min' if words[0] == 'minimize' else 'max'}."
+            )
 
     def slots(self, n_trials: int) -> int:
         """How many jobs run at a time: as many as wanted, but no more than there can be."""
@@ -281,11 +328,6 @@ class Settings:
             timeout_s=self._select("study.timeout_s"),
             trial_timeout_s=self._select("study.trial_timeout_s"),
         )
-
-    def configured(self, name: str) -> Any:
-        """The value of a key, or the chosen option of a group."""
-        choices = self.config.hydra.runtime.choices
-        return choices[name] if name in choices else self._select(name)
 
     def _select(self, key: str, default: Any = None) -> Any:
         return OmegaConf.select(self.config, key, default=default)

@@ -1,15 +1,11 @@
-"""The search space: what is suggested, when, and how it becomes Hydra overrides.
-
-Parsing is the stock plugin's; conditions (a parameter that exists only where others have given
-values) and the errors for users are ours.
-"""
+"""The search space: what is suggested, when, and how it becomes Hydra overrides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from hydra.errors import HydraException
-from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides
+from hydra.core.config_loader import ConfigLoader
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -18,32 +14,54 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
-from lightning_hpo.errors import UserError, did_you_mean, one_line
-
-Conditions = Mapping[str, Mapping[str, Sequence[Any]]]
+from lightning_hpo.errors import UserError, did_you_mean
+from lightning_hpo.sweep.arguments import Assignment, read
+from lightning_hpo.sweep.conditions import (
+    NOTHING_CONFIGURED,
+    Conditions,
+    Configured,
+    among,
+    checked,
+    possible,
+)
+from lightning_hpo.sweep.literals import literal
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Distributions by parameter name, and the overrides that every trial shares.
+    """What is searched and what is fixed, in the order in which it is assigned.
 
     ``configured(name)`` tells the value of a parameter that is neither searched nor fixed;
     ``extend(trial)`` suggests more, as the plugin's ``custom_search_space`` does.
+    ``fixed_overrides``: what every job gets besides.
     """
 
-    distributions: Mapping[str, BaseDistribution]
-    fixed_params: Mapping[str, Any]
-    fixed_overrides: Sequence[str]
+    assignments: Sequence[Assignment]
     conditions: Conditions
     configured: Callable[[str], Any]
     extend: Callable[[Trial], None] | None = None
+    fixed_overrides: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         return bool(self.distributions) or self.extend is not None
 
+    @cached_property
+    def distributions(self) -> Mapping[str, BaseDistribution]:
+        """What is searched, by name."""
+        return {a.name: a.distribution for a in self.assignments if a.distribution is not None}
+
+    @cached_property
+    def fixed_params(self) -> Mapping[str, str]:
+        """What has a value, as it stands in an override, by name."""
+        return {a.name: literal(a.value) for a in self.assignments if a.is_fixed}
+
+    @cached_property
+    def _fixed_values(self) -> Mapping[str, Any]:
+        return {a.name: a.value for a in self.assignments if a.is_fixed}
+
     def suggest(self, trial: Trial) -> None:
         """Suggest every parameter whose condition holds, parents before their dependants."""
-        for name in self.order():
+        for name in self.order:
             if self.holds(name, trial.params):
                 trial._suggest(name, self.distributions[name])
         if self.extend is not None:
@@ -56,32 +74,49 @@ class SearchSpace:
 
     def overrides(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The Hydra overrides of a trial with these parameters."""
-        fixed = {k: v for k, v in self.fixed_params.items() if self.holds(k, params)}
-        values = {**params, **fixed}
-        # A group such as optimizer=sgd replaces keys, so it has to come before optimizer.lr=0.1.
-        names = sorted(values, key=lambda name: "." in name)
-        return (*(f"{name}={values[name]}" for name in names), *self.fixed_overrides)
+        values = {**self._fixed_values, **params}
+        lines = [(a.key, a.override(values.get(a.name))) for a in self._assigned(params)]
+        known = {a.name for a in self.assignments}
+        lines += [(n, f"{n}={literal(v)}") for n, v in params.items() if n not in known]
+        # Hydra composes groups such as optimizer=sgd before it sets keys: to be read in this order.
+        lines.sort(key=lambda pair: "." in pair[0])
+        return (*(line for _, line in lines), *self.fixed_overrides)
+
+    def _assigned(self, params: Mapping[str, Any]) -> Iterator[Assignment]:
+        for assignment in self.assignments:
+            is_searched = assignment.distribution is not None
+            if assignment.name in params if is_searched else self.holds(assignment.name, params):
+                yield assignment
 
     def holds(self, name: str, params: Mapping[str, Any]) -> bool:
         """Whether ``name`` exists at all, given the parameters chosen so far."""
         return all(
-            self._known(parent, params) and _among(self._value(parent, params), wanted)
+            self._known(parent, params) and among(self._value(parent, params), wanted)
             for parent, wanted in self.conditions.get(name, {}).items()
         )
 
-    def check_point(self, point: Mapping[str, Any]) -> None:
-        """Raise :class:`UserError` unless all its parameters are searched and in their ranges."""
-        for name, value in point.items():
+    def start_point(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """A point of ``study.enqueue`` as the study knows it.
+
+        Raises :class:`UserError` unless all its parameters are searched and in their ranges.
+        """
+        names = {a.key: a.name for a in self.assignments if a.name in self.distributions}
+        found = {}
+        for key, value in point.items():
+            name = names.get(key, key)
             if name not in self.distributions:
                 hint = did_you_mean(name, self.distributions)
                 raise UserError(f"study.enqueue must name searched parameters, got {name}.{hint}")
-            if not _contains(self.distributions[name], value):
+            found[name] = literal(value) if isinstance(value, list | dict) else value
+            if not _contains(self.distributions[name], found[name]):
                 raise UserError(
                     f"study.enqueue must lie in the ranges, got {name}={value},"
                     f" not in {self.distributions[name]}."
                 )
+        return found
 
-    def order(self) -> list[str]:
+    @cached_property
+    def order(self) -> Sequence[str]:
         """Searched parameters such that each comes after those that its condition names."""
         done: list[str] = []
         waiting = list(self.distributions)
@@ -95,25 +130,52 @@ class SearchSpace:
             waiting = [name for name in waiting if name not in ready]
         return done
 
-    def previews(self) -> Iterator[dict[str, Any]]:
-        """A few parameter sets that together choose every option of every searched group."""
-        first = {name: _first(distribution) for name, distribution in self.distributions.items()}
-        groups = {
-            name: d.choices
-            for name, d in self.distributions.items()
-            if isinstance(d, CategoricalDistribution) and "." not in name
-        }
-        yield self._existing(first)
-        for name, choices in groups.items():
-            for choice in choices[1:]:
-                yield self._existing({**first, name: choice})
-
-    def _existing(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def existing(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``params``, which has all that is searched, whose conditions hold."""
         kept: dict[str, Any] = {}
-        for name in self.order():
+        for name in self.order:
             if self.holds(name, kept):
                 kept[name] = params[name]
         return kept
+
+    def previews(self) -> Iterator[dict[str, Any]]:
+        """A few parameter sets that together choose every option, and all that can exist.
+
+        Of numbers and switches, which compose alike, one is enough; a group's options all differ.
+        """
+        first = {name: _first(distribution) for name, distribution in self.distributions.items()}
+        options = {name: self._differing(name) for name in self.distributions}
+        seen: list[tuple[str, Any]] = []
+        for k in range(max(map(len, options.values()), default=1)):
+            row = {name: of[k % len(of)] for name, of in options.items()}
+            kept = self.existing({**first, **row})
+            seen += kept.items()
+            yield kept
+        for name, of_name in options.items():
+            for option in of_name:
+                kept = self.existing(self._reaching(name, {**first, name: option}))
+                if (name, option) not in seen and name in kept:
+                    seen += kept.items()
+                    yield kept
+
+    def _differing(self, name: str) -> list[Any]:
+        distribution = self.distributions[name]
+        if not isinstance(distribution, CategoricalDistribution):
+            return [_first(distribution)]
+        choices = list(distribution.choices)
+        if "." not in name:
+            return choices
+        others = [c for c in choices[1:] if not isinstance(c, int | float)]
+        return [choices[0], *others]
+
+    def _reaching(self, name: str, params: dict[str, Any]) -> dict[str, Any]:
+        """``params`` with such parents that ``name`` exists, where they can be chosen."""
+        for parent, wanted in self.conditions.get(name, {}).items():
+            if parent in self.distributions:
+                distribution = self.distributions[parent]
+                params = {**params, parent: _one_of(distribution, wanted, params[parent])}
+                params = self._reaching(parent, params)
+        return params
 
     def _known(self, name: str, params: Mapping[str, Any]) -> bool:
         # A parent that is itself conditional may not exist in this trial.
@@ -122,89 +184,38 @@ class SearchSpace:
     def _value(self, name: str, params: Mapping[str, Any]) -> Any:
         if name in params:
             return params[name]
-        return self.fixed_params[name] if name in self.fixed_params else self.configured(name)
+        value = self._fixed_values.get(name)
+        refers = isinstance(value, str) and "${" in value
+        return value if name in self._fixed_values and not refers else self.configured(name)
 
 
 def parse_space(
     arguments: Sequence[str],
     *,
-    conditions: Mapping[str, Any],
-    configured: Callable[[str], Any],
+    conditions: Any,
+    configured: Configured = NOTHING_CONFIGURED,
     extend: Callable[[Trial], None] | None = None,
+    config_loader: ConfigLoader | None = None,
 ) -> SearchSpace:
     """The search space of Hydra overrides such as ``model.dropout=interval(0, 0.5)``.
 
-    A fixed value wins over a range of the same name, as in the stock plugin. Raises
-    :class:`UserError` for an empty or reversed range and for conditions that name nothing.
+    What comes last wins, value or range. Raises :class:`UserError` for a range that cannot be
+    searched and for conditions that cannot hold.
     """
-    distributions: dict[str, BaseDistribution] = {}
-    fixed_params: dict[str, Any] = {}
-    fixed_overrides: list[str] = []
-    for argument in arguments:
-        searched, fixed, overrides = _parsed(argument)
-        distributions |= searched
-        fixed_params |= fixed
-        fixed_overrides += overrides
-    for name in fixed_params:
-        distributions.pop(name, None)
+    assignments = read(arguments, config_loader=config_loader)
     return SearchSpace(
-        distributions=distributions,
-        fixed_params=fixed_params,
-        fixed_overrides=fixed_overrides,
-        conditions=_checked(conditions, distributions, fixed_params, configured),
-        configured=configured,
+        assignments=assignments,
+        conditions=checked(conditions, assignments, configured),
+        configured=configured.value,
         extend=extend,
     )
-
-
-def _parsed(argument: str) -> tuple[dict[str, BaseDistribution], dict[str, Any], list[str]]:
-    try:
-        return create_params_from_overrides([argument])
-    except (ValueError, HydraException) as error:
-        rule = "a search range must have low <= high, on a log scale also low > 0"
-        raise UserError(f"{rule}, got {argument} ({one_line(error)})") from None
-
-
-def _checked(
-    conditions: Mapping[str, Any],
-    distributions: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    configured: Callable[[str], Any],
-) -> Conditions:
-    known = {*distributions, *fixed}
-    checked = {}
-    for name, parents in conditions.items():
-        if name not in known:
-            # The parameter may have been taken out of an experiment's space.
-            continue
-        if not isinstance(parents, Mapping):
-            raise UserError(
-                "study.conditions must map a parameter to {parent: value},"
-                f" got {name}: {parents}."
-            )
-        for parent in parents:
-            if parent not in known and configured(parent) is None:
-                hint = did_you_mean(parent, known)
-                raise UserError(
-                    f"the condition of {name} names '{parent}', which is unknown.{hint}"
-                )
-        checked[name] = {parent: _as_list(value) for parent, value in parents.items()}
-    return checked
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-
-
-def _among(value: Any, wanted: Sequence[Any]) -> bool:
-    # Overrides arrive as text, YAML values typed: compare both ways.
-    return any(value == w or str(value).lower() == str(w).lower() for w in wanted)
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return distribution._contains(distribution.to_internal_repr(value))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and distribution._contains(distribution.to_internal_repr(value))
 
 
 def _first(distribution: BaseDistribution) -> Any:
@@ -212,3 +223,10 @@ def _first(distribution: BaseDistribution) -> Any:
         return distribution.choices[0]
     assert isinstance(distribution, FloatDistribution | IntDistribution)
     return distribution.low
+
+
+def _one_of(distribution: BaseDistribution, wanted: Sequence[Any], default: Any) -> Any:
+    """A value that the search can suggest and the condition asks for, else ``default``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return next((c for c in distribution.choices if among(c, wanted)), default)
+    return next((w for w in wanted if possible(distribution, w)), default)

@@ -5,7 +5,6 @@ spaces, the log lines and ``optimization_results.yaml``, and replaces the loop.
 """
 
 import logging
-import math
 import tempfile
 import time
 import warnings
@@ -16,7 +15,6 @@ from typing import Any
 
 import optuna
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
@@ -32,6 +30,8 @@ from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
+from lightning_hpo.sweep.arguments import read_params
+from lightning_hpo.sweep.composition import Composition
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
@@ -41,7 +41,7 @@ from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
-from lightning_hpo.sweep.sampling import SeededPerTrial, is_grid, make_sampler
+from lightning_hpo.sweep.sampling import Grid, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
@@ -58,6 +58,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     launcher: Launcher
     hydra_context: HydraContext
     settings: Settings
+    composition: Composition
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     ) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = Settings(config, self.slots_wanted, self.max_failure_rate)
+        self.composition = Composition(config, hydra_context.config_loader)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, then evaluate; raises an error of :mod:`lightning_hpo.errors` when it cannot."""
@@ -84,6 +86,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         # Our defaults choose multivariate TPE and its companions knowingly.
         warnings.simplefilter("ignore", ExperimentalWarning)
         self.settings.check()
+        if self.settings.is_study:
+            self.settings.check_direction(self.direction)
         if self.settings.verbosity == "quiet":
             _quieten_log()
         space = self._space(arguments)
@@ -122,33 +126,31 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return Fleet(owner, study, shared=shared, heartbeat_s=self.settings.heartbeat_s)
 
     def _get_directions(self) -> list[str]:
-        if self.direction is None:
+        if self.settings.is_study or self.direction is None:
             return self.settings.directions()
         return super()._get_directions()
 
     def _space(self, arguments: Sequence[str]) -> SearchSpace:
         extend = self.custom_search_space_extender
+        config_loader = self.hydra_context.config_loader
+        params = read_params(
+            _plain(self.params, resolve=True),
+            _plain(OmegaConf.select(self.config, "hydra.sweeper.params"), resolve=False),
+            arguments,
+            config_loader=config_loader,
+        )
         return parse_space(
-            [*self._parse_sweeper_params_config(), *arguments],
-            conditions=OmegaConf.to_container(self.conditions or OmegaConf.create({})),  # type: ignore[arg-type]
-            configured=self.settings.configured,
+            [*params, *arguments],
+            conditions=_plain(self.conditions, resolve=True),
+            configured=self.composition.configured,
             extend=None if extend is None else lambda trial: extend(self.config, trial),
+            config_loader=config_loader,
         )
 
     def _check_space(self, space: SearchSpace) -> None:
-        """Compose a few jobs now: a misspelt parameter fails here, not in the hundredth trial."""
         for point in self.settings.start_points:
-            space.check_point(point)
-        for params in space.previews():
-            overrides = space.overrides(params)
-            self._check_composed("a trial", overrides)
-            self._check_composed("the final job", (*overrides, *self.settings.final_overrides))
-
-    def _check_composed(self, what: str, overrides: Sequence[str]) -> None:
-        try:
-            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        except HydraException as error:
-            raise UserError(f"{what} cannot be composed: {one_line(error)}") from None
+            space.start_point(point)
+        self.composition.check(space, final=self.settings.final_overrides)
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""
@@ -165,16 +167,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _n_trials(self, space: SearchSpace) -> int:
         if self.settings.is_study and not space:
             return 0
-        grid = self._grid(space)
-        if grid is not None:
-            self.n_trials = min(self.n_trials, math.prod(len(v) for v in grid.values()))
+        if is_grid(self.sampler):
+            self.n_trials = min(self.n_trials, len(self._grid(space)))
             log.info(f"Updating num of trials to {self.n_trials} due to using GridSampler.")
         return self.n_trials
 
-    def _grid(self, space: SearchSpace) -> dict[str, Any] | None:
-        if not is_grid(self.sampler):
-            return None
-        return {n: self._to_grid_sampler_choices(d) for n, d in space.distributions.items()}
+    def _grid(self, space: SearchSpace) -> Grid:
+        seed = self.sampler.get("seed")
+        return Grid(space.distributions, existing=space.existing, seed=seed)
 
     def _display(self, n_trials: int) -> Display:
         # In this process, one job after the other: a batch would only make suggestions older.
@@ -257,7 +257,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _make_sampler(self, space: SearchSpace) -> BaseSampler:
         if self.settings.replay is not None:
             return ReplaySampler(self.settings.replay)
-        return make_sampler(self.sampler, self._grid(space))
+        return self._grid(space) if is_grid(self.sampler) else make_sampler(self.sampler)
 
     def _search(
         self,
@@ -293,16 +293,21 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return None
 
     def _run_search(self, search: Search, display: Display) -> None:
-        search.enqueue(self.settings.start_points)
+        search.enqueue([search.space.start_point(p) for p in self.settings.start_points])
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")
         outcome.tally_earlier(search.study, display.tally)
-        left = search.remaining()
+        left, total = search.remaining(), search.limits.n_trials
+        if self.settings.final and self.settings.final_trial is not None:
+            outcome.check_final_trial(search.study, self.settings.final_trial, to_come=left)
         if left > 0:
             display.stage(f"search: {left} trials in {display.tally.slots} slots")
-        elif search.limits.n_trials:
-            display.note(f"the study has its {search.limits.n_trials} trials; none is added")
+        elif left < 0:
+            display.tally.total = total - left
+            display.note(f"the study has {total - left} trials, more than {total}; none is added")
+        elif total:
+            display.note(f"the study has its {total} trials; none is added")
         # Also with nothing left: trials that run elsewhere may yet need this controller.
         search.run()
         if search.space and outcome.best_trial(search.study) is None:
@@ -324,6 +329,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         display.stage("report")
         build_report(study_dir, study=study)
         display.last_words(outcome.summary(found, study_dir))
+
+
+def _plain(node: Any, *, resolve: bool) -> Any:
+    """A node of the configuration as Python's own types; None as an empty mapping."""
+    found = OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else node
+    return {} if found is None else found
 
 
 @contextmanager

@@ -95,7 +95,7 @@ AT_ONCE = {
     ),
     "reversed range": (
         ["model.filters_1=range(64, 16)"],
-        ["low <= high", "model.filters_1=range(64, 16)"],
+        ["low < high", "model.filters_1=range(64, 16)"],
     ),
     "zero on a log scale": (
         ["optimizer.lr=tag(log, interval(0, 0.1))"],

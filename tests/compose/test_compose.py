@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.instantiate import make
+from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 
 CONF = config_dir()
@@ -84,7 +85,12 @@ def space_of(cfg: DictConfig) -> SearchSpace:
     return parse_space(
         [f"{name}={value}" for name, value in (cfg.hydra.sweeper.params or {}).items()],
         conditions=OmegaConf.to_container(cfg.study.conditions),  # type: ignore[arg-type]
-        configured=lambda name: choices.get(name, OmegaConf.select(cfg, name)),
+        configured=Configured(
+            value=lambda key: choices.get(key, OmegaConf.select(cfg, key)),
+            has=lambda key: key in choices or OmegaConf.select(cfg, key) is not None,
+            could_have=lambda key: False,
+            options=lambda key: options(key),
+        ),
     )
 
 
@@ -144,7 +150,7 @@ def test_every_range_of_an_experiment_parses(experiment):
     space = space_of(cfg)
     assert set(space.distributions) == set(cfg.hydra.sweeper.params or {})
     # A conditional parameter has its parents in the space: none waits for ever.
-    assert len(space.order()) == len(space.distributions)
+    assert len(space.order) == len(space.distributions)
     assert set(space.conditions) == set(cfg.study.conditions)
 
 

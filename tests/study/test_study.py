@@ -100,6 +100,9 @@ def test_the_hparams_tab_has_each_trial_with_its_parameters_and_the_objective(st
         params, metrics = rows[str(trial.number)]
         assert params == {name: pytest.approx(value) for name, value in trial.params.items()}
         assert metrics["objective"] == pytest.approx(min(trial.intermediate_values.values()))
+    best = results(study_dir)["best"]["params"]
+    _, of_folds = hparams_tab(study_dir / "final")
+    assert of_folds["fold_1"][0] == {name: pytest.approx(value) for name, value in best.items()}
 
 
 def hparams_tab(folder: Path) -> tuple[set[str], dict[str, tuple[dict, dict]]]:

@@ -64,7 +64,7 @@ def owner(tmp_path):
 
 
 def search(study, executor, owner, n_trials=6, callbacks=(), **limits) -> Search:
-    space = parse_space(["x=interval(0, 1)"], conditions={}, configured=lambda name: None)
+    space = parse_space(["x=interval(0, 1)"], conditions={})
     return Search(
         study,
         space,
@@ -217,7 +217,6 @@ def test_a_storage_url_is_not_copied_into_the_trials(owner):
     space = parse_space(
         ["x=interval(0, 1)", "study.storage=postgresql://u:secret@h/d", "seed=3"],
         conditions={},
-        configured=lambda name: None,
     )
     Search(
         study,

@@ -190,3 +190,23 @@ def test_a_study_without_a_complete_trial_is_a_failure_that_says_why():
         " The last failure: ZeroDivisionError: by zero."
     )
     outcome.require_a_complete_trial(study_of(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def test_a_search_without_a_trial_has_failed():
+    with pytest.raises(StudyFailed, match="none was started"):
+        outcome.require_a_complete_trial(study_of())
+
+
+# Rule: a trial that there is must be complete, or not finished; one that there is not must be among
+# those to come.
+@pytest.mark.parametrize(("number", "to_come"), [(0, 0), (2, 0), (3, 1), (5, 3)])
+def test_a_trial_that_the_final_job_can_take(number, to_come):
+    study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    outcome.check_final_trial(study, number, to_come=to_come)
+
+
+@pytest.mark.parametrize(("number", "to_come"), [(1, 9), (3, 0), (7, 4), (3, -2)])
+def test_a_trial_that_the_final_job_cannot_take_is_refused_before_the_search(number, to_come):
+    study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    with pytest.raises(UserError, match=rf"got {number}; there are \[0\]"):
+        outcome.check_final_trial(study, number, to_come=to_come)

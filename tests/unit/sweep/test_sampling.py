@@ -7,7 +7,8 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.sampling import SeededPerTrial, derive_seed, make_sampler
+from lightning_hpo.sweep.sampling import Grid, SeededPerTrial, derive_seed, make_sampler
+from lightning_hpo.sweep.space import parse_space
 
 
 def suggestions(study: optuna.Study, n: int) -> list[float]:
@@ -60,4 +61,41 @@ def test_conditional_spaces_work_through_the_wrapper():
 def test_motpe_is_refused_with_its_successor():
     node = OmegaConf.load(config_dir() / "hydra" / "sweeper" / "sampler" / "motpe.yaml")
     with pytest.raises(UserError, match="hydra/sweeper/sampler=tpe"):
-        make_sampler(node, None)
+        make_sampler(node)
+
+
+# Rule: a grid holds each trial once. Three options, of which one brings two values of momentum:
+# four points, where Optuna's own grid counts six.
+def test_a_grid_counts_what_conditions_leave_out_once():
+    space = parse_space(
+        ["optimizer=choice(sgd, adam, radam)", "optimizer.momentum=choice(0.5, 0.9)"],
+        conditions={"optimizer.momentum": {"optimizer": "sgd"}},
+    )
+    grid = Grid(space.distributions, existing=space.existing, seed=0)
+    assert len(grid) == 4
+    study = optuna.create_study(sampler=grid)
+
+    def objective(trial: optuna.Trial) -> float:
+        space.suggest(trial)
+        return 0.0
+
+    study.optimize(objective, n_trials=100)
+    assert sorted(str(sorted(t.params.items())) for t in study.trials) == [
+        "[('optimizer', 'adam')]",
+        "[('optimizer', 'radam')]",
+        "[('optimizer', 'sgd'), ('optimizer.momentum', 0.5)]",
+        "[('optimizer', 'sgd'), ('optimizer.momentum', 0.9)]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("x=interval(0.1, 1)", r"values to choose from, got x in FloatDistribution.*x=choice"),
+        ("x=range(0, 2000000)", "at most 1000000 points, got 2000000"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_through_is_refused(argument, message):
+    space = parse_space([argument], conditions={})
+    with pytest.raises(UserError, match=message):
+        Grid(space.distributions, existing=space.existing, seed=0)

@@ -65,7 +65,7 @@ def test_the_final_job_may_differ_from_the_trials():
     assert found.final_overrides == (
         "cv.n_splits=3",
         "data.train_limit=null",
-        'augment.mode="append"',
+        "augment.mode=append",
     )
     assert found.final_folds == 3
 
@@ -175,8 +175,57 @@ def test_a_trainer_that_no_study_can_use(trainer, message):
         found.check()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("final_epochs", 0, "study.final_epochs must be an integer of at least 1"),
+        ("n_trials", -1, "study.n_trials must be an integer of at least 0, got study.n_trials=-1"),
+        ("final_trial", "best", "study.final_trial must be an integer of at least 0"),
+        ("final_trial", True, "study.final_trial must be an integer"),
+        ("timeout_s", 0, r"study.timeout_s must be a number of seconds above 0.*study.timeout_s=0"),
+        ("trial_timeout_s", "1h", "study.trial_timeout_s must be a number of seconds"),
+        ("objectives", ["seconds"], "study.objectives must map metrics to directions"),
+    ],
+)
+def test_a_key_of_the_study_must_make_sense_before_anything_runs(key, value, message):
+    found = settings()
+    found.config.study[key] = value
+    with pytest.raises(UserError, match=message):
+        found.check()
+
+
 @pytest.mark.parametrize("devices", [1, "1", "auto", [0], None])
 def test_one_device_however_it_is_written(devices):
     found = settings()
     found.config.trainer = {"accelerator": "cpu", "max_epochs": 2, "devices": devices}
     found.check()
+
+
+# Rule: mode says the monitor's direction; the plugin's own key may repeat it and not contradict.
+@pytest.mark.parametrize(
+    ("asked", "mode", "objectives"),
+    [
+        (None, "max", {}),
+        ("maximize", "max", {}),
+        ("minimize", "min", {"seconds": "minimize"}),
+        (["minimize", "maximize"], "min", {"val/acc": "maximize"}),
+    ],
+)
+def test_a_direction_that_agrees_with_mode_is_accepted(asked, mode, objectives):
+    found = settings()
+    found.config.mode, found.config.study.objectives = mode, objectives
+    found.check_direction(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("maximize", r"is minimize, got hydra.sweeper.direction=maximize; .*mode=max"),
+        (["minimize", "maximize"], r"one for each of study.objectives, got .*=minimize, maximize"),
+        (["maximize"], "mode=max"),
+        ("up", "must be minimize or maximize, got hydra.sweeper.direction=up"),
+    ],
+)
+def test_a_direction_that_contradicts_mode_is_refused(asked, message):
+    with pytest.raises(UserError, match=message):
+        settings().check_direction(asked)
