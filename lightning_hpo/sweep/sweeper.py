@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -28,7 +29,7 @@ from optuna.storages import BaseStorage
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
@@ -202,8 +203,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
             return None
         display.stage("preparation: data, model, device")
         told = ("study.job=preflight", "hydra.sweep.subdir=logs/preflight")
-        executor.submit(Job(0, (*space.overrides(next(space.previews())), *told)))
-        ((_, end),) = executor.wait()
+        job = Job(0, (*space.overrides(next(space.previews())), *told))
+        end = _end_of(job, executor)
         where = self.settings.study_dir / "logs" / "preflight" / "trial.log"
         failure = f"the preparation must succeed, but: {{reason}}; see {where}."
         return required_result(end, failure=failure)
@@ -326,6 +327,15 @@ class StudySweeperImpl(OptunaSweeperImpl):
         display.stage("report")
         build_report(study_dir, study=study)
         display.last_words(outcome.summary(found, study_dir))
+
+
+def _end_of(job: Job, executor: Executor) -> JobReturn | SlotDied:
+    """Run ``job`` and nothing else; again as long as it is not the one to blame."""
+    while True:
+        executor.submit(job)
+        ((_, end),) = executor.wait()
+        if not isinstance(end, SlotDied) or end.blamed:
+            return end
 
 
 @contextmanager
