@@ -36,6 +36,7 @@ from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-lea
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
+from lightning_hpo.terminal import settle_streams
 
 # What may differ between the commands of one study's seeds.
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
@@ -347,4 +348,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    settle_streams()
     sys.exit(main())

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.sweep.signals import raise_interrupts
 
 
 def config_dir() -> Path:
@@ -40,6 +41,7 @@ def task(cfg: DictConfig) -> Any:
 
     if HydraConfig.get().mode is not RunMode.RUN:
         return run(cfg)
+    raise_interrupts()
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
     logging.captureWarnings(True)
@@ -80,5 +82,7 @@ def main() -> int:
 
 
 def console() -> None:
-    """The console script ``lightning-hpo``."""
-    sys.exit(main())
+    """Where the console script of an editable installation from before still looks for its door."""
+    from lightning_hpo.__main__ import console as command
+
+    command()
