@@ -34,6 +34,7 @@ from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
+from lightning_hpo.sweep.decisive import decisive
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
@@ -148,9 +149,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _check_composed(self, what: str, overrides: Sequence[str]) -> None:
         try:
-            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            self._composed(overrides)
         except HydraException as error:
             raise UserError(f"{what} cannot be composed: {one_line(error)}") from None
+
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""
@@ -235,7 +239,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if facts is None:
             return
         directions, monitor = self._get_directions(), self.settings.monitor
-        now = fingerprint.of(space, directions, monitor, facts.data_sha256)
+        composed = decisive(
+            [self._composed(space.overrides(params)) for params in space.previews()],
+            searched=[*space.distributions],
+            has_checksum=facts.data_sha256 is not None,
+        )
+        now = fingerprint.of(space, directions, monitor, facts.data_sha256, composed)
         with fleet.exclusive():
             fingerprint.check(study, now, force=self.settings.force_resume)
 
@@ -279,6 +288,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             observer=display,
             callbacks=self.settings.callbacks,
             tells_number=self.settings.is_study,
+            marks=fingerprint.marks(study),
         )
 
     def _search_and_evaluate(
