@@ -78,6 +78,14 @@ def main() -> int:
 
         sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
         return 1
+    except (ValueError, TypeError):
+        from lightning_hpo.typed import mistake_in
+
+        mistake = mistake_in(sys.argv[1:], config_dir())
+        if mistake is None or show_tracebacks:
+            raise
+        sys.stderr.write(f"lightning-hpo: {mistake}\n")
+        return 1
     return 0
 
 

@@ -34,7 +34,7 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
 
 def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     """The module of ``cfg.model``, with the optimizer of ``cfg.optimizer`` and the data's shape."""
-    ours: dict[str, Any] = {"optimizer": make(cfg.optimizer)}
+    ours: dict[str, Any] = {"optimizer": make(cfg.get("optimizer"))}
     if cfg.get("scheduler"):
         ours["scheduler"] = make(cfg.scheduler)
         _check_scheduler(cfg.model)
@@ -48,7 +48,7 @@ def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
     """The configured callbacks; those that watch a monitor need a validation split."""
-    made = [make(callback) for callback in cfg.callbacks.values() if callback]
+    made = [make(callback) for callback in (cfg.get("callbacks") or {}).values() if callback]
     return [c for c in made if with_validation or not hasattr(c, "monitor")]
 
 
@@ -120,7 +120,7 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
 
 
 def _augmentation(cfg: DictConfig) -> Any:
-    return make(cfg.augment) if cfg.augment else None
+    return make(cfg.augment) if cfg.get("augment") else None
 
 
 def _check_scheduler(node: DictConfig) -> None:

@@ -95,11 +95,11 @@ def without_early_stopping(cfg: DictConfig) -> DictConfig:
     """A copy of ``cfg`` without its callbacks that are an ``EarlyStopping``."""
     kept = {
         name: node
-        for name, node in cfg.callbacks.items()
+        for name, node in (cfg.get("callbacks") or {}).items()
         if node and not isinstance(make(node), EarlyStopping)
     }
     copy = cfg.copy()
-    OmegaConf.update(copy, "callbacks", kept, merge=False)
+    OmegaConf.update(copy, "callbacks", kept, merge=False, force_add=True)
     return copy
 
 

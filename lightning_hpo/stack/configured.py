@@ -103,7 +103,7 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
         value = cfg.trainer.get(name, neutral[0])
         if value not in neutral:
             raise UserError(f"stacked networks do not know trainer.{name}={value}; {_SERIAL}")
-    if cfg.augment:
+    if cfg.get("augment"):
         raise UserError(
             f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"
         )

@@ -39,6 +39,7 @@ from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.globs import as_choices
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
@@ -66,11 +67,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self,
         *,
         n_jobs: int | str,
+        max_failure_rate: float,
         pruner: DictConfig | None,
         conditions: DictConfig,
         **of_the_plugin: Any,
     ) -> None:
-        super().__init__(n_jobs=0, **of_the_plugin)
+        # The plugin asserts what Settings.check says in words.
+        super().__init__(n_jobs=0, max_failure_rate=1.0, **of_the_plugin)
+        self.max_failure_rate = max_failure_rate
         self.slots_wanted = n_jobs
         self.pruner = pruner
         self.conditions = conditions
@@ -132,7 +136,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _space(self, arguments: Sequence[str]) -> SearchSpace:
         extend = self.custom_search_space_extender
         return parse_space(
-            [*self._parse_sweeper_params_config(), *arguments],
+            as_choices(
+                [*self._parse_sweeper_params_config(), *arguments],
+                self.hydra_context.config_loader,
+            ),
             conditions=OmegaConf.to_container(self.conditions or OmegaConf.create({})),  # type: ignore[arg-type]
             configured=self.settings.configured,
             extend=None if extend is None else lambda trial: extend(self.config, trial),

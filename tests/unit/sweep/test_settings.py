@@ -1,5 +1,8 @@
 """What a study's configuration means: fits of the final job, steps of a trial, verbosity."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -154,3 +157,28 @@ def test_more_gpus_a_trial_than_there_are_is_a_mistake_for_any_number_of_slots(m
         found.slots(4)
     found.config.trainer = {"accelerator": "cpu"}
     assert found.slots(4) == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("seed", None, "seed must be an integer from 0 to 4294967295, got seed=null."),
+        ("seed", -1, "got seed=-1."),
+        ("seed", "text", "got seed=text."),
+        ("seed", True, "got seed=True."),
+        ("seed", 2**32, "got seed=4294967296."),
+        ("monitor", None, "monitor must name a metric that is logged, got monitor=null."),
+    ],
+)
+def test_seed_and_monitor_are_checked_before_anything_starts(key, value, rule):
+    found = settings()
+    found.config[key] = value
+    with pytest.raises(UserError, match=re.escape(rule)):
+        found.check()
+
+
+@pytest.mark.parametrize("rate", [2, -1, float("nan")])
+def test_a_failure_rate_is_a_share(rate):
+    found = replace(settings(), max_failure_rate=rate)
+    with pytest.raises(UserError, match=r"max_failure_rate must lie in \[0, 1\], got"):
+        found.check()
