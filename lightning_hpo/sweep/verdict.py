@@ -125,7 +125,7 @@ def _short(text: str) -> str:
 
 
 def _article(name: str) -> str:
-    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+    return f"{'an' if name.lstrip('_')[:1] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _named(error: Exception) -> str:
