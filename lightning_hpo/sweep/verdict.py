@@ -53,7 +53,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     if end.status is JobStatus.COMPLETED:
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
-        return Verdict(TrialState.PRUNED, reason=one_line(value))
+        return Verdict(TrialState.PRUNED, reason=one_line(value) if value.args else "")
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
     if isinstance(value, OSError) and value.errno in NO_ROOM:

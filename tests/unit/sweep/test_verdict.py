@@ -62,6 +62,8 @@ def test_several_objectives_complete_with_as_many_numbers():
 def test_a_pruned_trial_is_pruned_and_nothing_else():
     verdict = judge(raised(optuna.TrialPruned("pruned at epoch 3")), n_objectives=1)
     assert verdict == Verdict(TrialState.PRUNED, reason="pruned at epoch 3")
+    wordless = judge(raised(optuna.TrialPruned()), n_objectives=1)
+    assert wordless == Verdict(TrialState.PRUNED, reason="")
 
 
 @pytest.mark.parametrize(
