@@ -1,6 +1,7 @@
 """What a job's end means for its trial: complete, pruned, failed; again, or never again."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +20,7 @@ from lightning_hpo.sweep.writing import NO_ROOM
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
+_STAND_IN = re.compile(r"Remote (?:[\w<>]+\.)*(\w+): ")
 # Characters of a value or a message within a reason.
 _SHOWN = 200
 
@@ -64,7 +66,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     if isinstance(value, UserError | HydraException):
         mistake = UserError(one_line(value))
         return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)
-    return Verdict(TrialState.FAIL, reason=f"{type(value).__name__}: {one_line(value)}")
+    return Verdict(TrialState.FAIL, reason=_told(value))
 
 
 def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
@@ -81,6 +83,13 @@ def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
     if verdict.mistake is not None:
         raise verdict.mistake
     raise StudyFailed(failure.replace("{reason}", str(verdict.reason)))
+
+
+def _told(error: Exception) -> str:
+    said = one_line(error)
+    # Hydra's stand-in for what cannot be unpickled here names its type in its own message.
+    stand_in = _STAND_IN.match(said) if type(error) is RuntimeError else None
+    return said[stand_in.start(1) :] if stand_in else f"{type(error).__name__}: {said}"
 
 
 def _judge_value(value: Any, n_objectives: int) -> Verdict:

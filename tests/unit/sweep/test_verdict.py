@@ -101,6 +101,11 @@ def test_an_exception_that_cannot_be_shown_fails_the_trial_all_the_same():
     assert verdict == Verdict(TrialState.FAIL, reason=reason)
 
 
+def test_an_exception_that_cannot_be_unpickled_is_named_as_it_was():
+    verdict = judge(raised(RuntimeError("Remote mine.Trainer.<locals>.Odd: no")), n_objectives=1)
+    assert verdict == Verdict(TrialState.FAIL, reason="Odd: no")
+
+
 def test_a_stand_in_that_has_every_attribute_was_stopped_after_no_fold():
     verdict = judge(returned(MagicMock(__float__=lambda self: 0.5)), n_objectives=1)
     assert verdict == Verdict(TrialState.COMPLETE, values=[0.5])
