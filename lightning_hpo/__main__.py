@@ -1,6 +1,20 @@
-"""``python -m lightning_hpo``."""
+"""The door: ``python -m lightning_hpo``, and the console script ``lightning-hpo``."""
 
-from lightning_hpo.entry import console
+import sys
+
+from lightning_hpo.sweep.signals import quit_at_once
+from lightning_hpo.terminal import settle_streams
+
+
+def console() -> None:
+    """Run the command line and end this process with its exit status."""
+    settle_streams()
+    quit_at_once()
+    # It takes a second, in which an interrupt has nothing to close.
+    from lightning_hpo.entry import main
+
+    sys.exit(main())
+
 
 if __name__ == "__main__":
     console()

@@ -37,6 +37,7 @@ from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-lea
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
 from lightning_hpo.stages import counterpart
+from lightning_hpo.terminal import settle_streams
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epochs", "best_epoch")
@@ -380,4 +381,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    settle_streams()
     sys.exit(main())

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.sweep.signals import raise_interrupts
 
 
 def config_dir() -> Path:
@@ -40,6 +41,7 @@ def task(cfg: DictConfig) -> Any:
 
     if HydraConfig.get().mode is not RunMode.RUN:
         return run(cfg)
+    raise_interrupts()
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
     logging.captureWarnings(True)
@@ -76,9 +78,19 @@ def main() -> int:
 
         sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
         return 1
+    except (ValueError, TypeError):
+        from lightning_hpo.typed import mistake_in
+
+        mistake = mistake_in(sys.argv[1:], config_dir())
+        if mistake is None or show_tracebacks:
+            raise
+        sys.stderr.write(f"lightning-hpo: {mistake}\n")
+        return 1
     return 0
 
 
 def console() -> None:
-    """The console script ``lightning-hpo``."""
-    sys.exit(main())
+    """Where the console script of an editable installation from before still looks for its door."""
+    from lightning_hpo.__main__ import console as command
+
+    command()

@@ -41,11 +41,19 @@ def one_line(error: BaseException) -> str:
     Hydra's messages run over several lines and end with the search path; the rule, the value and
     the options stay.
     """
-    text = _folded(str(error)) or type(error).__name__
+    text = _folded(_said_by(error)) or type(error).__name__
     cause = error.__cause__
-    if cause is not None and _folded(str(cause)) not in text:
-        text = f"{text} ({_folded(str(cause))})"
+    if cause is not None and _folded(_said_by(cause)) not in text:
+        text = f"{text} ({_folded(_said_by(cause))})"
     return text + _suggestion(text)
+
+
+def _said_by(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        # The class may be a user's own, and the reason of another error may not be lost with it.
+        return f"no message, for its __str__ raised {type(failure).__name__}"
 
 
 def _folded(text: str) -> str:

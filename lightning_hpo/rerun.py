@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.storage.recorded import trials_beside
+from lightning_hpo.terminal import settle_streams
 
 
 @dataclass(frozen=True)
@@ -138,4 +139,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    settle_streams()
     sys.exit(main())

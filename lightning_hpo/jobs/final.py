@@ -92,7 +92,7 @@ def without_early_stopping(cfg: DictConfig) -> DictConfig:
     kept = [n for n in callback_nodes(cfg) if not isinstance(make(n), EarlyStopping)]
     copy = cfg.copy()
     named = {name: node for name, node in (cfg.get("callbacks") or {}).items() if node in kept}
-    OmegaConf.update(copy, "callbacks", named, merge=False)
+    OmegaConf.update(copy, "callbacks", named, merge=False, force_add=True)
     if OmegaConf.select(cfg, "trainer.callbacks"):
         OmegaConf.update(copy, "trainer.callbacks", kept, merge=False)
     return copy

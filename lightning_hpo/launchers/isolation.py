@@ -7,10 +7,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from lightning_hpo.launchers.allocator import return_freed_memory
+from lightning_hpo.launchers.process_state import ProcessState
 
 # torch's registries of hooks that run for every module of the process.
 _GLOBAL_HOOKS = (
@@ -24,18 +26,28 @@ _GLOBAL_HOOKS = (
 )
 
 
+@dataclass
+class Isolation:
+    """``is_complete``: all is as it was before; else this process should take no further job."""
+
+    is_complete: bool = False
+
+
 @contextmanager
-def isolated(threads: int | None = None) -> Iterator[None]:
-    """Restore environment, folder, warnings and torch's global state after a job.
+def isolated(threads: int | None = None) -> Iterator[Isolation]:
+    """Restore environment, folder, warnings, torch's and the process's state after a job.
 
     ``threads``: CPU threads of torch for this job.
     """
     _set_aside_what_is_loaded(with_torch="torch" in sys.modules)
-    environment, folder = dict(os.environ), os.getcwd()
+    environment, folder, state = dict(os.environ), os.getcwd(), ProcessState.now()
+    isolation = Isolation()
     try:
         with warnings.catch_warnings(), _torch_as_before(threads):
-            yield
+            yield isolation
     finally:
+        # First: an alarm that goes off now would end the process.
+        isolation.is_complete = state.restore()
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)

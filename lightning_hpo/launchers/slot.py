@@ -6,7 +6,6 @@ A slot that dies breaks only itself. The process ends with its controller, howev
 import logging
 import multiprocessing as mp
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
@@ -25,23 +24,28 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from lightning_hpo.errors import one_line
 from lightning_hpo.launchers.allocator import keep_freed_memory
+from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
 from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
 _STOP_S = 5.0
+# What a process says of itself before its first answer.
+_LISTENING, _READY = "listening", "ready"
 
 
 @dataclass(frozen=True)
 class SlotSetup:
-    """What a slot's process needs before its first job; pickled into it."""
+    """What a slot's process needs before its first job; sent to it when it listens."""
 
     index: int
+    # These two are there before anything is unpickled, which may import a user's code.
     env: Mapping[str, str]
-    threads: int
     log_file: Path
+    threads: int
     # The function that hydra.main wraps does not pickle: named by module and qualified name.
     task: tuple[str, str]
     context: HydraContext
@@ -70,10 +74,31 @@ class Batch:
 
 @dataclass(frozen=True)
 class Answer:
-    """The end of one job of a batch."""
+    """The end of one job.
+
+    ``spent``: the job has left the process as no other job should find it.
+    """
 
     job_id: int
     ret: "JobReturn"
+    spent: bool = False
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """An answer on its way. The return is pickled for itself: it may be one that does not open."""
+
+    job_id: int
+    ret: bytes
+    spent: bool
+
+    def opened(self) -> Answer:
+        try:
+            ret = ForkingPickler.loads(self.ret)
+        except Exception as error:
+            # What a job returned is its user's class, and may do anything.
+            ret = failed(TypeError(f"a job must return what can be unpickled: {one_line(error)}"))
+        return Answer(self.job_id, ret, self.spent)
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,9 @@ class Slot:
     _process: Any = field(default=None, repr=False)
     _connection: Any = field(default=None, repr=False)
     _lifeline: Any = field(default=None, repr=False)
+    # What waits for the process to listen: nobody may wait for one that dies while it starts.
+    _unsent: list[Any] = field(default_factory=list, repr=False)
+    _listens: bool = field(default=False, repr=False)
 
     def start(self) -> None:
         """Start the process; it says when it is ready."""
@@ -108,17 +136,21 @@ class Slot:
         with whole():
             self._connection, theirs = spawn.Pipe()
             death_notice, self._lifeline = spawn.Pipe(duplex=False)
-            self._process = spawn.Process(
+            # Few arguments: they must fit the pipe that nobody may come to read.
+            how = (_start_method(), dict(self.setup.env), self.setup.log_file)
+            process = spawn.Process(
                 target=serve,
-                args=(theirs, death_notice, self.setup),
+                args=(theirs, death_notice, *how),
                 name=f"slot-{self.setup.index}",
                 daemon=False,
             )
             with _deaf_to_interrupts():
-                self._process.start()
+                process.start()
+            self._process = process
             theirs.close()
             death_notice.close()
-            self.ready = False
+            self.ready = self._listens = False
+            self._unsent = [self.setup]
 
     @property
     def deadline_s(self) -> float | None:
@@ -138,28 +170,41 @@ class Slot:
     def submit(self, work: Job | Batch) -> None:
         self.jobs = list(work.jobs) if isinstance(work, Batch) else [work]
         self.started_s = time.monotonic()
-        try:
-            self._connection.send(work)
-        except (BrokenPipeError, ConnectionResetError):
-            # The process died while idle; its sentinel reports that.
-            logging.getLogger(__name__).debug("slot %s died before its job", self.setup.index)
+        self._unsent.append(work)
+        if self._listens:
+            self._send_waiting()
 
-    def receive(self) -> "JobReturn | Answer | SlotDied | None":
-        """A job's end if there is one; None after a mere sign of readiness."""
+    def receive(self) -> Answer | SlotDied | None:
+        """A job's end if there is one; None after a mere sign of life."""
         try:
             message = self._connection.recv() if self._connection.poll() else None
         except (EOFError, ConnectionResetError):
             message = None
-        if message == "ready":
-            self.ready = True
-            return None
+        if isinstance(message, _Letter):
+            return message.opened()
+        if message == _LISTENING:
+            self._listens = True
+            self._send_waiting()
+        self.ready = self.ready or message == _READY
         if message is not None or self._process.is_alive():
-            return message
-        return SlotDied(self._reason())
+            return None
+        # One that has never been ready has not begun with its job.
+        return SlotDied(self._reason(), blamed=self.ready)
+
+    def _send_waiting(self) -> None:
+        waiting, self._unsent = self._unsent, []
+        try:
+            for message in waiting:
+                self._connection.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            # The process has died; its sentinel reports that.
+            logging.getLogger(__name__).debug("slot %s died before its job", self.setup.index)
 
     def kill(self) -> None:
-        """End the process at once, whatever it does."""
+        """End the process at once, whatever it does, and all that its jobs have started."""
         if self._process is not None:
+            end_group(self._process.pid)
+            # One that has only begun to start leads no group yet.
             self._process.kill()
             self._process.join()
 
@@ -167,17 +212,19 @@ class Slot:
         """End an idle process in good order, a busy one with SIGTERM, a deaf one with SIGKILL."""
         if self._process is None:
             return
-        if not self.jobs and self._process.is_alive():
+        if self._process.is_alive() and not self.jobs:
             self._lifeline.close()
-        else:
+            self._process.join(_STOP_S)
+        elif self._process.is_alive():
             self._process.terminate()
-        self._process.join(_STOP_S)
-        if self._process.is_alive():
-            self.kill()
+            # An answer will do: a fit of Lightning's takes the signal for its own end alone.
+            wait(self.waitables, _STOP_S)
+        self.kill()
         self._connection.close()
 
     def _reason(self) -> str:
-        self._process.join()
+        # What the process leaves behind ends with it.
+        self.kill()
         code = self._process.exitcode
         what = f"was killed by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
         memory = " (perhaps for want of memory)" if code == -signal.SIGKILL else ""
@@ -185,30 +232,53 @@ class Slot:
         return f"the worker process {what}{memory}" + (f"; its last words: {last}" if last else "")
 
 
-def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> None:
+def serve(
+    connection: Connection,
+    lifeline: Connection,
+    start_method: str | None,
+    env: Mapping[str, str],
+    log_file: Path,
+) -> None:
     """A slot's process: jobs in, job returns out, until the controller closes the pipe."""
     # The controller decides what an interrupt means; a terminal sends it to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    lead_group((connection, lifeline))
     threading.Thread(target=_end_with_controller, args=(lifeline,), daemon=True).start()
-    os.environ.update(setup.env)
+    os.environ.update(env)
     keep_freed_memory()
-    _write_output_to(setup.log_file)
+    _write_output_to(log_file)
+    # What was spawned would spawn in turn, and loader processes take seconds then.
+    mp.set_start_method(start_method, force=True)
+    connection.send(_LISTENING)
+    try:
+        _work(connection, setup=connection.recv())
+    except EOFError:
+        return
+
+
+def _work(connection: Connection, setup: SlotSetup) -> None:
     _restore_hydra(setup)
     for module in setup.preload:
         import_module(module)
-    connection.send("ready")
+    connection.send(_READY)
     while True:
-        try:
-            work = connection.recv()
-        except EOFError:
-            return
-        if isinstance(work, Batch):
-            from lightning_hpo.launchers.batch import run_batch
+        work = connection.recv()
+        with left_by_its_parent_alone():
+            if isinstance(work, Batch):
+                from lightning_hpo.launchers.batch import run_batch
 
-            run_batch(work, setup, lambda job, ret: _send(connection, ret, of=job))
-        else:
-            _send(connection, _run(work, setup))
+                run_batch(work, setup, lambda job, ret: _send(connection, job, ret))
+            else:
+                ret, spent = _run(work, setup)
+        if not isinstance(work, Batch):
+            _send(connection, work, ret, spent=spent)
+
+
+def _start_method() -> str | None:
+    """How this process starts others; None: as the system does by default."""
+    method = mp.get_start_method(allow_none=True)
+    return None if method == mp.get_all_start_methods()[0] else method
 
 
 @contextmanager
@@ -223,19 +293,16 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _send(connection: Connection, ret: "JobReturn", of: Job | None = None) -> None:
+def _send(connection: Connection, job: Job, ret: "JobReturn", *, spent: bool = False) -> None:
     # The configurations stay here: they can be large, and the controller has them.
     ret.cfg = ret.hydra_cfg = None
     try:
-        payload = ForkingPickler.dumps(_message(ret, of))
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        ret = failed(TypeError(f"a job must return what can be pickled: {error}"))
-        payload = ForkingPickler.dumps(_message(ret, of))
-    connection.send_bytes(payload)
-
-
-def _message(ret: "JobReturn", of: Job | None) -> "JobReturn | Answer":
-    return ret if of is None else Answer(of.id, ret)
+        payload = ForkingPickler.dumps(ret)
+    except Exception as error:
+        # What a job returned is its user's class, and may raise anything.
+        ret = failed(TypeError(f"a job must return what can be pickled: {one_line(error)}"))
+        payload = ForkingPickler.dumps(ret)
+    connection.send(_Letter(job.id, bytes(payload), spent))
 
 
 def failed(error: Exception) -> "JobReturn":
@@ -251,7 +318,7 @@ def _end_with_controller(lifeline: Connection) -> None:
     try:
         lifeline.recv()
     except EOFError:
-        os._exit(0)
+        end_group(os.getpid())
 
 
 def _write_output_to(path: Path) -> None:
@@ -270,11 +337,13 @@ def _restore_hydra(setup: SlotSetup) -> None:
     Plugins.instance()
 
 
-def _run(job: Job, setup: SlotSetup) -> "JobReturn":
+def _run(job: Job, setup: SlotSetup) -> "tuple[JobReturn, bool]":
+    """The job's end, and whether this process should take no other."""
     from lightning_hpo.launchers.isolation import isolated
 
-    with isolated(job.threads or setup.threads):
-        return run_hydra_job(job, setup, located(setup.task))
+    with isolated(job.threads or setup.threads) as isolation:
+        ret = run_hydra_job(job, setup, located(setup.task))
+    return ret, not isolation.is_complete
 
 
 def run_hydra_job(job: Job, setup: SlotSetup, task: TaskFunction) -> "JobReturn":

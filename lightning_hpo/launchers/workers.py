@@ -13,7 +13,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.errors import StudyFailed
+from lightning_hpo.errors import StudyFailed, one_line
 from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
 from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A process that cannot even start will not start the next time either.
 _MAX_FAILED_STARTS = 3
+# A process in C that a job has forked may hide the end of its slot from those who wait for it.
+_LOOK_ROUND_S = 1.0
 _PRELOADED = "lightning_hpo.jobs.run"
 
 
@@ -71,7 +73,7 @@ class Workers:
         with ExitStack() as started:
             for slot in self._slots:
                 started.callback(slot.stop)
-                slot.start()
+                _start(slot)
             self._started = started.pop_all()
         return self
 
@@ -105,10 +107,10 @@ class Workers:
             if ended or not busy or (deadline is not None and time.monotonic() >= deadline):
                 return ended
 
-    def _patience(self, deadline: float | None) -> float | None:
+    def _patience(self, deadline: float | None) -> float:
         limits = [deadline, *(slot.deadline_s for slot in self._slots)]
-        soonest = min((limit for limit in limits if limit is not None), default=None)
-        return None if soonest is None else max(0.0, soonest - time.monotonic())
+        left = [limit - time.monotonic() for limit in limits if limit is not None]
+        return max(0.0, min([_LOOK_ROUND_S, *left]))
 
     def _free_slots(self) -> list[Slot]:
         """Those that have nothing to do, warm ones first."""
@@ -124,13 +126,20 @@ class Workers:
         if end is None:
             return []
         if isinstance(end, Answer):
-            job = next(job for job in slot.jobs if job.id == end.job_id)
-            slot.jobs.remove(job)
-            return [(job, end.ret)]
+            return self._answered(slot, end)
         jobs, slot.jobs = slot.jobs, []
-        if isinstance(end, SlotDied):
-            self._replace(slot, end)
+        self._replace(slot, end)
         return [(job, end) for job in jobs]
+
+    @staticmethod
+    def _answered(slot: Slot, answer: Answer) -> "list[tuple[Job, JobReturn | SlotDied]]":
+        # One that answers nothing that was asked is a stray process's.
+        jobs = [job for job in slot.jobs if job.id == answer.job_id]
+        slot.jobs = [job for job in slot.jobs if job not in jobs]
+        if answer.spent:
+            slot.kill()
+            _start(slot)
+        return [(job, answer.ret) for job in jobs]
 
     def _replace(self, slot: Slot, death: SlotDied) -> None:
         self._failed_starts = 0 if slot.ready else self._failed_starts + 1
@@ -139,7 +148,17 @@ class Workers:
                 f"worker processes must be able to start, but {self._failed_starts} in a row did"
                 f" not: {death.reason}. See {slot.setup.log_file}, or use hydra/launcher=basic."
             )
+        _start(slot)
+
+
+def _start(slot: Slot) -> None:
+    try:
         slot.start()
+    except OSError as error:
+        raise StudyFailed(
+            f"worker processes must be able to start, but: {one_line(error)}. Choose a smaller"
+            " study.n_jobs, or use hydra/launcher=basic."
+        ) from error
 
 
 def launch_batch(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.page import build_report
+from lightning_hpo.terminal import settle_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,4 +51,5 @@ def build(folders: Sequence[Path], output: Path | None) -> Path:
 
 
 if __name__ == "__main__":
+    settle_streams()
     sys.exit(main())

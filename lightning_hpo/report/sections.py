@@ -206,6 +206,7 @@ def search(record: Record) -> str:
             *words.progress(record),
             words.pruning_saved(record),
             words.importance_words(record.importances),
+            *words.mixtures(record),
             *words.failures(record),
         ]
     )

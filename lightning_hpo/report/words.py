@@ -11,13 +11,18 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.messages import FORCED_RESUME
 from lightning_hpo.report.record import Importances, Record, by_value
 from lightning_hpo.stages import counterpart
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
 
 
-BOOKKEEPING = ("failure", "owner")  # texts among a trial's attributes that are no settings
+BOOKKEEPING = (
+    "failure",
+    "owner",
+    FORCED_RESUME,
+)  # texts among a trial's attributes that are no settings
 TRIALS_FOR_TRUST = 40  # below this many completed trials importances are called a hint
 
 
@@ -332,6 +337,19 @@ def epochs_reported(trial: FrozenTrial) -> int:
         return 0
     every = min(steps) + 1
     return len(steps) if every == 1 else min(len(steps) * every, max(steps) + 1)
+
+
+def mixtures(record: Record) -> list[str]:
+    """Which trials ran with other settings than those before, after study.force_resume."""
+    mixed: dict[str, list[int]] = {}
+    for trial in record.trials:
+        if (changed := trial.user_attrs.get(FORCED_RESUME)) is not None:
+            mixed.setdefault(str(changed), []).append(trial.number)
+    return [
+        f"Since trial {numbers[0]} the study ran with other settings (study.force_resume):"
+        f" {changed}. Do not compare values with those before."
+        for changed, numbers in mixed.items()
+    ]
 
 
 def failures(record: Record) -> list[str]:

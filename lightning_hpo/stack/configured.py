@@ -109,7 +109,7 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
             "stacked networks have loggers of their own and no checkpoints, got trainer.logger or"
             f" trainer.enable_checkpointing; take it out, or {_SERIAL}"
         )
-    if cfg.augment:
+    if cfg.get("augment"):
         raise UserError(
             f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"
         )

@@ -55,7 +55,7 @@ class Composition:
 
     def _has_with(self, override: str, key: str) -> bool:
         try:
-            return _has(self._composed((override,)), key)
+            return _has(self.composed((override,)), key)
         except HydraException:
             # An option that cannot be composed has no keys.
             return False
@@ -80,7 +80,7 @@ class Composition:
 
     def _check(self, space: SearchSpace, what: str, overrides: Sequence[str]) -> None:
         try:
-            config = self._composed(overrides)
+            config = self.composed(overrides)
             for override in overrides:
                 if "${" in override:
                     _resolve(config, override.partition("=")[0].lstrip("+"))
@@ -98,7 +98,8 @@ class Composition:
         options = ", ".join(self.options_with(key))
         return f" Only there it is to be set: study.conditions={{{key}: {{{group}: [{options}]}}}}."
 
-    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+    def composed(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of a job with these overrides."""
         return self.config_loader.load_sweep_config(self.config, list(overrides))
 
 

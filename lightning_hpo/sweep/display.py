@@ -25,6 +25,7 @@ from lightning_hpo.sweep.progress import (
     fit_title,
 )
 from lightning_hpo.sweep.verdict import Verdict
+from lightning_hpo.terminal import take_any_text
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 
@@ -254,7 +255,8 @@ class Display:
 
 def _standard_output() -> Console:
     # FORCE_COLOR asks for colours in a log; a live view would fill it with cursor movements.
-    interactive = None if sys.stdout.isatty() else False
+    interactive = None if sys.stdout is not None and sys.stdout.isatty() else False
+    take_any_text(sys.stdout)
     return Console(file=sys.stdout, highlight=False, soft_wrap=True, force_interactive=interactive)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from hydra.plugins.launcher import Launcher
 
 from lightning_hpo.errors import Interrupted, one_line
+from lightning_hpo.launchers.descendants import left_by_its_parent_alone
 from lightning_hpo.launchers.slot import Job, SlotDied
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class BatchExecutor:
         first = min(job.id for job in batch)
         self._alone = max(0, self._alone - 1)
         try:
-            returns = self._launcher.launch([list(job.overrides) for job in batch], first)
+            with left_by_its_parent_alone():
+                returns = self._launcher.launch([list(job.overrides) for job in batch], first)
         except RuntimeError as error:
             # joblib's and submitit's word for a process that died; a job's own errors are returned.
             several = len(batch) > 1

@@ -75,6 +75,7 @@ class Search:
         observer: Observer,
         callbacks: Sequence[StudyCallback] = (),
         tells_number: bool = True,
+        marks: Mapping[str, Any] | None = None,
     ) -> None:
         self.study = study
         self.space = space
@@ -84,6 +85,8 @@ class Search:
         self.observer = observer
         self.callbacks = callbacks
         self.tells_number = tells_number
+        # Attributes of every trial that this run asks for.
+        self.marks = marks or {}
         self._running: dict[int, tuple[FrozenTrial, float]] = {}
         self._finished: list[Verdict] = []
         self._waits = False
@@ -196,7 +199,7 @@ class Search:
                     self.study,
                     trials,
                     suggest=self.space.suggest,
-                    user_attrs={**attributes, **fixed},
+                    user_attrs={**attributes, **fixed, **self.marks},
                 )
             self._running[trial.number] = (trial, time.monotonic())
         return trial

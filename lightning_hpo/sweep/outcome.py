@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
-from lightning_hpo.messages import Facts
+from lightning_hpo.messages import FORCED_RESUMES, Facts
 from lightning_hpo.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.storage.passwords import redact, referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
@@ -186,6 +186,7 @@ def results(
         if best
         else None,
         "pareto": pareto_front(study),
+        FORCED_RESUMES: study.user_attrs.get(FORCED_RESUMES, []),
         **_final_results(study_dir / "final", numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,
@@ -313,11 +314,21 @@ def summary(found: dict[str, Any], study_dir: Path) -> str:
         value = f"{found['monitor']} {found['best']['value']:.4f}"
         lines.append(f"best: trial {found['best']['number']} with {value}")
         lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
+    lines += _mixed(found)
     lines += _evaluation(found)
     seconds = found["seconds"]
     took = f"search {duration(seconds['search'])}, final job {duration(seconds['final'])}"
     lines += [f"took: {took}", "", *_where(study_dir, found)]
     return "\n".join(lines)
+
+
+def _mixed(found: dict[str, Any]) -> list[str]:
+    """What cannot be compared in a study that was resumed by force."""
+    return [
+        f"mixed: since trial {forced['from_trial']} with other {forced['changed']}; do not compare"
+        " its values with those before"
+        for forced in found[FORCED_RESUMES]
+    ]
 
 
 def _evaluation(found: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from optuna.distributions import (
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.jobs.arguments import require_read
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.messages import Facts
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.space import SearchSpace
@@ -38,6 +38,10 @@ def prepare(
         while waiting and executor.n_free:
             executor.submit(waiting.pop(0))
         for job, end in executor.wait():
+            if isinstance(end, SlotDied) and not end.blamed:
+                # Its process died before it had begun.
+                waiting.append(job)
+                continue
             k = job.id % len(points)
             try:
                 found[k] = required_result(end, failure=_failure(study_dir, job.id))

@@ -22,6 +22,8 @@ from lightning_hpo.sweep.progress import Steps
 from lightning_hpo.sweep.shown import N_SHOWN
 
 _MAX_AUTO_SLOTS = 4
+# numpy's, and so Lightning's.
+_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,14 @@ class Settings:
     def check(self) -> None:
         """Raise :class:`UserError` for what needs neither data nor model to be seen as wrong."""
         self.directions()
+        # Also nan lies outside.
+        if not 0 <= self.max_failure_rate <= 1:
+            raise UserError(
+                "hydra.sweeper.max_failure_rate must lie in [0, 1],"
+                f" got hydra.sweeper.max_failure_rate={self.max_failure_rate}."
+            )
         if self.is_study:
+            self._check_seed_and_monitor()
             for select in (self._select, self._select_final):
                 self._require_epochs(select)
                 self._require_integer("cv.n_splits", select, low=2)
@@ -91,6 +100,17 @@ class Settings:
             raise UserError(
                 f"{key} must be a number of seconds above 0, or null for no limit,"
                 f" got {key}={value}."
+            )
+
+    def _check_seed_and_monitor(self) -> None:
+        seed, monitor = self._select("seed", 0), self._select("monitor", "value")
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+            raise UserError(
+                f"seed must be an integer from 0 to {_LARGEST_SEED}, got seed={_typed(seed)}."
+            )
+        if not isinstance(monitor, str) or not monitor:
+            raise UserError(
+                f"monitor must name a metric that is logged, got monitor={_typed(monitor)}."
             )
 
     def _check_devices(self) -> None:
@@ -331,6 +351,11 @@ class Settings:
 
     def _select(self, key: str, default: Any = None) -> Any:
         return OmegaConf.select(self.config, key, default=default)
+
+
+def _typed(value: Any) -> Any:
+    """As Hydra reads it on a command line."""
+    return "null" if value is None else value
 
 
 def _leaves(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

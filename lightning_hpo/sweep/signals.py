@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM: the first closes the study in good order, the second stops at once."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,21 @@ class _Gate:
 
 
 _gate = _Gate()
+
+
+def quit_at_once() -> None:
+    """Let SIGINT end this process without a word: there is nothing to close yet, or any more."""
+    signal.signal(signal.SIGINT, _quit)
+
+
+def raise_interrupts() -> None:
+    """The end of :func:`quit_at_once`, if it was called: SIGINT raises KeyboardInterrupt."""
+    if signal.getsignal(signal.SIGINT) is _quit:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _quit(signum: int, frame: FrameType | None) -> None:
+    os._exit(128 + signum)
 
 
 @contextmanager

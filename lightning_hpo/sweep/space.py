@@ -158,6 +158,14 @@ class SearchSpace:
                     seen += kept.items()
                     yield kept
 
+    def kinds(self) -> list[dict[str, Any]]:
+        """Of the previews the first of each combination of the groups' options."""
+        first: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for params in self.previews():
+            groups = tuple((name, option) for name, option in params.items() if "." not in name)
+            first.setdefault(groups, params)
+        return list(first.values())
+
     def _differing(self, name: str) -> list[Any]:
         distribution = self.distributions[name]
         if not isinstance(distribution, CategoricalDistribution):

@@ -32,6 +32,7 @@ from lightning_hpo.storage.study import check_study_name, create_storage, open_s
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.arguments import read_params
 from lightning_hpo.sweep.composition import Composition
+from lightning_hpo.sweep.decisive import decisive
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
@@ -64,11 +65,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self,
         *,
         n_jobs: int | str,
+        max_failure_rate: float,
         pruner: DictConfig | None,
         conditions: DictConfig,
         **of_the_plugin: Any,
     ) -> None:
-        super().__init__(n_jobs=0, **of_the_plugin)
+        # The plugin asserts what Settings.check says in words.
+        super().__init__(n_jobs=0, max_failure_rate=1.0, **of_the_plugin)
+        self.max_failure_rate = max_failure_rate
         self.slots_wanted = n_jobs
         self.pruner = pruner
         self.conditions = conditions
@@ -232,7 +236,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if facts is None:
             return
         directions, monitor = self._get_directions(), self.settings.monitor
-        now = fingerprint.of(space, directions, monitor, facts.data_sha256)
+        composed = decisive(
+            [self.composition.composed(space.overrides(params)) for params in space.kinds()],
+            searched=[*space.distributions],
+            has_checksum=facts.data_sha256 is not None,
+        )
+        now = fingerprint.of(space, directions, monitor, facts.data_sha256, composed)
         with fleet.exclusive():
             fingerprint.check(study, now, force=self.settings.force_resume)
 
@@ -276,6 +285,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             observer=display,
             callbacks=self.settings.callbacks,
             tells_number=self.settings.is_study,
+            marks=fingerprint.marks(study),
         )
 
     def _search_and_evaluate(

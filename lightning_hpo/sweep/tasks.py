@@ -64,8 +64,8 @@ class TaskRun:
                 self.executor.submit(job)
             for job, end in self.executor.wait():
                 self.running.remove(job)
-                if isinstance(end, SlotDied) and job not in self.again:
-                    self._try_again(job)
+                if isinstance(end, SlotDied) and not (end.blamed and job in self.again):
+                    self._try_again(job, blamed=end.blamed)
                 else:
                     self._conclude(job, end)
         if self.failed:
@@ -79,8 +79,9 @@ class TaskRun:
         ready = (job for job in self.waiting if not self.tasks[job].after & unfinished)
         return next((job for job in ready if not (self.tasks[job].alone and self.running)), None)
 
-    def _try_again(self, job: Job) -> None:
-        self.again.add(job)
+    def _try_again(self, job: Job, *, blamed: bool) -> None:
+        if blamed:
+            self.again.add(job)
         # First: other launchers run those of a broken batch alone, and only so many.
         self.waiting.insert(0, job)
         self.ended(job, None)

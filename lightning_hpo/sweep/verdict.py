@@ -1,8 +1,10 @@
 """What a job's end means for its trial: complete, pruned, failed; again, or never again."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -12,10 +14,15 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.messages import TrialResult
 from lightning_hpo.sweep.writing import NO_ROOM
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
+
+_STAND_IN = re.compile(r"Remote (?:[\w<>]+\.)*(\w+): ")
+# Characters of a value or a message within a reason.
+_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     if end.status is JobStatus.COMPLETED:
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
-        return Verdict(TrialState.PRUNED, reason=str(value))
+        return Verdict(TrialState.PRUNED, reason=one_line(value) if value.args else "")
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
     if isinstance(value, OSError) and value.errno in NO_ROOM:
@@ -59,7 +66,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
     if isinstance(value, UserError | HydraException):
         mistake = UserError(one_line(value))
         return Verdict(TrialState.FAIL, reason=str(mistake), mistake=mistake)
-    return Verdict(TrialState.FAIL, reason=f"{type(value).__name__}: {one_line(value)}")
+    return Verdict(TrialState.FAIL, reason=_told(value))
 
 
 def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
@@ -78,18 +85,57 @@ def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
     raise StudyFailed(failure.replace("{reason}", str(verdict.reason)))
 
 
+def _told(error: Exception) -> str:
+    said = one_line(error)
+    # Hydra's stand-in for what cannot be unpickled here names its type in its own message.
+    stand_in = _STAND_IN.match(said) if type(error) is RuntimeError else None
+    return said[stand_in.start(1) :] if stand_in else f"{type(error).__name__}: {said}"
+
+
 def _judge_value(value: Any, n_objectives: int) -> Verdict:
+    what = "a number" if n_objectives == 1 else f"{n_objectives} numbers"
     try:
-        values = [float(value)] if n_objectives == 1 else [float(v) for v in value]
-    except (TypeError, ValueError):
-        what = "a number" if n_objectives == 1 else f"{n_objectives} numbers"
-        return Verdict(TrialState.FAIL, reason=f"the objective must be {what}, got {value!r}")
-    if len(values) != n_objectives:
+        values = [float(value)] if n_objectives == 1 else _several(value, n_objectives)
+    except Exception as error:
+        # What an objective returns is its user's own class, and may raise anything.
+        # Of None or a text, the rule says enough.
+        plain = type(value).__module__ == "builtins" and isinstance(error, TypeError | ValueError)
+        why = "" if plain else f" ({_named(error)})"
         return Verdict(
-            TrialState.FAIL,
-            reason=f"the objective must have {n_objectives} values, got {len(values)}: {values}",
+            TrialState.FAIL, reason=f"the objective must be {what}, got {_shown(value)}{why}"
         )
+    if len(values) != n_objectives:
+        reason = f"the objective must have {n_objectives} values, got {_shown(value)}"
+        return Verdict(TrialState.FAIL, reason=reason)
     if any(math.isnan(v) for v in values):
-        return Verdict(TrialState.FAIL, reason=f"the objective must be a number, got {value}")
-    fold = getattr(value, "stopped_after_fold", None)
+        return Verdict(TrialState.FAIL, reason=f"the objective must be {what}, got {_shown(value)}")
+    fold = value.stopped_after_fold if isinstance(value, TrialResult) else None
     return Verdict(TrialState.COMPLETE, values=values, stopped_after_fold=fold)
+
+
+def _several(value: Any, n: int) -> list[float]:
+    """The numbers in ``value``, at most one more than ``n``: it may never end."""
+    if isinstance(value, str | bytes | Mapping | Set):
+        raise TypeError(f"{type(value).__name__} is no sequence of numbers")
+    return [float(v) for v in islice(value, n + 1)]
+
+
+def _shown(value: Any) -> str:
+    """``value`` in a message: whatever it is, and not all of it where it is long."""
+    try:
+        return _short(repr(value))
+    except Exception as error:
+        return f"{_article(type(value).__name__)} that cannot be shown ({_named(error)})"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name.lstrip('_')[:1] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {_short(one_line(error))}"

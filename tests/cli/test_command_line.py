@@ -103,6 +103,14 @@ AT_ONCE = {
     ),
     "unbalanced bracket": (["model.dropout=interval(0, 0.5"], ["interval(0, 0.5"]),
     "mode": (["mode=smallest"], ["'min' or 'max'", "mode=smallest"]),
+    "no option's name": (
+        ["model=inf"],
+        ["name of one of its options", "model=inf", "cnn, fc, mlp"],
+    ),
+    "failure rate": (
+        [SEARCH, "hydra.sweeper.max_failure_rate=2"],
+        ["must lie in [0, 1]", "hydra.sweeper.max_failure_rate=2.0"],
+    ),
     "number of folds": (["cv.n_splits=abc"], ["integer of at least 2", "cv.n_splits=abc"]),
     "a single fold": (["cv.n_splits=1"], ["integer of at least 2", "cv.n_splits=1"]),
     "number of epochs": (["trainer.max_epochs=0"], ["at least 1", "trainer.max_epochs=0"]),

@@ -82,7 +82,51 @@ def _linger(cfg: DictConfig, folder: Path) -> float:
     return float(cfg.x)
 
 
+def _fork(cfg: DictConfig, folder: Path) -> float:
+    """A child comes back too, with a value of its own, while the next trial runs."""
+    if os.fork() == 0:
+        following = folder.parent / str(cfg.study.trial_number + 1)
+        while not list(following.glob("*.job")):
+            threading.Event().wait(0.01)
+        return 1e6
+    return float(cfg.x)
+
+
+class _OddNumber:
+    def __float__(self) -> float:
+        raise ArithmeticError("no float")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class _OpensBadly:
+    def __reduce__(self) -> tuple[object, ...]:
+        return _open_badly, ()
+
+
+def _open_badly() -> None:
+    raise ArithmeticError("out of order")
+
+
+class _OddError(Exception):
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(where)
+
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+
+def _raise_oddly(cfg: DictConfig, folder: Path) -> float:
+    raise _OddError("here", "this")
+
+
 _ACTS = {
+    "fork": _fork,
+    "huge": lambda cfg, folder: 10**400,
+    "odd_number": lambda cfg, folder: _OddNumber(),
+    "opens_badly": lambda cfg, folder: _OpensBadly(),
+    "raise_oddly": _raise_oddly,
     "pass": _pass,
     "prune": _prune,
     "report": _report,

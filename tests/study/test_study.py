@@ -230,6 +230,26 @@ def test_another_search_is_refused_with_what_differs(finished, tmp_path):
     assert "study.force_resume=true" in err
 
 
+def test_other_settings_of_a_trial_are_refused_by_name_or_mixed_knowingly(finished, tmp_path):
+    shutil.copytree(finished / "studies", tmp_path / "studies")
+    study_dir, more = tmp_path / "studies" / "tiny", ("study.n_trials=13", "study.final=false")
+    status, _, err = run(tmp_path, "data.train_limit=200", "seed=7", *more)
+    assert status == 1
+    assert "other data.train_limit (was 400, is 200); seed (was 0, is 7). Choose" in err
+    assert len(numbers(study_dir)) == 12
+    changed = "data.train_limit (was 400, is 200)"
+    status, out, err = run(tmp_path, "data.train_limit=200", "study.force_resume=true", *more)
+    assert (status, err) == (0, "")
+    assert f"mixed: since trial 12 with other {changed}" in out
+    marked = [t.number for t in trials(study_dir) if t.user_attrs.get("forced_resume") == changed]
+    assert marked == [12]
+    assert results(study_dir)["forced_resumes"] == [{"from_trial": 12, "changed": changed}]
+    assert (
+        "Since trial 12 the study ran with other settings"
+        in (study_dir / "report.html").read_text()
+    )
+
+
 def test_a_nan_loss_fails_its_trial_with_the_reason_and_the_sweep_goes_on(tmp_path):
     status, _, err = run(
         tmp_path,

@@ -220,3 +220,13 @@ def test_resume_command_replaces_the_total() -> None:
     assert words.resume_command(command, total=100) == (
         "python -m lightning_hpo +experiment=x 'study.name=a b' study.n_trials=150"
     )
+
+
+def test_trials_after_a_forced_resume_are_said_not_to_compare():
+    changed = "model.width (was 64, is 4)"
+    mixed = record([trial(0), trial(1, forced_resume=changed), trial(2, forced_resume=changed)])
+    assert words.mixtures(mixed) == [
+        "Since trial 1 the study ran with other settings (study.force_resume): model.width (was 64,"
+        " is 4). Do not compare values with those before."
+    ]
+    assert words.mixtures(record([trial(0)])) == []

@@ -1,5 +1,8 @@
 """What a study's configuration means: fits of the final job, steps of a trial, verbosity."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -229,3 +232,28 @@ def test_a_direction_that_agrees_with_mode_is_accepted(asked, mode, objectives):
 def test_a_direction_that_contradicts_mode_is_refused(asked, message):
     with pytest.raises(UserError, match=message):
         settings().check_direction(asked)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("seed", None, "seed must be an integer from 0 to 4294967295, got seed=null."),
+        ("seed", -1, "got seed=-1."),
+        ("seed", "text", "got seed=text."),
+        ("seed", True, "got seed=True."),
+        ("seed", 2**32, "got seed=4294967296."),
+        ("monitor", None, "monitor must name a metric that is logged, got monitor=null."),
+    ],
+)
+def test_seed_and_monitor_are_checked_before_anything_starts(key, value, rule):
+    found = settings()
+    found.config[key] = value
+    with pytest.raises(UserError, match=re.escape(rule)):
+        found.check()
+
+
+@pytest.mark.parametrize("rate", [2, -1, float("nan")])
+def test_a_failure_rate_is_a_share(rate):
+    found = replace(settings(), max_failure_rate=rate)
+    with pytest.raises(UserError, match=r"max_failure_rate must lie in \[0, 1\], got"):
+        found.check()

@@ -1,7 +1,9 @@
 """What a job's end means for its trial."""
 
 import errno
+import itertools
 import math
+from unittest.mock import MagicMock
 
 import optuna
 import pytest
@@ -14,6 +16,26 @@ from lightning_hpo.errors import ProcessDied, UserError
 from lightning_hpo.launchers.slot import SlotDied
 from lightning_hpo.messages import TrialResult
 from lightning_hpo.sweep.verdict import Verdict, judge
+
+
+class Odd:
+    """No number, and it says so in a way of its own."""
+
+    def __float__(self) -> float:
+        raise ArithmeticError("no float")
+
+    def __repr__(self) -> str:
+        return "<odd>"
+
+
+class OddlyShown(Odd):
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class OddError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
 
 
 def returned(value) -> JobReturn:
@@ -40,6 +62,8 @@ def test_several_objectives_complete_with_as_many_numbers():
 def test_a_pruned_trial_is_pruned_and_nothing_else():
     verdict = judge(raised(optuna.TrialPruned("pruned at epoch 3")), n_objectives=1)
     assert verdict == Verdict(TrialState.PRUNED, reason="pruned at epoch 3")
+    wordless = judge(raised(optuna.TrialPruned()), n_objectives=1)
+    assert wordless == Verdict(TrialState.PRUNED, reason="")
 
 
 @pytest.mark.parametrize(
@@ -47,8 +71,21 @@ def test_a_pruned_trial_is_pruned_and_nothing_else():
     [
         (math.nan, 1, "the objective must be a number, got nan"),
         (None, 1, "the objective must be a number, got None"),
-        ([1.0], 2, r"must have 2 values, got 1"),
+        ([1.0], 2, "the objective must have 2 values, got [1.0]"),
+        ([1, 2, 3], 2, "the objective must have 2 values, got [1, 2, 3]"),
+        (itertools.count(), 2, "the objective must have 2 values, got count(3)"),
+        ([1.0, math.nan], 2, "the objective must be 2 numbers, got [1.0, nan]"),
         (1.0, 2, "must be 2 numbers, got 1.0"),
+        ("12", 2, "the objective must be 2 numbers, got '12'"),
+        ({1: 2, 3: 4}, 2, "must be 2 numbers, got {1: 2, 3: 4}"),
+        pytest.param(
+            10**5000, 1, "got an int that cannot be shown (ValueError: Exceeds the limit", id="huge"
+        ),
+        pytest.param(10**400, 1, "(OverflowError: int too large to convert to float)", id="large"),
+        ("x" * 10**6, 1, "xxx... (1000002 characters)"),
+        (1j, 1, "got 1j"),
+        (Odd(), 1, "got <odd> (ArithmeticError: no float)"),
+        (OddlyShown(), 1, "got an OddlyShown that cannot be shown (RuntimeError: no repr)"),
     ],
 )
 def test_an_objective_that_is_none_fails_with_the_reason(value, n_objectives, reason):
@@ -56,6 +93,22 @@ def test_an_objective_that_is_none_fails_with_the_reason(value, n_objectives, re
     assert verdict.state is TrialState.FAIL
     assert reason in verdict.reason
     assert not verdict.retry
+
+
+def test_an_exception_that_cannot_be_shown_fails_the_trial_all_the_same():
+    verdict = judge(raised(OddError()), n_objectives=1)
+    reason = "OddError: no message, for its __str__ raised RuntimeError"
+    assert verdict == Verdict(TrialState.FAIL, reason=reason)
+
+
+def test_an_exception_that_cannot_be_unpickled_is_named_as_it_was():
+    verdict = judge(raised(RuntimeError("Remote mine.Trainer.<locals>.Odd: no")), n_objectives=1)
+    assert verdict == Verdict(TrialState.FAIL, reason="Odd: no")
+
+
+def test_a_stand_in_that_has_every_attribute_was_stopped_after_no_fold():
+    verdict = judge(returned(MagicMock(__float__=lambda self: 0.5)), n_objectives=1)
+    assert verdict == Verdict(TrialState.COMPLETE, values=[0.5])
 
 
 def test_an_exception_fails_the_trial_with_its_type_and_message():
