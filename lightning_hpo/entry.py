@@ -16,7 +16,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.application import complain, declare_ours
+from lightning_hpo.errors import Interrupted, UserError
 
 
 def config_dir() -> Path:
@@ -56,6 +57,7 @@ def main() -> int:
     show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    declare_ours(task)
     try:
         hydra.main(
             config_path=str(config_dir()),
@@ -72,9 +74,7 @@ def main() -> int:
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
-        from lightning_hpo.storage.passwords import redact
-
-        sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
+        complain(error)
         return 1
     return 0
 

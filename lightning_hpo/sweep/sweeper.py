@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
+from lightning_hpo.application import ending_as_we_do, is_ours
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
@@ -77,10 +78,16 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.settings = Settings(config, self.slots_wanted, self.max_failure_rate)
+        self.settings = Settings(
+            config, self.slots_wanted, self.max_failure_rate, is_study=is_ours(task_function)
+        )
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, then evaluate; raises an error of :mod:`lightning_hpo.errors` when it cannot."""
+        with nullcontext() if self.settings.is_study else ending_as_we_do():
+            self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # Our defaults choose multivariate TPE and its companions knowingly.
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -222,7 +229,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 load_if_exists=True,
             )
         log.info(f"Study name: {study.study_name}")
-        log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
+        in_memory = facts is None and not self.storage
+        shown = "None, in memory" if in_memory else outcome.public(self.storage, study_dir)
+        log.info(f"Storage: {shown}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
