@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
-from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
+from lightning_hpo.storage.recorded import check_holds_no_other
+from lightning_hpo.storage.study import create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.identity import Identity, check_searchable, settle
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
@@ -60,6 +63,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
     launcher: Launcher
     hydra_context: HydraContext
     settings: Settings
+    # Only where the jobs are ours.
+    identity: Identity | None = None
 
     def __init__(
         self,
@@ -77,9 +82,13 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        is_study = is_ours(task_function)
+        if is_study:
+            self.identity = settle(config)
+            self.study_name, self.storage = self.identity.name, self.identity.storage
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = Settings(
-            config, self.slots_wanted, self.max_failure_rate, is_study=is_ours(task_function)
+            config, self.slots_wanted, self.max_failure_rate, is_study=is_study
         )
 
     def sweep(self, arguments: list[str]) -> None:
@@ -99,6 +108,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self._check_strategies(space)
         study_dir = self._checked_places()
         display = self._display(self._n_trials(space))
+        for note in self.identity.notes if self.identity else ():
+            display.note(note)
         with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 display.tally.capacity = executor.n_free
@@ -118,9 +129,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _checked_places(self) -> Path:
         """The study's folder; what would fail after the preparation fails before it."""
-        if self.settings.is_study:
-            check_study_name(self.study_name)
         study_dir = _writable(self.settings.study_dir)
+        if self.identity is not None:
+            check_holds_no_other(study_dir, self.identity.name)
         if self.settings.is_study and self.storage is not None:
             open_storage(self.storage, study_dir)
         return study_dir
@@ -136,12 +147,16 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _space(self, arguments: Sequence[str]) -> SearchSpace:
         extend = self.custom_search_space_extender
-        return parse_space(
+        space = parse_space(
             [*self._parse_sweeper_params_config(), *arguments],
             conditions=OmegaConf.to_container(self.conditions or OmegaConf.create({})),  # type: ignore[arg-type]
             configured=self.settings.configured,
             extend=None if extend is None else lambda trial: extend(self.config, trial),
         )
+        if self.identity is None:
+            return space
+        check_searchable(space.distributions)
+        return replace(space, fixed_overrides=(*space.fixed_overrides, *self.identity.told))
 
     def _check_space(self, space: SearchSpace) -> None:
         """Compose a few jobs now: a misspelt parameter fails here, not in the hundredth trial."""
