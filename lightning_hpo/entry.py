@@ -12,7 +12,7 @@ from typing import Any
 import hydra
 from hydra.errors import HydraException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -38,13 +38,17 @@ def task(cfg: DictConfig) -> Any:
     from hydra.types import RunMode
 
     from lightning_hpo.jobs.run import run
+    from lightning_hpo.launchers.pruned import pruned_in_one_line
+    from lightning_hpo.storage.study import check_study_name
 
     if HydraConfig.get().mode is not RunMode.RUN:
-        return run(cfg)
+        return pruned_in_one_line(run)(cfg)
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
     logging.captureWarnings(True)
     try:
+        name = OmegaConf.select(cfg, "study.name")
+        check_study_name(None if name is None else str(name))
         return run(cfg)
     except UserError as mistake:
         _mistakes.append(mistake)

@@ -14,6 +14,7 @@ from hydra.types import HydraContext
 
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import Workers
+from lightning_hpo.sweep.verdict import judge
 
 HERE = Path(__file__).parent
 CONFIG = """
@@ -58,7 +59,7 @@ def run(workers: Workers, *overrides: str, timeout_s: float | None = None):
     return end
 
 
-def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
+def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers, tmp_path):
     with make_workers() as workers:
         assert run(workers, "x=0.25").return_value == 0.25
         pids = {run(workers, "do=pid").return_value for _ in range(3)}
@@ -71,6 +72,12 @@ def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
         unreadable = run(workers, "do=raise_two_words")._return_value
         assert str(unreadable) == "Remote jobs_for_slots.TwoWords: out of range"
         assert run(workers, "do=pid").return_value in pids
+        workers.submit(Job(1, ("do=prune",)))
+        ((_, pruned),) = workers.wait(60)
+    assert judge(pruned, n_objectives=1).reason == "pruned at epoch 2 with val/loss=0.5"
+    # A job that was pruned has not failed, and its log says nothing else.
+    (line,) = (tmp_path / "sweep" / "job_1" / "slots.log").read_text().splitlines()
+    assert line.endswith("[INFO] - trial pruned at epoch 2 with val/loss=0.5")
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
