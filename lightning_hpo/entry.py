@@ -6,6 +6,7 @@ Nothing heavy is imported here, so that ``--help``, ``--cfg`` and shell completi
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from lightning_hpo import series
 from lightning_hpo.application import complain, declare_ours
 from lightning_hpo.errors import Interrupted, UserError
 
@@ -62,15 +64,37 @@ def main() -> int:
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     declare_ours(task)
+    several: list[series.Part] = []
+
+    def find_studies() -> None:
+        several.extend(series.asked_for(sys.argv[1:], config_dir()))
+
+    status = _status(find_studies, show_tracebacks)
+    if status or not several:
+        return status or _status(_run, show_tracebacks)
     try:
-        hydra.main(
-            config_path=str(config_dir()),
-            config_name="config",
-            # A study's configuration is its user's own code and names classes of any package.
-            execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
-        )(task)()
-        if _mistakes:
-            raise _mistakes.pop()
+        return series.run_all(several, lambda: _status(_run, show_tracebacks))
+    except KeyboardInterrupt:
+        # Between two studies, or in the comparison.
+        return 130
+
+
+def _run() -> None:
+    """What ``sys.argv`` says, once."""
+    hydra.main(
+        config_path=str(config_dir()),
+        config_name="config",
+        # A study's configuration is its user's own code and names classes of any package.
+        execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
+    )(task)()
+    if _mistakes:
+        raise _mistakes.pop()
+
+
+def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
+    """The exit status of ``part``, whose mistakes become one line."""
+    try:
+        part()
     except Interrupted as interrupt:
         return 128 + interrupt.signum
     except KeyboardInterrupt:
