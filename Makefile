@@ -27,6 +27,9 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 FETCHED := $(VENV)/.data
 
+# Debian's package of the data is a second way to get them, for root on Debian or Ubuntu.
+MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/null
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # Two installations into one environment must not run at a time.
@@ -45,7 +48,9 @@ install: $(INSTALLED) ## Create the environment in .venv and install the package
 install-dev: $(INSTALLED_DEV) ## The same with linters, tests and the dashboard
 
 data: $(INSTALLED) ## Get Fashion-MNIST and check it: cache, Debian's package or download
-	@$(BIN)/python -m lightning_hpo.data.fashion_mnist || $(MAKE) --no-print-directory debian-data
+	@if $(MAY_INSTALL_DEBIANS); then $(BIN)/python -m lightning_hpo.data.fashion_mnist --quiet \
+		|| $(MAKE) --no-print-directory debian-data; \
+		else $(BIN)/python -m lightning_hpo.data.fashion_mnist; fi
 	@touch $(FETCHED)
 
 run: $(INSTALLED) $(FETCHED) ## Set up, then the quick main study: search, cross-validation, test, report
@@ -124,8 +129,6 @@ $(FETCHED):
 
 .PHONY: debian-data
 debian-data:
-	@{ command -v apt-get && test "$$(id -u)" = 0; } >/dev/null || \
-		{ echo "With Debian or Ubuntu, as root: apt-get install dataset-fashion-mnist" >&2; exit 1; }
-	@echo "Fetching it from Debian's package dataset-fashion-mnist instead"
-	@apt-get -qq update && apt-get -qq install --yes dataset-fashion-mnist >/dev/null
+	@echo "Fetching Fashion-MNIST from Debian's package dataset-fashion-mnist"
+	@apt-get -qq update && apt-get -qq install --yes dataset-fashion-mnist >/dev/null || true
 	@$(BIN)/python -m lightning_hpo.data.fashion_mnist

@@ -6,17 +6,20 @@ Nothing heavy is imported here, so that ``--help``, ``--cfg`` and shell completi
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.errors import HydraException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo import series
+from lightning_hpo.application import complain, declare_ours
+from lightning_hpo.errors import Interrupted, UserError
 from lightning_hpo.sweep.signals import raise_interrupts
 
 
@@ -38,14 +41,18 @@ def task(cfg: DictConfig) -> Any:
     from hydra.types import RunMode
 
     from lightning_hpo.jobs.run import run
+    from lightning_hpo.launchers.pruned import pruned_in_one_line
+    from lightning_hpo.storage.study import check_study_name
 
     if HydraConfig.get().mode is not RunMode.RUN:
-        return run(cfg)
+        return pruned_in_one_line(run)(cfg)
     raise_interrupts()
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
     logging.captureWarnings(True)
     try:
+        name = OmegaConf.select(cfg, "study.name")
+        check_study_name(None if name is None else str(name))
         return run(cfg)
     except UserError as mistake:
         _mistakes.append(mistake)
@@ -58,15 +65,38 @@ def main() -> int:
     show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    declare_ours(task)
+    several: list[series.Part] = []
+
+    def find_studies() -> None:
+        several.extend(series.asked_for(sys.argv[1:], config_dir()))
+
+    status = _status(find_studies, show_tracebacks)
+    if status or not several:
+        return status or _status(_run, show_tracebacks)
     try:
-        hydra.main(
-            config_path=str(config_dir()),
-            config_name="config",
-            # A study's configuration is its user's own code and names classes of any package.
-            execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
-        )(task)()
-        if _mistakes:
-            raise _mistakes.pop()
+        return series.run_all(several, lambda: _status(_run, show_tracebacks))
+    except KeyboardInterrupt:
+        # Between two studies, or in the comparison.
+        return 130
+
+
+def _run() -> None:
+    """What ``sys.argv`` says, once."""
+    hydra.main(
+        config_path=str(config_dir()),
+        config_name="config",
+        # A study's configuration is its user's own code and names classes of any package.
+        execution_whitelist=UNSAFE_DISABLE_EXECUTION_CHECKS,
+    )(task)()
+    if _mistakes:
+        raise _mistakes.pop()
+
+
+def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
+    """The exit status of ``part``, whose mistakes become one line."""
+    try:
+        part()
     except Interrupted as interrupt:
         return 128 + interrupt.signum
     except KeyboardInterrupt:
@@ -74,9 +104,7 @@ def main() -> int:
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
-        from lightning_hpo.storage.passwords import redact
-
-        sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
+        complain(error)
         return 1
     except (ValueError, TypeError):
         from lightning_hpo.typed import mistake_in

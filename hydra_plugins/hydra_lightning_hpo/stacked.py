@@ -29,10 +29,16 @@ class StackedLauncher(WorkersLauncher):
 
     def workers(self, n_slots: int) -> "StackedWorkers":
         """``n_slots`` warm processes that take ``study.batch`` trials each."""
+        from lightning_hpo.application import is_ours
         from lightning_hpo.errors import UserError
         from lightning_hpo.launchers.stacked import StackedWorkers
 
         parallel = OmegaConf.select(self.config, "cv.parallel")
+        if not is_ours(self.task_function):
+            raise UserError(
+                "hydra/launcher=stacked trains lightning_hpo's own trials, and the jobs of this"
+                " application are others; use hydra/launcher=workers."
+            )
         if parallel != "stacked":
             raise UserError(
                 "hydra/launcher=stacked trains lightning_hpo's own trials with stacked networks,"

@@ -207,12 +207,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
     parser.add_argument("--system-dir", type=Path, default=Path(SYSTEM_DIR))
     parser.add_argument("--no-download", dest="download", action="store_false")
+    parser.add_argument(
+        "--quiet", action="store_true", help="without the files, say so by the exit status alone"
+    )
     options = parser.parse_args(arguments)
     try:
         folder = locate(options.cache_dir, options.system_dir, download=options.download)
         verify(folder)
     except UserError as error:
-        print(error, file=sys.stderr)
+        if not options.quiet:
+            print(error, file=sys.stderr)
         return 1
     print(f"Fashion-MNIST is complete in {folder}")
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner
 
 from lightning_hpo.errors import UserError
@@ -20,6 +20,7 @@ from lightning_hpo.jobs.provenance import recorded
 from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.messages import JobContext
+from lightning_hpo.paths import anchored
 from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
 from lightning_hpo.sweep.finale import TRIAL_FILE
@@ -32,7 +33,7 @@ _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
 @exits_as_failures()
 def run(cfg: DictConfig) -> Any:
     """Run the job that ``cfg.study.job`` names; its folder holds what is needed to run it again."""
-    context = _context()
+    cfg, context = _from_launch_folder(cfg), _context()
     if cfg.study.job == "preflight":
         return run_preflight(cfg, context)
     if cfg.study.job == "showcase":
@@ -56,10 +57,27 @@ def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
 
 def prepare(cfg: DictConfig) -> StackedTrial:
     """Do all of a trial's job but its training, which it shares with other trials."""
-    context = _context()
+    cfg, context = _from_launch_folder(cfg), _context()
     with recorded(cfg, context.folder):
         origin, live = cfg.study.trial_number or 0, _live_trial(cfg)
         return StackedTrial(cfg, _with_params(context, live), live, origin=origin)
+
+
+def _from_launch_folder(cfg: DictConfig) -> DictConfig:
+    """``cfg`` with paths of what is read, should the job run in a folder of its own."""
+    launched_in = Path(HydraConfig.get().runtime.cwd)
+    if Path.cwd() == launched_in:
+        return cfg
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    read = {
+        group: anchored(plain[group], launched_in, by_key=group == "data")
+        for group in ("data", "model")
+        if plain.get(group) is not None
+    }
+    copy = cfg.copy()
+    for group, values in read.items():
+        OmegaConf.update(copy, group, values, merge=False)
+    return copy
 
 
 def _context() -> JobContext:

@@ -352,6 +352,8 @@ def run_hydra_job(job: Job, setup: SlotSetup, task: TaskFunction) -> "JobReturn"
     from hydra.core.utils import run_job
     from omegaconf import open_dict
 
+    from lightning_hpo.launchers.pruned import pruned_in_one_line
+
     try:
         config = setup.context.config_loader.load_sweep_config(setup.config, list(job.overrides))
         with open_dict(config):
@@ -360,7 +362,7 @@ def run_hydra_job(job: Job, setup: SlotSetup, task: TaskFunction) -> "JobReturn"
         HydraConfig.instance().set_config(config)
         return run_job(
             hydra_context=setup.context,
-            task_function=task,
+            task_function=pruned_in_one_line(task),
             config=config,
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",

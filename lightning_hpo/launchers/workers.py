@@ -13,6 +13,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
 from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
 from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed
@@ -45,7 +46,9 @@ class Workers:
         config: DictConfig,
     ) -> None:
         gpus = visible_gpus()
-        per_trial = float(OmegaConf.select(config, "study.gpus_per_trial", default=1) or 1)
+        # In another application a key of this name is its own.
+        share_of_gpus = OmegaConf.select(config, "study.gpus_per_trial", default=1)
+        per_trial = float(share_of_gpus or 1) if is_ours(task_function) else 1.0
         share = _threads_of_slot(threads, n_slots)
         singletons = _hydra_singletons()
         self._slots = [

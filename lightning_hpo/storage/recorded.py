@@ -2,12 +2,15 @@
 
 import os
 import re
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
+from yaml import YAMLError
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.storage.embedded import EMBEDDED_FILE
@@ -30,6 +33,40 @@ def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
     if not folders:
         raise UserError(f"a study must have run in its folder, got {study_dir}, which has none.")
     return trials_beside(folders[0], study_dir)
+
+
+def check_holds_no_other(study_dir: Path, name: str) -> None:
+    """Raise :class:`UserError` when ``study_dir`` belongs to a study with another name.
+
+    Its trials would count from 0 too, and write into the folders of those that lie there.
+    """
+    others = sorted({*_names_in_file(study_dir), *_names_in_folders(study_dir)} - {name})
+    if others:
+        raise UserError(
+            f"a folder must hold one study, but {study_dir} holds '{others[0]}', got the name"
+            f" '{name}'; go on with that one, or choose another study.name or study.dir."
+        )
+
+
+def _names_in_file(study_dir: Path) -> list[str]:
+    file = (study_dir / EMBEDDED_FILE).absolute()
+    # A damaged or foreign file is for who opens it to refuse.
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as c,
+    ):
+        return [name for (name,) in c.execute("SELECT study_name FROM studies")]
+    return []
+
+
+def _names_in_folders(study_dir: Path) -> list[str]:
+    paths = (study_dir / "trials").glob(f"*/{_RESOLVED}")
+    for path in paths:
+        # Half written by a kill, or damaged: any other trial tells the same.
+        with suppress(OSError, YAMLError):
+            name = OmegaConf.select(OmegaConf.load(path), "study.name")
+            return [] if name is None else [str(name)]
+    return []
 
 
 def trials_beside(trial_dir: Path, study_dir: Path) -> list[FrozenTrial]:

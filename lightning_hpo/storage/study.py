@@ -45,16 +45,18 @@ _DRIVER_PACKAGES = {
 }
 
 
-def check_study_name(name: object) -> None:
-    """Raise :class:`UserError` unless ``name`` names a folder inside ``studies/``."""
-    text = str(name)
+def check_study_name(name: str | None) -> str:
+    """``name`` if it names a folder inside ``studies/``; raises :class:`UserError` if not."""
+    text = name or ""
     is_folder = text.strip() not in ("", ".", "..") and not re.search(r"[/\\\x00-\x1f\x7f]", text)
-    if not is_folder or len(text.encode()) > _LONGEST_NAME_BYTES:
+    if name is None or not is_folder or len(text.encode()) > _LONGEST_NAME_BYTES:
+        shown = "null" if name is None else repr(text[:80])
         raise UserError(
             "study.name must be the name of one folder, without / or \\ and at most"
-            f" {_LONGEST_NAME_BYTES} bytes long, got {text[:80]!r}; say where it lies with"
+            f" {_LONGEST_NAME_BYTES} bytes long, got {shown}; say where it lies with"
             " study.dir=..."
         )
+    return text
 
 
 def create_storage(spec: Any, study_dir: Path) -> BaseStorage:

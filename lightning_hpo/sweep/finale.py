@@ -196,7 +196,9 @@ class Finale:
 
 
 def _subdir(job: Job) -> str:
-    return next(o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir="))
+    told = [o.split("=", 1)[1] for o in job.overrides if o.startswith("hydra.sweep.subdir=")]
+    # The last one counts, as for Hydra.
+    return told[-1]
 
 
 def _failure(job: Job) -> str:

@@ -1,7 +1,7 @@
 """What a study's configuration means for its sweep: directions, slots, folds, limits.
 
-With another application's task function, whose configuration has no ``study``, the plugin's own
-keys apply and everything that is ours is switched off.
+In another application the plugin's own keys apply, everything that is ours is switched off, and
+no key of its configuration is taken for one of ours, whatever its name.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,11 +28,15 @@ _LARGEST_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Settings:
-    """Reads the composed configuration; ``n_jobs`` and the others are the sweeper's own keys."""
+    """Reads the composed configuration; ``n_jobs`` and the others are the sweeper's own keys.
+
+    ``is_study``: whether the jobs are ours; see :mod:`lightning_hpo.application`.
+    """
 
     config: DictConfig
     n_jobs: int | str
     max_failure_rate: float
+    is_study: bool
 
     def check(self) -> None:
         """Raise :class:`UserError` for what needs neither data nor model to be seen as wrong."""
@@ -133,11 +137,6 @@ class Settings:
                 f"a study needs the metrics of its fits, which trainer.fast_dev_run={fast} leaves"
                 " out; try a small one with trainer.max_epochs=1 +trainer.limit_train_batches=1."
             )
-
-    @property
-    def is_study(self) -> bool:
-        """Whether the jobs are ours."""
-        return self._select("study.job") is not None
 
     @property
     def study_dir(self) -> Path:
@@ -334,9 +333,8 @@ class Settings:
         found = slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
         wanted = found if wanted == "auto" else wanted
         if not isinstance(wanted, int) or wanted < 1:
-            raise UserError(
-                f"study.n_jobs must be 'auto' or at least 1, got study.n_jobs={wanted}."
-            )
+            key = "study.n_jobs" if self.is_study else "hydra.sweeper.n_jobs"
+            raise UserError(f"{key} must be 'auto' or at least 1, got {key}={wanted}.")
         return min(wanted, max(n_trials, self.final_fits, self.n_refits))
 
     def limits(self, n_trials: int) -> Limits:
@@ -344,13 +342,14 @@ class Settings:
         return Limits(
             n_trials,
             max_failure_rate=self.max_failure_rate,
-            max_retries=int(self._select("study.max_retries", 0)),
+            max_retries=int(self._select("study.max_retries", 1)),
             timeout_s=self._select("study.timeout_s"),
             trial_timeout_s=self._select("study.trial_timeout_s"),
         )
 
     def _select(self, key: str, default: Any = None) -> Any:
-        return OmegaConf.select(self.config, key, default=default)
+        """The value of one of our keys; in another application its default."""
+        return OmegaConf.select(self.config, key, default=default) if self.is_study else default
 
 
 def _typed(value: Any) -> Any:

@@ -9,7 +9,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
+from lightning_hpo.application import ending_as_we_do, is_ours
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
-from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
+from lightning_hpo.storage.recorded import check_holds_no_other
+from lightning_hpo.storage.study import create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.arguments import read_params
 from lightning_hpo.sweep.composition import Composition
@@ -37,6 +40,7 @@ from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.identity import Identity, check_searchable, settle
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
@@ -60,6 +64,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
     hydra_context: HydraContext
     settings: Settings
     composition: Composition
+    # Only where the jobs are ours.
+    identity: Identity | None = None
 
     def __init__(
         self,
@@ -80,12 +86,22 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        is_study = is_ours(task_function)
+        if is_study:
+            self.identity = settle(config)
+            self.study_name, self.storage = self.identity.name, self.identity.storage
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.settings = Settings(config, self.slots_wanted, self.max_failure_rate)
+        self.settings = Settings(
+            config, self.slots_wanted, self.max_failure_rate, is_study=is_study
+        )
         self.composition = Composition(config, hydra_context.config_loader)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, then evaluate; raises an error of :mod:`lightning_hpo.errors` when it cannot."""
+        with nullcontext() if self.settings.is_study else ending_as_we_do():
+            self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # Our defaults choose multivariate TPE and its companions knowingly.
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -99,6 +115,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self._check_strategies(space)
         study_dir = self._checked_places()
         display = self._display(self._n_trials(space))
+        for note in self.identity.notes if self.identity else ():
+            display.note(note)
         with interruptible(), must_be_writable(), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 display.tally.capacity = executor.n_free
@@ -118,9 +136,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _checked_places(self) -> Path:
         """The study's folder; what would fail after the preparation fails before it."""
-        if self.settings.is_study:
-            check_study_name(self.study_name)
         study_dir = _writable(self.settings.study_dir)
+        if self.identity is not None:
+            check_holds_no_other(study_dir, self.identity.name)
         if self.settings.is_study and self.storage is not None:
             open_storage(self.storage, study_dir)
         return study_dir
@@ -143,13 +161,17 @@ class StudySweeperImpl(OptunaSweeperImpl):
             arguments,
             config_loader=config_loader,
         )
-        return parse_space(
+        space = parse_space(
             [*params, *arguments],
             conditions=_plain(self.conditions, resolve=True),
             configured=self.composition.configured,
             extend=None if extend is None else lambda trial: extend(self.config, trial),
             config_loader=config_loader,
         )
+        if self.identity is None:
+            return space
+        check_searchable(space.distributions)
+        return replace(space, fixed_overrides=(*space.fixed_overrides, *self.identity.told))
 
     def _check_space(self, space: SearchSpace) -> None:
         for point in self.settings.start_points:
@@ -224,7 +246,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 load_if_exists=True,
             )
         log.info(f"Study name: {study.study_name}")
-        log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
+        in_memory = facts is None and not self.storage
+        shown = "None, in memory" if in_memory else outcome.public(self.storage, study_dir)
+        log.info(f"Storage: {shown}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")

@@ -52,10 +52,11 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return Verdict(TrialState.FAIL, reason=end.reason, retry=end.retry, blamed=end.blamed)
     # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
     value = end._return_value
-    if end.status is JobStatus.COMPLETED:
-        return _judge_value(value, n_objectives)
+    # Raised, or returned by a job that was given no reason to log a failure.
     if isinstance(value, optuna.TrialPruned):
         return Verdict(TrialState.PRUNED, reason=one_line(value) if value.args else "")
+    if end.status is JobStatus.COMPLETED:
+        return _judge_value(value, n_objectives)
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
     if isinstance(value, OSError) and value.errno in NO_ROOM:

@@ -120,6 +120,12 @@ AT_ONCE = {
     ),
     "number of slots": (["study.n_jobs=0"], ["at least 1", "study.n_jobs=0"]),
     "number of trials": (["study.n_trials=many", SEARCH], ["n_trials", "many", "Integer"]),
+    "no name": (["study.name=null"], ["study.name must be the name of one folder", "got null"]),
+    "a search over names": (["study.name=a,b"], ["study.name says what the study is"]),
+    "two folders": (
+        ["study.dir=a", "hydra.sweep.dir=b"],
+        ["both mean the study's folder", "study.dir=a", "hydra.sweep.dir=b"],
+    ),
     "folder of configurations": (["--config-dir", "nowhere"], ["directory", "nowhere"]),
 }
 
@@ -247,6 +253,13 @@ def test_a_yaml_file_with_a_syntax_error_is_named(tmp_path):
     (tmp_path / "mine" / "experiment" / "broken.yaml").write_text("model: {filters_1: 3\n")
     line = refusal(tmp_path, "--config-dir", "mine", "+experiment=broken")
     assert "broken.yaml" in line and "line 2" in line
+
+
+def test_one_bare_trial_checks_the_studys_name(tmp_path):
+    done = run(tmp_path, "data=digits", "hydra.mode=RUN", "study.name=a/b")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "study.name must be the name of one folder" in line and "got 'a/b'" in line
 
 
 def test_one_bare_trial_refuses_a_gpu_where_there_is_none(tmp_path):

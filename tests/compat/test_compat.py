@@ -164,6 +164,21 @@ def test_too_many_failures_end_the_sweep_with_the_reason(sweep, max_failure_rate
     assert (ours.status, stock.status) == (1, 1)
     assert "RuntimeError: cfg.error is True" in ours.err
     assert len(ours.trials) < 20
+    # The stock plugin shows the job's frames, we say what failed.
+    assert "Traceback" in stock.err and "Traceback" not in ours.err
+    assert ours.err.splitlines()[-1].startswith("lightning-hpo: at most a share of ")
+
+
+def test_keys_with_the_names_of_ours_mean_nothing_in_another_application(sweep):
+    words = ("+mode=max", "+study={job: x, timeout_s: 0, enqueue: 5, gpus_per_trial: many}")
+    memory = ("hydra.sweeper.direction=null", "hydra.sweeper.storage=null")
+    ours = sweep(OURS, "sphere", *words, *memory, "x=choice(0, 2)", "y=0", launcher="workers")
+    assert ours.status == 0, ours.err
+    # Without a direction the stock plugin minimises.
+    assert "Directions: ['minimize']" in ours.out
+    assert ours.results["best_value"] == 0
+    assert "Storage: None, in memory" in ours.out
+    assert not list(ours.folder.glob("*.db*"))
 
 
 def test_a_failure_rate_of_one_runs_all_trials_and_writes_the_results(sweep):

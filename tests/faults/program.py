@@ -23,14 +23,16 @@ class Program:
         self.study_dir = folder / "studies" / "faulty"
         self._started: list[psutil.Process] = []
 
-    def start(self, *overrides: str, new_group: bool = False) -> subprocess.Popen[str]:
+    def start(
+        self, *overrides: str, new_group: bool = False, experiment: str = "faulty"
+    ) -> subprocess.Popen[str]:
         """The controller; ``new_group``: as a shell does, so that all of it can be interrupted."""
         env = os.environ | {
             "PYTHONPATH": str(HERE.parents[1]),
             "PYTHONUNBUFFERED": "1",
             "OMP_NUM_THREADS": "1",
         }
-        words = ["--config-dir", str(HERE / "conf"), "+experiment=faulty", *overrides]
+        words = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}", *overrides]
         process = subprocess.Popen(
             [sys.executable, str(HERE / "faulty_app.py"), *words],
             cwd=self.folder,
@@ -43,9 +45,9 @@ class Program:
         self._started.append(psutil.Process(process.pid))
         return process
 
-    def run(self, *overrides: str) -> tuple[int, str, str]:
+    def run(self, *overrides: str, experiment: str = "faulty") -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
-        process = self.start(*overrides)
+        process = self.start(*overrides, experiment=experiment)
         out, err = process.communicate(timeout=TIMEOUT_S)
         return process.returncode, out, err
 

@@ -256,6 +256,9 @@ def test_the_command_says_where_the_files_are(
     output = capsys.readouterr()
     assert output.out == ""
     assert "Three ways" in output.err.splitlines()[-1]
+    # Rule: who has another way to get the data is told by the status alone.
+    assert main([*options, "--system-dir", str(tmp_path / "nowhere"), "--quiet"]) == 1
+    assert capsys.readouterr() == ("", "")
 
 
 @needs_package

@@ -28,6 +28,12 @@ def _raise(cfg: DictConfig) -> None:
     raise ZeroDivisionError("by zero")
 
 
+def _prune(cfg: DictConfig) -> None:
+    import optuna
+
+    raise optuna.TrialPruned("pruned at epoch 2 with val/loss=0.5")
+
+
 class TwoWords(RuntimeError):
     """Is pickled, but not unpickled: its constructor takes more than the message."""
 

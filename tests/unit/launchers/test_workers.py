@@ -19,6 +19,7 @@ from hydra.types import HydraContext
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.launchers.workers import Workers
+from lightning_hpo.sweep.verdict import judge
 
 HERE = Path(__file__).parent
 CONFIG = """
@@ -77,7 +78,7 @@ def assert_all_end(pids: Iterable[int]) -> None:
             time.sleep(0.01)
 
 
-def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
+def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers, tmp_path):
     with make_workers() as workers:
         assert run(workers, "x=0.25").return_value == 0.25
         pids = {run(workers, "do=pid").return_value for _ in range(3)}
@@ -93,6 +94,12 @@ def test_a_slot_answers_stays_warm_and_leaves_nothing_behind(make_workers):
             odd = run(workers, f"do={do}")._return_value
             assert str(odd) == f"a job must return what can be {what}: out of order"
         assert run(workers, "do=pid").return_value in pids
+        workers.submit(Job(1, ("do=prune",)))
+        ((_, pruned),) = workers.wait(60)
+    assert judge(pruned, n_objectives=1).reason == "pruned at epoch 2 with val/loss=0.5"
+    # A job that was pruned has not failed, and its log says nothing else.
+    (line,) = (tmp_path / "sweep" / "job_1" / "slots.log").read_text().splitlines()
+    assert line.endswith("[INFO] - trial pruned at epoch 2 with val/loss=0.5")
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.storage.recorded import recorded_trials, trials_beside
+from lightning_hpo.storage.recorded import check_holds_no_other, recorded_trials, trials_beside
 from lightning_hpo.storage.study import create_storage, open_storage
 
 
@@ -57,3 +57,29 @@ def test_a_study_that_its_storage_does_not_have_is_one_line(tmp_path):
     with pytest.raises(UserError, match="must hold the study 's', but does not"):
         trials_beside(trial_dir, tmp_path)
     open_storage(f"sqlite:///{tmp_path}/other.db", tmp_path)._backend.engine.dispose()
+
+
+# Rule: trials of two studies would count from 0 both, in the same folders.
+def test_a_folder_holds_the_trials_of_one_study(tmp_path):
+    check_holds_no_other(tmp_path, "s")
+    (tmp_path / "a 50% #1").mkdir()
+    study_dir = tmp_path / "a 50% #1"
+    storage = create_storage(None, study_dir)
+    optuna.create_study(study_name="s", storage=storage)
+    storage._backend.engine.dispose()
+    check_holds_no_other(study_dir, "s")
+    with pytest.raises(UserError, match=r"holds 's', got the name 't'; go on with that one"):
+        check_holds_no_other(study_dir, "t")
+
+
+def test_a_folder_of_a_study_on_a_server_holds_one_study_too(tmp_path):
+    folder_of_a_trial(tmp_path, "${oc.env:LIGHTNING_HPO_STORAGE}")
+    check_holds_no_other(tmp_path, "s")
+    with pytest.raises(UserError, match="holds 's', got the name 't'"):
+        check_holds_no_other(tmp_path, "t")
+
+
+def test_a_damaged_folder_is_for_others_to_refuse(tmp_path):
+    (tmp_path / "study.db").write_bytes(b"noise" * 1000)
+    folder_of_a_trial(tmp_path, None).joinpath("config.yaml").write_text("study: {name: ")
+    check_holds_no_other(tmp_path, "s")

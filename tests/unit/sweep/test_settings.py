@@ -7,16 +7,17 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps
 from lightning_hpo.sweep.settings import Settings
 
 
 def settings(*, after_search: bool = True, **cv: object) -> Settings:
     config = {
-        "study": {"final": after_search, "job": "trial"},
+        "study": {"final": after_search},
         "cv": {"n_splits": 4, "final": True} | cv,
     }
-    return Settings(OmegaConf.create(config), 8, 0.5)
+    return Settings(OmegaConf.create(config), 8, 0.5, is_study=True)
 
 
 @pytest.mark.parametrize(
@@ -257,3 +258,27 @@ def test_a_failure_rate_is_a_share(rate):
     found = replace(settings(), max_failure_rate=rate)
     with pytest.raises(UserError, match=r"max_failure_rate must lie in \[0, 1\], got"):
         found.check()
+
+
+# Rule: another application's keys are its own, even where they have the names of ours.
+def test_in_another_application_no_key_of_ours_is_read():
+    config = {
+        "mode": "train",
+        "monitor": 3,
+        "study": {
+            **{"job": "x", "final": True, "enqueue": 5, "callbacks": 7, "timeout_s": 0},
+            **{"gpus_per_trial": "many", "replay": "somewhere", "verbosity": "loud"},
+            **{"max_retries": "none", "heartbeat_s": -1, "objectives": {"size": "up"}},
+        },
+        "trainer": {"max_epochs": -3},
+        "cv": {"n_splits": 1, "final": True},
+        "hydra": {"runtime": {"choices": {"model": "small"}}},
+    }
+    found = Settings(OmegaConf.create(config), 3, 0.0, is_study=False)
+    found.check()
+    assert found.directions() == ["minimize"]
+    assert found.slots(8) == 3
+    assert found.limits(4) == Limits(4, max_failure_rate=0.0, max_retries=1)
+    assert (found.monitor, found.verbosity, found.heartbeat_s) == ("value", "normal", 10)
+    assert (found.start_points, found.callbacks, found.replay) == ([], [], None)
+    assert (found.final, found.final_fits, found.final_trial, found.steps) == (False, 0, None, None)

@@ -60,8 +60,11 @@ def test_several_objectives_complete_with_as_many_numbers():
 
 
 def test_a_pruned_trial_is_pruned_and_nothing_else():
-    verdict = judge(raised(optuna.TrialPruned("pruned at epoch 3")), n_objectives=1)
-    assert verdict == Verdict(TrialState.PRUNED, reason="pruned at epoch 3")
+    pruned = optuna.TrialPruned("pruned at epoch 3")
+    # Also returned: so that Hydra logs no failure.
+    for end in (raised(pruned), returned(pruned)):
+        verdict = judge(end, n_objectives=1)
+        assert verdict == Verdict(TrialState.PRUNED, reason="pruned at epoch 3")
     wordless = judge(raised(optuna.TrialPruned()), n_objectives=1)
     assert wordless == Verdict(TrialState.PRUNED, reason="")
 
