@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.output import mask_output
 
 
 def config_dir() -> Path:
@@ -38,6 +39,8 @@ def task(cfg: DictConfig) -> Any:
 
     from lightning_hpo.jobs.run import run
 
+    # Also where another launcher has started this process.
+    mask_output()
     if HydraConfig.get().mode is not RunMode.RUN:
         return run(cfg)
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
@@ -53,6 +56,7 @@ def task(cfg: DictConfig) -> Any:
 
 def main() -> int:
     """Run the command line; the exit status as documented in the README."""
+    mask_output()
     show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -72,9 +76,7 @@ def main() -> int:
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
-        from lightning_hpo.storage.passwords import redact
-
-        sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
+        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
         return 1
     return 0
 

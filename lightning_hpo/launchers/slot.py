@@ -26,6 +26,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lightning_hpo.launchers.allocator import keep_freed_memory
+from lightning_hpo.output import mask_output
 from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ def serve(connection: Connection, lifeline: Connection, setup: SlotSetup) -> Non
     os.environ.update(setup.env)
     keep_freed_memory()
     _write_output_to(setup.log_file)
+    mask_output()
     _restore_hydra(setup)
     for module in setup.preload:
         import_module(module)

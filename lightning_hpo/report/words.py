@@ -11,6 +11,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.masking import presentable
 from lightning_hpo.report.record import Importances, Record, by_value
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
@@ -314,7 +315,7 @@ def failures(record: Record) -> list[str]:
     """The reasons why trials failed, the most frequent first, with the trials' numbers."""
     failed: dict[str, list[FrozenTrial]] = {}
     for trial in record.in_state(TrialState.FAIL):
-        reason = str(trial.user_attrs.get("failure", "no reason recorded"))
+        reason = presentable(str(trial.user_attrs.get("failure", "no reason recorded")))
         failed.setdefault(reason.rstrip("."), []).append(trial)
     sentences = []
     for reason, trials in sorted(failed.items(), key=lambda entry: -len(entry[1])):

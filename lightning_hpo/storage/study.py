@@ -25,13 +25,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.instantiate import make
+from lightning_hpo.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.storage.embedded import (
     EMBEDDED_FILE,
     LOCK_TIMEOUT_S,
     EmbeddedStorage,
     use_write_ahead_log,
 )
-from lightning_hpo.storage.passwords import redact
+from lightning_hpo.storage.vault import secrets_of_storage
 
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
@@ -74,6 +75,7 @@ def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
     """
     if spec is None:
         return _embedded((study_dir / EMBEDDED_FILE).resolve())
+    learn(secrets_of_storage(spec))
     if isinstance(spec, str):
         return _from_url(spec)
     plain = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
@@ -94,7 +96,7 @@ def _embedded(path: Path) -> BaseStorage:
 
 @lru_cache(maxsize=4)
 def _from_url(text: str) -> BaseStorage:
-    url = _parsed(text)
+    url = parsed(text)
     options = _engine_options(url)
     _connect_once(url, options)
     plain = url.render_as_string(hide_password=False)
@@ -133,11 +135,14 @@ def _wait_for_proxy(storage: Any, spec: dict[str, Any]) -> None:
         ) from None
 
 
-def _parsed(text: str) -> URL:
+def parsed(text: str) -> URL:
+    """The URL of a storage with its driver; raises :class:`UserError` for a malformed one."""
     try:
         url = make_url(re.sub(r"^postgres(?=[:+])", "postgresql", text))
     except (ArgumentError, ValueError):
         # Not the error's own words: a part of the password may stand in them.
+        for secret in storage_secrets(text):
+            text = text.replace(secret, MASK)
         raise UserError(
             "study.storage must be a URL such as postgresql://user@host/database, got"
             f" {redact(text)!r}; percent-encode special characters in a password."
@@ -187,11 +192,9 @@ def _connect_once(url: URL, options: dict[str, Any]) -> None:
 
 
 def _unusable(url: URL, error: Exception) -> UserError:
-    reason = one_line(getattr(error, "orig", None) or error)
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
+    reason = one_line(getattr(error, "orig", None) or error.__cause__ or error)
     return UserError(
-        f"study.storage must be reachable and writable, got {_shown(url)}: {redact(reason)}."
+        f"study.storage must be reachable and writable, got {_shown(url)}: {reason}."
         " Start the server, or correct the URL."
     )
 

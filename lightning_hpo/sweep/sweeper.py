@@ -31,6 +31,7 @@ from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
+from lightning_hpo.storage.passwords import hide_passwords, require_hidden
 from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
@@ -76,6 +77,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        # Done by a callback already, unless somebody took it out of the configuration.
+        hide_passwords(config)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = Settings(config, self.slots_wanted, self.max_failure_rate)
 
@@ -147,9 +150,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _check_composed(self, what: str, overrides: Sequence[str]) -> None:
         try:
-            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            loader = self.hydra_context.config_loader
+            composed = loader.load_sweep_config(self.config, list(overrides))
         except HydraException as error:
             raise UserError(f"{what} cannot be composed: {one_line(error)}") from None
+        # An option that is searched brings a file which nothing has read before.
+        require_hidden(composed)
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""
