@@ -38,6 +38,8 @@ _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
 _FRESH_STORE_TRIES = 6
 _LONGEST_NAME_BYTES = 200
+# What else follows a question mark belongs to the name of a folder, which would be cut off there.
+_SQLITE_QUERY = re.compile(r"(?:\w+=[^&]*(?:&|$))*")
 _DRIVER_PACKAGES = {
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -147,6 +149,12 @@ def parsed(text: str) -> URL:
             "study.storage must be a URL such as postgresql://user@host/database, got"
             f" {redact(text)!r}; percent-encode special characters in a password."
         ) from None
+    query = text.partition("?")[2]
+    if url.get_backend_name() == "sqlite" and not _SQLITE_QUERY.fullmatch(query):
+        raise UserError(
+            "study.storage must be a URL in which a path's own question mark is %3F, got"
+            f" {redact(text)!r}."
+        )
     if url.drivername == "postgresql":
         # SQLAlchemy 2.1 prefers psycopg, 2.0 psycopg2: take the one that is there.
         old = _installed("psycopg2") and not _installed("psycopg")

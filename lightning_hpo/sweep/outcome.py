@@ -321,12 +321,13 @@ def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
 
 
 def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
-    commands = [f"tensorboard --logdir {study_dir}"]
+    folder = shlex.quote(str(study_dir))
+    commands = [f"tensorboard --logdir {folder}"]
     if found["best"]:
         more = _with_trials(found["command"], 2 * found["trials"]["total"])
         commands.append(f"{more}   # more trials")
         number = found["best"]["number"]
-        again = f"python -m lightning_hpo.rerun {study_dir} {number}"
+        again = f"python -m lightning_hpo.rerun {folder} {number}"
         commands.append(f"{again}   # the best trial again")
     return commands
 
