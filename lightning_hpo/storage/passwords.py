@@ -25,6 +25,7 @@ from lightning_hpo.masking import (
     storage_secrets,
 )
 from lightning_hpo.storage.vault import (
+    MOST_SECRETS,
     KeyPath,
     Vault,
     names_secret,
@@ -145,7 +146,10 @@ def referred_tree(node: Any, path: KeyPath = ()) -> Any:
     if node in known or names_secret(path):
         return known.get(node) or _variable_of(node)
     node = _with_references(node)
-    for secret in secrets_in(node):
+    found = set(secrets_in(node))
+    if len(found) > MOST_SECRETS:
+        return redact(node)
+    for secret in found:
         if "${" not in secret:
             node = node.replace(secret, _variable_of(secret))
     return node

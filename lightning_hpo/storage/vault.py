@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.masking import is_secret_key, learn, secrets_in, storage_secrets
+from lightning_hpo.masking import is_secret_key, learn, redact, secrets_in, storage_secrets
 
 # The study's own storage, and, each with a number, every other secret.
 VARIABLE = "LIGHTNING_HPO_STORAGE"
@@ -24,6 +24,10 @@ _STORAGES: tuple[KeyPath, ...] = (("study", "storage"), ("hydra", "sweeper", "st
 _REFERENCE = re.compile(rf"\$\{{oc\.env:(?:{VARIABLE}|{OTHERS})(?:_\d+)?\}}")
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 _SCHEME_BACKWARDS = re.compile(r":?[\w+.-]*")
+# One by one, more of them would take time in the square of their number.
+MOST_SECRETS = 20
+# With a longer one, Linux starts no process.
+_LONGEST_VARIABLE = 100_000
 # Between the ends of a URL inside an override or a sentence.
 _PART = re.compile(r"[^\s'\",;()\[\]{}]+")
 
@@ -87,7 +91,10 @@ class Vault:
         """``text``, the value at ``path``, with references in place of its secrets."""
         if self._is_secret(text, path):
             return self._keep(text, path)
-        for part in _PART.findall(text) if secrets_in(text) and "${" not in text else ():
+        found = secrets_in(text)
+        if len(found) > MOST_SECRETS:
+            return self._keep(text, path)
+        for part in _PART.findall(text) if found and "${" not in text else ():
             if secrets_in(part):
                 url = _without_prefix(part)
                 text = text.replace(url, self._keep(url, path))
@@ -142,6 +149,11 @@ class Vault:
 
     def _keep(self, secret: str, path: KeyPath) -> str:
         if secret not in self._held:
+            if len(secret.encode()) > _LONGEST_VARIABLE:
+                raise UserError(
+                    f"a text with passwords must be at most {_LONGEST_VARIABLE} bytes long, got"
+                    f" {len(secret.encode())} in {redact('.'.join(map(str, path)))}."
+                )
             learn(_secrets_of(secret, path))
             name = self._variable(secret, path)
             os.environ[name] = secret

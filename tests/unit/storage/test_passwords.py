@@ -1,6 +1,7 @@
 """Secrets leave the configuration before anything of it is stored, or the run ends."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,22 @@ def test_a_password_cannot_be_searched(line: str) -> None:
     with pytest.raises(UserError, match="must have one value, got several") as refused:
         searched(line)
     assert "5ecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("piece", ["a", "a://", "https://u:p@x ", "${", "x='"])
+def test_long_values_are_searched_in_time_that_grows_with_their_length(piece: str) -> None:
+    config = composed()
+    OmegaConf.update(config, "data.note", piece.replace("${", "$ {") * 6_000, force_add=True)
+    started_s = time.perf_counter()
+    hide_passwords(config)
+    assert time.perf_counter() - started_s < 10
+
+
+def test_a_text_with_passwords_must_fit_a_variable() -> None:
+    config = composed()
+    OmegaConf.update(config, "data.note", "https://u:5ecret@x " * 6_000, force_add=True)
+    with pytest.raises(UserError, match=r"at most 100000 bytes long, got 114000 in data\.note"):
+        hide_passwords(config)
 
 
 # Of an exception in a callback Hydra makes a warning, and would go on to write the password.
