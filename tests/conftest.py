@@ -1,5 +1,6 @@
 """Rules that hold for every test."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +33,4 @@ def _no_secret_is_remembered() -> Iterator[None]:
     yield
     masking._learned.clear()
     masking.learn(())
+    logging.setLogRecordFactory(logging.LogRecord)

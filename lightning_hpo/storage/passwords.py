@@ -28,6 +28,8 @@ from lightning_hpo.storage.vault import (
     MOST_SECRETS,
     KeyPath,
     Vault,
+    decoded,
+    is_secret_value,
     names_secret,
     names_storage,
     reference_to,
@@ -82,6 +84,8 @@ class _Leaf:
 
     def set(self, text: str) -> None:
         if text != self.text:
+            if not isinstance(self.node._value(), str):
+                text = decoded(text)
             with flag_override(self.parent, "readonly", False):
                 self.node._set_value(text)
 
@@ -130,29 +134,36 @@ def require_hidden(config: DictConfig) -> None:
 
 def referred(text: str) -> str:
     """``text`` as a command that can be typed again: hidden texts become their variables."""
-    return redact(_with_references(text))
+    return redact(_with_references(text, _references_by_text()))
 
 
-def referred_tree(node: Any, path: KeyPath = ()) -> Any:
+def referred_tree(tree: Any) -> Any:
     """A resolved configuration with secrets as references again, or masked where no variable has
     them; a job can be run again from this."""
-    if isinstance(node, dict):
-        return {key: referred_tree(value, (*path, key)) for key, value in node.items()}
-    if isinstance(node, list):
-        return [referred_tree(value, (*path, index)) for index, value in enumerate(node)]
-    if not isinstance(node, str) or not node:
-        return node
     known = _references_by_text()
-    if node in known or names_secret(path):
-        return known.get(node) or _variable_of(node)
-    node = _with_references(node)
-    found = set(secrets_in(node))
+
+    def walk(node: Any, path: KeyPath) -> Any:
+        if isinstance(node, dict):
+            return {key: walk(value, (*path, key)) for key, value in node.items()}
+        if isinstance(node, list):
+            return [walk(value, (*path, index)) for index, value in enumerate(node)]
+        is_text = isinstance(node, str) and node != ""
+        return _referred_text(node, known, whole=names_secret(path)) if is_text else node
+
+    return walk(tree, ())
+
+
+def _referred_text(text: str, known: dict[str, str], *, whole: bool) -> str:
+    if whole or text in known:
+        return known.get(text) or _variable_of(text)
+    text = _with_references(text, known)
+    found = set(secrets_in(text))
     if len(found) > MOST_SECRETS:
-        return redact(node)
+        return redact(text)
     for secret in found:
         if "${" not in secret:
-            node = node.replace(secret, _variable_of(secret))
-    return node
+            text = text.replace(secret, _variable_of(secret))
+    return text
 
 
 def _variable_of(secret: str) -> str:
@@ -167,8 +178,8 @@ def _references_by_text() -> dict[str, str]:
     return dict(sorted(held.items(), key=lambda pair: -len(pair[0])))
 
 
-def _with_references(text: str) -> str:
-    for secret, reference in _references_by_text().items():
+def _with_references(text: str, known: dict[str, str]) -> str:
+    for secret, reference in known.items():
         # A password that is a mere word may be a part of other words.
         if not (secret.isalpha() or secret.isdigit()):
             text = text.replace(secret, reference)
@@ -187,7 +198,7 @@ def _leaves(node: DictConfig | ListConfig, path: KeyPath) -> Iterator[_Leaf]:
         elif isinstance(child, Node):
             value = child._value()
             telling = names_secret((*path, key)) or secrets_in(str(key))
-            if isinstance(value, str) or (value is not None and telling):
+            if isinstance(value, str) or (telling and is_secret_value(value)):
                 yield _Leaf(node, child, (*path, key))
 
 
@@ -204,6 +215,12 @@ def _bring(config: DictConfig, leaf: _Leaf) -> None:
     node: Any = config
     for key in path:
         node = node._get_node(key)
+    if not path:
+        key = redact(".".join(map(str, leaf.path)))
+        raise UserError(
+            f"{key} must not hold a password, since its name cannot be typed; export it as a"
+            " variable and write ${oc.env:NAME}."
+        )
     value = Override._get_value_element_as_str(_as_typed(node))
     with flag_override(config.hydra.overrides, ["readonly", "struct"], [False, False]):
         config.hydra.overrides[kind].append(f"{'.'.join(path)}={value}")

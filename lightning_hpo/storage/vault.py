@@ -75,6 +75,16 @@ def _plain_tree(spec: Any) -> Any:
     return OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
 
 
+def is_secret_value(value: Any) -> bool:
+    """Whether a value may be a secret; a number may, but not a switch."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def decoded(reference: str) -> str:
+    """A reference that gives a number, as which it was written, and not its text."""
+    return f"${{oc.decode:{reference}}}"
+
+
 class Vault:
     """Takes secrets out of texts; the same secret always gets the same reference."""
 
@@ -130,11 +140,13 @@ class Vault:
             return {k: self._hidden_value(v, (*path, _plain(k))) for k, v in value.items()}
         if isinstance(value, list):
             return [self._hidden_value(v, (*path, i)) for i, v in enumerate(value)]
-        if value is None or (not isinstance(value, str | QuotedString) and not names_secret(path)):
+        plain = _plain(value)
+        if not isinstance(plain, str) and not (names_secret(path) and is_secret_value(plain)):
             return value
-        text = str(_plain(value))
-        hidden = self.hidden(text, path)
-        return value if hidden == text else QuotedString(hidden, Quote.single)
+        hidden = self.hidden(str(plain), path)
+        if hidden == str(plain):
+            return value
+        return QuotedString(hidden if isinstance(plain, str) else decoded(hidden), Quote.single)
 
     def _is_secret(self, text: str, path: KeyPath) -> bool:
         """Whether ``text`` as a whole has to go."""

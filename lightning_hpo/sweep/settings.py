@@ -16,6 +16,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.gpus import slots_on, visible_gpus
 from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.storage.passwords import referred_tree
 from lightning_hpo.sweep.display import Verbosity
 from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps
@@ -139,7 +140,9 @@ class Settings:
     def final_overrides(self) -> tuple[str, ...]:
         """What ``study.in_final`` says, as Hydra overrides."""
         # JSON's literals are Hydra's too.
-        return tuple(f"{key}={json.dumps(value)}" for key, value in self._in_final().items())
+        # What holds a password was resolved, and a job's overrides are stored.
+        told = referred_tree(self._in_final())
+        return tuple(f"{key}={json.dumps(value)}" for key, value in told.items())
 
     def _in_final(self) -> dict[str, Any]:
         asked = self._select("study.in_final")

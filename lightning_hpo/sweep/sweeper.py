@@ -77,10 +77,11 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        # Done by a callback already, unless somebody took it out of the configuration.
-        hide_passwords(config)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = Settings(config, self.slots_wanted, self.max_failure_rate)
+        if self.settings.is_study:
+            # Done by a callback already, unless somebody took it out of the configuration.
+            hide_passwords(config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, then evaluate; raises an error of :mod:`lightning_hpo.errors` when it cannot."""
@@ -155,7 +156,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         except HydraException as error:
             raise UserError(f"{what} cannot be composed: {one_line(error)}") from None
         # An option that is searched brings a file which nothing has read before.
-        require_hidden(composed)
+        if self.settings.is_study:
+            require_hidden(composed)
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""

@@ -23,6 +23,7 @@ FIRST, SECOND = "${oc.env:LIGHTNING_HPO_SECRET_1}", "${oc.env:LIGHTNING_HPO_SECR
 @pytest.fixture(autouse=True)
 def _environment_as_before() -> Iterator[None]:
     before = dict(os.environ)
+    os.environ["PW"] = "exported"
     yield
     os.environ.clear()
     os.environ.update(before)
@@ -36,11 +37,17 @@ def composed(*typed: str) -> DictConfig:
 def hidden(*typed: str) -> tuple[list[str], DictConfig]:
     """The overrides as they are stored, and the whole configuration, which has no secret left."""
     config = composed(*typed)
-    resolved = OmegaConf.to_container(config.study, resolve=True)
+    before = {key: resolved(config, key) for key in ("study", "a", "note", "notes")}
     hide_passwords(config)
     assert "5ecret" not in OmegaConf.to_yaml(config)
-    assert OmegaConf.to_container(config.study, resolve=True) == resolved
+    assert {key: resolved(config, key) for key in before} == before
     return list(OmegaConf.to_container(config.hydra.overrides.task, resolve=False)), config
+
+
+def resolved(config: DictConfig, key: str) -> Any:
+    """What a job sees, which hiding does not change."""
+    node = config.get(key)
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 # The interpolation cannot be resolved before there is a job: texts are read as they were written.
@@ -59,6 +66,10 @@ def test_interpolations_of_jobs_keep_no_password_in_sight() -> None:
         ("+notes=[https://me:5ecret@x.org/y,b]", f"+notes=['{FIRST}',b]"),
         ("+note='see https://me:5ecret@x.org, there'", f"+note='see {FIRST}, there'"),
         ("+a={b: {password: 5ecret, n: 1}}", f"+a={{b:{{password:'{FIRST}',n:1}}}}"),
+        ("+a=[{password: 55555555}]", f"+a=[{{password:'${{oc.decode:{FIRST}}}'}}]"),
+        ("+a.uses_secret=true", "+a.uses_secret=true"),
+        ("+a.password=null", "+a.password=null"),
+        ("+a.password=${oc.env:PW}", "+a.password=${oc.env:PW}"),
         ("+a.api_key=5ecret", f"+a.api_key='{FIRST}'"),
         ("study.storage=postgresql//me:5ecret@db/hpo", f"study.storage='{STORAGE}'"),
         ("study.storage='postgresql://me:p 5e@c,ret@db/h'", f"study.storage='{STORAGE}'"),
