@@ -102,7 +102,10 @@ def redacted(tree: Any) -> Any:
         return redact(tree)
     if isinstance(tree, Mapping):
         return {key: redacted(value) for key, value in tree.items()}
-    return [redacted(value) for value in tree] if isinstance(tree, list | tuple) else tree
+    if isinstance(tree, list | tuple):
+        inner = [redacted(value) for value in tree]
+        return tuple(inner) if isinstance(tree, tuple) else inner
+    return tree
 
 
 def presentable(text: str, longest: int = LONGEST_REASON) -> str:

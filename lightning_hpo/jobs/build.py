@@ -14,8 +14,8 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
@@ -65,8 +65,8 @@ def trainer(
     return make(
         cfg.trainer,
         logger=[
-            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-            CSVLogger(folder, name="", version=""),
+            MaskedTensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+            MaskedCSVLogger(folder, name="", version=""),
         ],
         callbacks=list(callbacks),
         enable_checkpointing=False,

@@ -216,9 +216,9 @@ def _bring(config: DictConfig, leaf: _Leaf) -> None:
     for key in path:
         node = node._get_node(key)
     if not path:
-        key = redact(".".join(map(str, leaf.path)))
+        name = redact(".".join(map(str, leaf.path)))
         raise UserError(
-            f"{key} must not hold a password, since its name cannot be typed; export it as a"
+            f"{name} must not hold a password, since its name cannot be typed; export it as a"
             " variable and write ${oc.env:NAME}."
         )
     value = Override._get_value_element_as_str(_as_typed(node))
