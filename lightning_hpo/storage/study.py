@@ -107,7 +107,7 @@ def _from_url(text: str) -> BaseStorage:
             return get_storage(RDBStorage(plain, engine_kwargs=dict(options)))
         except (SQLAlchemyError, StorageInternalError) as error:
             if tries == _FRESH_STORE_TRIES:
-                raise _unusable(url, error) from None
+                raise _unusable(_shown(url), error) from None
             time.sleep(0.05 * 2**tries)
     raise AssertionError("the last try returns or raises")
 
@@ -115,7 +115,10 @@ def _from_url(text: str) -> BaseStorage:
 @lru_cache(maxsize=4)
 def _from_target(text: str) -> BaseStorage:
     spec = json.loads(text)
-    storage = make(spec)
+    try:
+        storage = make(spec)
+    except storage_errors() as error:
+        raise _unusable(str(spec.get("_target_")), error) from None
     if not isinstance(storage, BaseStorage):
         raise UserError(
             "study.storage must be null, a URL or the _target_ of an Optuna storage, got"
@@ -194,15 +197,15 @@ def _connect_once(url: URL, options: dict[str, Any]) -> None:
     try:
         engine.connect().close()
     except SQLAlchemyError as error:
-        raise _unusable(url, error) from None
+        raise _unusable(_shown(url), error) from None
     finally:
         engine.dispose()
 
 
-def _unusable(url: URL, error: Exception) -> UserError:
+def _unusable(shown: str, error: Exception) -> UserError:
     reason = one_line(getattr(error, "orig", None) or error.__cause__ or error)
     return UserError(
-        f"study.storage must be reachable and writable, got {_shown(url)}: {reason}."
+        f"study.storage must be reachable and writable, got {shown}: {reason}."
         " Start the server, or correct the URL."
     )
 

@@ -153,3 +153,13 @@ def test_the_host_behind_an_unencoded_at_sign_shows_no_password():
     pytest.importorskip("psycopg")
     message = refused("postgresql://me:p@5ecret@127.0.0.1.invalid/hpo")
     assert "must be reachable and writable" in message
+
+
+def test_a_mapping_whose_server_does_not_answer_is_one_clear_line(closed_port):
+    pytest.importorskip("psycopg")
+    options = {"connect_args": {"password": "5ecret"}}
+    url = f"postgresql+psycopg://me@127.0.0.1:{closed_port}/hpo"
+    spec = {"_target_": "optuna.storages.RDBStorage", "url": url, "engine_kwargs": options}
+    message = refused(OmegaConf.create(spec))
+    assert "reachable and writable, got optuna.storages.RDBStorage: " in message
+    assert "refused" in message
