@@ -9,6 +9,8 @@ EXPERIMENT ?= cnn_dropout
 BUDGET ?= quick
 STUDIES ?= studies
 STUDY ?= $(STUDIES)/cnn_dropout_quick
+# For the shell, whatever characters the name has.
+export STUDY
 REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_layer_no_stopping \
 	mlp_depth mlp_xavier
 CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented \
@@ -69,11 +71,11 @@ tensorboard: $(INSTALLED) ## TensorBoard on all studies
 	$(BIN)/tensorboard --logdir $(STUDIES)
 
 dashboard: $(INSTALLED_DEV) ## optuna-dashboard on one study (STUDY=studies/NAME)
-	@test -f $(STUDY)/study.db || { echo "$(STUDY) must hold study.db; choose a study with STUDY=..." >&2; exit 1; }
-	$(BIN)/optuna-dashboard sqlite:///$(STUDY)/study.db
+	@test -f "$$STUDY/study.db" || { echo "$$STUDY must hold study.db; choose a study with STUDY=..." >&2; exit 1; }
+	$(BIN)/optuna-dashboard "$$($(BIN)/python -m lightning_hpo.storage.embedded "$$STUDY")"
 
 report: $(INSTALLED) ## Build the report of one study again (STUDY=studies/NAME)
-	$(BIN)/python -m lightning_hpo.report $(STUDY)
+	$(BIN)/python -m lightning_hpo.report "$$STUDY"
 
 regression: $(INSTALLED) ## The reference study's six regression studies, beside what it published
 	for experiment in $(REGRESSION); do \

@@ -28,11 +28,8 @@ def is_ours(task_function: TaskFunction) -> bool:
 
 
 def complain(error: Exception) -> None:
-    """One line on standard error, without a password."""
-    # Imported late: help and shell completion do without it.
-    from lightning_hpo.storage.passwords import redact
-
-    sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
+    """One line on standard error."""
+    sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from yaml import YAMLError
 from lightning_hpo import series
 from lightning_hpo.application import complain, declare_ours
 from lightning_hpo.errors import Interrupted, UserError
+from lightning_hpo.output import mask_output
 from lightning_hpo.sweep.signals import raise_interrupts
 
 
@@ -44,6 +45,8 @@ def task(cfg: DictConfig) -> Any:
     from lightning_hpo.launchers.pruned import pruned_in_one_line
     from lightning_hpo.storage.study import check_study_name
 
+    # Also where another launcher has started this process.
+    mask_output()
     if HydraConfig.get().mode is not RunMode.RUN:
         return pruned_in_one_line(run)(cfg)
     raise_interrupts()
@@ -62,6 +65,7 @@ def task(cfg: DictConfig) -> Any:
 
 def main() -> int:
     """Run the command line; the exit status as documented in the README."""
+    mask_output()
     show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"

@@ -4,6 +4,13 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from lightning_hpo.masking import LONGEST_REASON, presentable
+
+# Of Optuna's, whatever a storage refuses to store; what is behind it says why.
+_WRONG_GUESSES = (
+    "This typically happens due to invalid data in the commit, e.g. exceeding max length.",
+)
+
 
 class UserError(ValueError):
     """A mistake that only the user can mend.
@@ -39,30 +46,33 @@ def one_line(error: BaseException) -> str:
     """The message of ``error``, and of the error that caused it, as one line for the terminal.
 
     Hydra's messages run over several lines and end with the search path; the rule, the value and
-    the options stay.
+    the options stay. Secrets are masked, and a message that is too long is cut.
     """
-    text = _folded(_said_by(error)) or type(error).__name__
+    text = _message(error) or type(error).__name__
     cause = error.__cause__
-    if cause is not None and _folded(_said_by(cause)) not in text:
-        text = f"{text} ({_folded(_said_by(cause))})"
-    return text + _suggestion(text)
+    if cause is not None:
+        # SQLAlchemy's errors wrap the driver's, with the statement and all its values.
+        reason = _message(getattr(cause, "orig", None) or cause)
+        text = text if reason in text else f"{text} ({reason})"
+    return presentable(text + _suggestion(text[:LONGEST_REASON]))
 
 
-def _said_by(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     try:
-        return str(error)
+        text = str(error)
     except Exception as failure:
         # The class may be a user's own, and the reason of another error may not be lost with it.
         return f"no message, for its __str__ raised {type(failure).__name__}"
-
-
-def _folded(text: str) -> str:
-    text = re.sub(r"Config search path:.*", "", text, flags=re.DOTALL)
+    for guess in _WRONG_GUESSES:
+        text = text.replace(guess, "")
+    text = text.partition("Config search path:")[0]
     text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
-    text = re.sub(r"^Error when parsing index: \d+, string: .* out of \[.*\]\.\n", "", text)
+    if text.startswith("Error when parsing index: "):
+        # The whole command line, before what is wrong in it.
+        text = text.partition("].\n")[2] or text
     text = re.sub(r"See https://hydra\.cc/\S+ for details", "", text)
-    text = re.sub(r"\s*\n\s*", " ", text.strip()).replace("' Available", "'. Available")
-    return re.sub(r"\s+full_key: \S+ object_type=\S+", "", re.sub(r"\s+", " ", text))
+    text = " ".join(text.split()).replace("' Available", "'. Available")
+    return re.sub(r" full_key: \S+ object_type=\S+", "", text)
 
 
 def _suggestion(text: str) -> str:

@@ -21,7 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
-from lightning_hpo.storage.recorded import trials_beside
+from lightning_hpo.masking import presentable
+from lightning_hpo.output import mask_output
+from lightning_hpo.storage.recorded import require_exported, trials_beside
 from lightning_hpo.terminal import settle_streams
 
 
@@ -78,8 +80,9 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     trials = _trials(study_dir, number, trial_dir)
     before = trials[number].intermediate_values
     if not before:
-        reason = trials[number].user_attrs.get("failure", "unknown")
+        reason = presentable(str(trials[number].user_attrs.get("failure", "unknown")))
         raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
+    require_exported((trial_dir / "config.yaml").read_text(encoding="utf-8"))
     cfg = OmegaConf.load(trial_dir / "config.yaml")
     assert isinstance(cfg, DictConfig)
     # Imported late: what can be refused without torch is refused at once.
@@ -128,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("study_dir", type=Path, help="for example studies/cnn_dropout_quick")
     parser.add_argument("number", type=int, help="the trial's number")
     told = parser.parse_args(arguments)
+    mask_output()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         comparison = rerun(told.study_dir, told.number)

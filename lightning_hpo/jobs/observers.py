@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 
@@ -46,8 +47,8 @@ def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list
     """
     return [
         *(_logger(node, cfg, folder, aside) for node in listed(cfg.trainer.get("logger"))),
-        TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-        CSVLogger(folder, name="", version=""),
+        MaskedTensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+        MaskedCSVLogger(folder, name="", version=""),
     ]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.storage.passwords import referred
+from lightning_hpo.storage.passwords import referred_tree
 from lightning_hpo.sweep.outcome import versions
 
 CONFIG_FILE = "config.yaml"
@@ -31,7 +31,7 @@ def recorded(cfg: DictConfig, folder: Path) -> Iterator[None]:
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     # It may hold a password, and a trial that is run again needs no storage.
     resolved["study"]["storage"] = None
-    (folder / CONFIG_FILE).write_text(referred(OmegaConf.to_yaml(OmegaConf.create(resolved))))
+    OmegaConf.save(OmegaConf.create(referred_tree(resolved)), folder / CONFIG_FILE)
     path = folder / PROVENANCE_FILE
     _save(path, threads=torch.get_num_threads(), versions=_versions(), git_commit=_git_commit())
     token = _present.set(path)

@@ -27,6 +27,7 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
 )
 
 from lightning_hpo.errors import ProcessDied, UserError
+from lightning_hpo.output import mask_output
 
 _LUGGAGE = "ranks.pickle"
 
@@ -100,6 +101,7 @@ class Luggage(pl.Callback):
             os._exit(1)
         # As in the job's own process; see denormals.py.
         torch.set_flush_denormal(True)
+        mask_output()
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:

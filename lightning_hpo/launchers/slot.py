@@ -27,6 +27,7 @@ from omegaconf import DictConfig
 from lightning_hpo.errors import one_line
 from lightning_hpo.launchers.allocator import keep_freed_memory
 from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
+from lightning_hpo.output import mask_output
 from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:
@@ -248,6 +249,7 @@ def serve(
     os.environ.update(env)
     keep_freed_memory()
     _write_output_to(log_file)
+    mask_output()
     # What was spawned would spawn in turn, and loader processes take seconds then.
     mp.set_start_method(start_method, force=True)
     connection.send(_LISTENING)

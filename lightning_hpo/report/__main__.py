@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.output import mask_output
 from lightning_hpo.report.page import build_report
 from lightning_hpo.terminal import settle_streams
 
@@ -26,10 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="where the comparison goes [comparison.html in the studies' common folder]",
     )
     arguments = parser.parse_args(argv)
+    mask_output()
     try:
         page = build(arguments.study_dir, arguments.output)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{one_line(error)}\n")
         return 1
     sys.stdout.write(f"{page}\n")
     return 0

@@ -2,7 +2,6 @@
 
 import html
 import os
-import re
 import struct
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -11,10 +10,7 @@ from json import dumps
 from pathlib import Path
 from urllib.parse import quote
 
-PASSWORDS = (
-    (re.compile(r"(\w+://[^\s:/@]*):\S*@"), r"\1:***@"),  # in URLs: scheme://user:password@host
-    (re.compile(r"((?:password|passwd|token|secret)=)[^\s&'\"]+", re.IGNORECASE), r"\1***"),
-)
+from lightning_hpo.masking import LONGEST_TEXT, presentable, redact
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,9 @@ class Picture:
     marks: Sequence[Mark] = field(default=())
 
 
-def redact(words: str) -> str:
-    """The text without passwords of storage URLs."""
-    for pattern, replacement in PASSWORDS:
-        words = pattern.sub(replacement, words)
-    return words
-
-
 def text(words: object) -> str:
-    """Any value as text of the page or of a quoted attribute."""
-    return html.escape(redact(str(words)), quote=True)
+    """Any value as text of the page or of a quoted attribute, without secrets."""
+    return html.escape(presentable(str(words), LONGEST_TEXT), quote=True)
 
 
 def paragraphs(sentences: Iterable[str], *, css: str = "") -> str:

@@ -17,12 +17,15 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from lightning_hpo.errors import UserError
-from lightning_hpo.report.markup import redact
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.masking import MASK, redact
+from lightning_hpo.storage.embedded import EMBEDDED_FILE, url_of
+from lightning_hpo.storage.study import parsed
+from lightning_hpo.storage.vault import VARIABLE
 
 REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
 MIN_COMPLETED_FOR_IMPORTANCES = 8
@@ -177,18 +180,21 @@ def opened_study(study_dir: Path, results: Mapping[str, Any]) -> Iterator[optuna
 
 def storage_url(study_dir: Path, stored: str | None) -> str:
     """Where the trials are: the folder's own database, which travels with a moved folder, or the
-    URL in `results.json`; a password hidden there is left to the database's client (for
-    PostgreSQL: PGPASSWORD or ~/.pgpass)."""
-    own = study_dir / "study.db"
+    URL in `results.json`. A password hidden there is left to the variable that a study's command
+    reads too, or to the database's client (for PostgreSQL: PGPASSWORD or ~/.pgpass)."""
+    own = study_dir / EMBEDDED_FILE
     file = sqlite_file(stored) if stored else own
     if stored is None or (file is not None and file.name == own.name and own.exists()):
-        return URL.create("sqlite", database=str(own)).render_as_string()
-    return stored.replace(":***@", "@")
+        return url_of(own)
+    exported = os.environ.get(VARIABLE)
+    if file is None and exported:
+        return parsed(exported).render_as_string(hide_password=False)
+    return stored.replace(f":{MASK}@", "@")
 
 
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite URL; None for any other storage."""
-    with suppress(ArgumentError):
+    with suppress(ArgumentError, ValueError):
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             return Path(parsed.database).absolute()
@@ -213,7 +219,7 @@ def clear_errors(url: str, name: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        reason = redact(str(cause or error).splitlines()[0])
+        reason = one_line(getattr(cause, "orig", None) or cause or error)
         raise UserError(
             f"The report needs the storage of study {name!r}, got {redact(url)}, which does not "
             f"open ({reason}); put it back, or correct 'storage' in results.json."

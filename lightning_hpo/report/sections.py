@@ -8,6 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
+from lightning_hpo.masking import presentable
 from lightning_hpo.report import markup, noise, words
 from lightning_hpo.report.markup import (
     Picture,
@@ -278,7 +279,7 @@ def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) 
     if slots:
         yield cell(text(words.number(trial.user_attrs.get("slot"))))
     if failed:
-        yield cell(text(trial.user_attrs.get("failure", "")), css="long")
+        yield cell(text(presentable(str(trial.user_attrs.get("failure", "")))), css="long")
 
 
 def _sort_key(parameter: object) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.masking import presentable
 from lightning_hpo.messages import FORCED_RESUME
 from lightning_hpo.report.record import Importances, Record, by_value
 from lightning_hpo.stages import counterpart
@@ -356,7 +357,7 @@ def failures(record: Record) -> list[str]:
     """The reasons why trials failed, the most frequent first, with the trials' numbers."""
     failed: dict[str, list[FrozenTrial]] = {}
     for trial in record.in_state(TrialState.FAIL):
-        reason = str(trial.user_attrs.get("failure", "no reason recorded"))
+        reason = presentable(str(trial.user_attrs.get("failure", "no reason recorded")))
         failed.setdefault(reason.rstrip("."), []).append(trial)
     sentences = []
     for reason, trials in sorted(failed.items(), key=lambda entry: -len(entry[1])):

@@ -1,10 +1,13 @@
 """The embedded storage: Optuna's tables in one SQLite file of the study's folder.
 
+``python -m lightning_hpo.storage.embedded STUDY_DIR`` prints its URL.
+
 Nothing but speed is changed: what is stored is what Optuna's own storage would have stored.
 """
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
@@ -22,13 +25,18 @@ EMBEDDED_FILE = "study.db"
 LOCK_TIMEOUT_S = 60
 
 
+def url_of(path: Path) -> str:
+    """The URL of an SQLite file, whatever characters its folder's name has."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
 def is_own_file(spec: Any, study_dir: Path) -> bool:
     """Whether ``study.storage=spec`` means the embedded storage of ``study_dir``, by any name."""
     if spec is None:
         return True
     try:
         url = make_url(spec)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return False
     if url.get_backend_name() != "sqlite" or not url.database:
         return False
@@ -44,7 +52,7 @@ class EmbeddedStorage(RDBStorage):
             # For each connection, also for those of a storage that was pickled into a rank.
             "pool_events": [(_write_without_waiting_for_the_disk, "connect")],
         }
-        super().__init__(f"sqlite:///{path}", engine_kwargs=options)
+        super().__init__(url_of(path), engine_kwargs=options)
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
@@ -94,3 +102,7 @@ def _write_without_waiting_for_the_disk(connection: Any, record: object) -> None
     # With a write-ahead log a kill of any process loses nothing. A power failure may take the last
     # trials with it, whose controller it has killed too, but never leaves a damaged file.
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{url_of(Path(sys.argv[1]) / EMBEDDED_FILE)}\n")

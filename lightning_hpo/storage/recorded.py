@@ -15,6 +15,7 @@ from yaml import YAMLError
 from lightning_hpo.errors import UserError
 from lightning_hpo.storage.embedded import EMBEDDED_FILE
 from lightning_hpo.storage.study import open_storage
+from lightning_hpo.storage.vault import VARIABLE
 
 # Where Hydra records what a job was told, and we what that meant.
 _TOLD, _RESOLVED = Path(".hydra", "config.yaml"), "config.yaml"
@@ -89,11 +90,17 @@ def _storage(trial_dir: Path) -> Any:
     # Interpolations such as ${oc.env:...} stand there, never their values.
     told = OmegaConf.load(path).study
     plain: Any = OmegaConf.to_container(told, resolve=False)
-    names = re.findall(r"\$\{oc\.env:(\w+)\}", str(plain["storage"]))
+    require_exported(str(plain["storage"]))
+    return told.storage
+
+
+def require_exported(text: str) -> None:
+    """Raise :class:`UserError` unless the environment has all variables that ``text`` reads."""
+    names = re.findall(r"\$\{oc\.env:(\w+)\}", text)
     missing = [name for name in names if name not in os.environ]
     if missing:
+        url = "postgresql://user:password@host/database" if missing[0] == VARIABLE else "..."
         raise UserError(
-            "a study's storage must be told again where its URL holds a password, which no file"
-            f" does; export {missing[0]}='postgresql://user:password@host/database'."
+            "what held a password when the study was started must be told again, since no file does"
+            f" it; export {missing[0]}='{url}'."
         )
-    return told.storage

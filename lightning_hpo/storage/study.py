@@ -25,18 +25,21 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.instantiate import make
+from lightning_hpo.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.storage.embedded import (
     EMBEDDED_FILE,
     LOCK_TIMEOUT_S,
     EmbeddedStorage,
     use_write_ahead_log,
 )
-from lightning_hpo.storage.passwords import redact
+from lightning_hpo.storage.vault import secrets_of_storage
 
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
 _FRESH_STORE_TRIES = 6
 _LONGEST_NAME_BYTES = 200
+# What else follows a question mark belongs to the name of a folder, which would be cut off there.
+_SQLITE_QUERY = re.compile(r"(?:\w+=[^&]*(?:&|$))*")
 _DRIVER_PACKAGES = {
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -76,6 +79,7 @@ def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
     """
     if spec is None:
         return _embedded((study_dir / EMBEDDED_FILE).resolve())
+    learn(secrets_of_storage(spec))
     if isinstance(spec, str):
         return _from_url(spec)
     plain = OmegaConf.to_container(spec, resolve=True) if OmegaConf.is_config(spec) else spec
@@ -96,7 +100,7 @@ def _embedded(path: Path) -> BaseStorage:
 
 @lru_cache(maxsize=4)
 def _from_url(text: str) -> BaseStorage:
-    url = _parsed(text)
+    url = parsed(text)
     options = _engine_options(url)
     _connect_once(url, options)
     plain = url.render_as_string(hide_password=False)
@@ -105,7 +109,7 @@ def _from_url(text: str) -> BaseStorage:
             return get_storage(RDBStorage(plain, engine_kwargs=dict(options)))
         except (SQLAlchemyError, StorageInternalError) as error:
             if tries == _FRESH_STORE_TRIES:
-                raise _unusable(url, error) from None
+                raise _unusable(_shown(url), error) from None
             time.sleep(0.05 * 2**tries)
     raise AssertionError("the last try returns or raises")
 
@@ -113,7 +117,10 @@ def _from_url(text: str) -> BaseStorage:
 @lru_cache(maxsize=4)
 def _from_target(text: str) -> BaseStorage:
     spec = json.loads(text)
-    storage = make(spec)
+    try:
+        storage = make(spec)
+    except storage_errors() as error:
+        raise _unusable(str(spec.get("_target_")), error) from None
     if not isinstance(storage, BaseStorage):
         raise UserError(
             "study.storage must be null, a URL or the _target_ of an Optuna storage, got"
@@ -135,15 +142,24 @@ def _wait_for_proxy(storage: Any, spec: dict[str, Any]) -> None:
         ) from None
 
 
-def _parsed(text: str) -> URL:
+def parsed(text: str) -> URL:
+    """The URL of a storage with its driver; raises :class:`UserError` for a malformed one."""
     try:
         url = make_url(re.sub(r"^postgres(?=[:+])", "postgresql", text))
     except (ArgumentError, ValueError):
         # Not the error's own words: a part of the password may stand in them.
+        for secret in storage_secrets(text):
+            text = text.replace(secret, MASK)
         raise UserError(
             "study.storage must be a URL such as postgresql://user@host/database, got"
             f" {redact(text)!r}; percent-encode special characters in a password."
         ) from None
+    query = text.partition("?")[2]
+    if url.get_backend_name() == "sqlite" and not _SQLITE_QUERY.fullmatch(query):
+        raise UserError(
+            "study.storage must be a URL in which a path's own question mark is %3F, got"
+            f" {redact(text)!r}."
+        )
     if url.drivername == "postgresql":
         # SQLAlchemy 2.1 prefers psycopg, 2.0 psycopg2: take the one that is there.
         old = _installed("psycopg2") and not _installed("psycopg")
@@ -183,17 +199,15 @@ def _connect_once(url: URL, options: dict[str, Any]) -> None:
     try:
         engine.connect().close()
     except SQLAlchemyError as error:
-        raise _unusable(url, error) from None
+        raise _unusable(_shown(url), error) from None
     finally:
         engine.dispose()
 
 
-def _unusable(url: URL, error: Exception) -> UserError:
-    reason = one_line(getattr(error, "orig", None) or error)
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
+def _unusable(shown: str, error: Exception) -> UserError:
+    reason = one_line(getattr(error, "orig", None) or error.__cause__ or error)
     return UserError(
-        f"study.storage must be reachable and writable, got {_shown(url)}: {redact(reason)}."
+        f"study.storage must be reachable and writable, got {shown}: {reason}."
         " Start the server, or correct the URL."
     )
 

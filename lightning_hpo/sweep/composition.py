@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.storage.passwords import require_hidden
 from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import SearchSpace
 
@@ -18,10 +19,16 @@ _UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
 
 
 class Composition:
-    """The sweeper's own configuration, and what a job's would be."""
+    """The sweeper's own configuration, and what a job's would be.
 
-    def __init__(self, config: DictConfig, config_loader: ConfigLoader) -> None:
+    ``is_study``: the jobs are ours, and store their configuration.
+    """
+
+    def __init__(
+        self, config: DictConfig, config_loader: ConfigLoader, *, is_study: bool = True
+    ) -> None:
         self.config = config
+        self.is_study = is_study
         self.config_loader = config_loader
 
     @property
@@ -87,6 +94,9 @@ class Composition:
         except (HydraException, InterpolationKeyError) as error:
             hint = self._conditions_for(space, str(error))
             raise UserError(f"{what} cannot be composed: {one_line(error)}{hint}") from None
+        # An option that is searched brings a file which nothing has read before.
+        if self.is_study:
+            require_hidden(config)
 
     def _conditions_for(self, space: SearchSpace, error: str) -> str:
         """The way out, where a key belongs to some options of a searched group alone."""

@@ -19,9 +19,11 @@ from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
+from lightning_hpo.masking import presentable, redact, redacted
 from lightning_hpo.messages import FORCED_RESUMES, Facts
 from lightning_hpo.stages import of_stage, recorded_stages, without_forks
-from lightning_hpo.storage.passwords import redact, referred
+from lightning_hpo.storage.embedded import url_of
+from lightning_hpo.storage.passwords import referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.display import Tally, duration
 from lightning_hpo.sweep.finale import TRIAL_FILE
@@ -35,12 +37,12 @@ _PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optu
 def public(storage: Any, study_dir: Path) -> str:
     """The storage as it may be shown: without a password."""
     if storage is None:
-        return f"sqlite:///{study_dir / EMBEDDED_FILE}"
+        return url_of(study_dir / EMBEDDED_FILE)
     if not isinstance(storage, str):
         return str(storage.get("_target_", "custom"))
     try:
         return redact(make_url(storage).render_as_string(hide_password=True))
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "custom"
 
 
@@ -129,7 +131,7 @@ def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
             "best_value": best.value if best else None,
         }
     found["trials"] = counts(study)
-    OmegaConf.save(OmegaConf.create(found), study_dir / "optimization_results.yaml")
+    OmegaConf.save(OmegaConf.create(redacted(found)), study_dir / "optimization_results.yaml")
 
 
 def log_best(study: optuna.Study) -> None:
@@ -156,7 +158,7 @@ def require_a_complete_trial(study: optuna.Study) -> None:
         )
     n = counts(study)
     failures = [t.user_attrs["failure"] for t in trials if "failure" in t.user_attrs]
-    last = f" The last failure: {failures[-1]}." if failures else ""
+    last = f" The last failure: {presentable(str(failures[-1]))}." if failures else ""
     raise StudyFailed(
         f"at least one trial must complete, but of {n['total']} {n['pruned']} were pruned and"
         f" {n['failed']} failed.{last}"
@@ -176,8 +178,7 @@ def results(
     """
     best = best_trial(study)
     numbers = {best.number if best else None, config.study.get("final_trial")}
-    return {
-        "study_name": study.study_name,
+    found = {
         "experiment": config.hydra.runtime.choices.get("experiment"),
         "monitor": config.monitor,
         "direction": study.directions[0].name.lower(),
@@ -201,6 +202,8 @@ def results(
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
     }
+    # By its name the study is found again.
+    return {"study_name": study.study_name, **redacted(found)}
 
 
 def _final_results(final_dir: Path, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
@@ -380,12 +383,13 @@ def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
 
 
 def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
-    commands = [f"tensorboard --logdir {study_dir}"]
+    folder = shlex.quote(str(study_dir))
+    commands = [f"tensorboard --logdir {folder}"]
     if found["best"]:
         more = _with_trials(found["command"], 2 * found["trials"]["total"])
         commands.append(f"{more}   # more trials")
         number = found["best"]["number"]
-        again = f"python -m lightning_hpo.rerun {study_dir} {number}"
+        again = f"python -m lightning_hpo.rerun {folder} {number}"
         commands.append(f"{again}   # the best trial again")
     return commands
 

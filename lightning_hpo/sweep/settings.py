@@ -15,6 +15,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.gpus import slots_on, visible_gpus
 from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.storage.passwords import referred_tree
 from lightning_hpo.sweep.display import Verbosity
 from lightning_hpo.sweep.literals import literal
 from lightning_hpo.sweep.loop import Limits
@@ -211,7 +212,9 @@ class Settings:
     @property
     def final_overrides(self) -> tuple[str, ...]:
         """What ``study.in_final`` says, as Hydra overrides."""
-        return tuple(f"{key}={literal(value)}" for key, value in self._in_final().items())
+        # What holds a password was resolved, and a job's overrides are stored.
+        told = referred_tree(self._in_final())
+        return tuple(f"{key}={literal(value)}" for key, value in told.items())
 
     def _in_final(self) -> dict[str, Any]:
         asked = self._select("study.in_final")

@@ -30,6 +30,7 @@ from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file
+from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage
 from lightning_hpo.sweep import fingerprint, outcome
@@ -88,13 +89,15 @@ class StudySweeperImpl(OptunaSweeperImpl):
     ) -> None:
         is_study = is_ours(task_function)
         if is_study:
+            # Done by a callback already, unless somebody took it out of the configuration.
+            hide_passwords(config)
             self.identity = settle(config)
             self.study_name, self.storage = self.identity.name, self.identity.storage
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = Settings(
             config, self.slots_wanted, self.max_failure_rate, is_study=is_study
         )
-        self.composition = Composition(config, hydra_context.config_loader)
+        self.composition = Composition(config, hydra_context.config_loader, is_study=is_study)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, then evaluate; raises an error of :mod:`lightning_hpo.errors` when it cannot."""

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.masking import presentable
 from lightning_hpo.messages import TrialResult
 from lightning_hpo.sweep.writing import NO_ROOM
 
@@ -42,6 +43,11 @@ class Verdict:
     blamed: bool = True
     mistake: UserError | None = None
     stopped_after_fold: int | None = None
+
+    def __post_init__(self) -> None:
+        # Of whatever length the user's error was, and whatever it held: this is stored and shown.
+        if self.reason is not None:
+            object.__setattr__(self, "reason", presentable(self.reason))
 
 
 def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:

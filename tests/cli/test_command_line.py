@@ -126,6 +126,23 @@ AT_ONCE = {
         ["study.dir=a", "hydra.sweep.dir=b"],
         ["both mean the study's folder", "study.dir=a", "hydra.sweep.dir=b"],
     ),
+    # Hydra itself would go on after a callback's exception, and write what is to be hidden.
+    "password that would be stored": (
+        ["+hydra.job.env_set.DB=https://me:5ecret@db/hpo"],
+        ["hydra.job.env_set.DB must not hold a password"],
+    ),
+    "password of a bare trial": (
+        ["+hydra.job.env_set.DB=https://me:5ecret@db/hpo", "hydra.mode=RUN"],
+        ["hydra.job.env_set.DB must not hold a password"],
+    ),
+    "password with a comma": (
+        ["study.storage=mysql://me:p,5ecret@db/hpo"],
+        ["study.storage must have one value", "needs quotes"],
+    ),
+    "misspelt storage": (
+        ["study.storage=postgresql//me:5ecret@db/hpo"],
+        ["study.storage must be a URL", "got 'postgresql//me:***@db/hpo'"],
+    ),
     "folder of configurations": (["--config-dir", "nowhere"], ["directory", "nowhere"]),
 }
 
@@ -136,6 +153,7 @@ def test_a_mistake_gets_one_line_at_once(case, tmp_path):
     line = refusal(tmp_path, "data=digits", *words)
     for phrase in phrases:
         assert phrase in line
+    assert "5ecret" not in line
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 

@@ -9,7 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 from servers import PASSWORD
 
-from lightning_hpo.storage.passwords import VARIABLE, hide_passwords, redact, referred
+from lightning_hpo.masking import redact
+from lightning_hpo.report.page import build_report
+from lightning_hpo.storage.passwords import hide_passwords, referred
+from lightning_hpo.storage.vault import VARIABLE
 
 URL = "postgresql://me:5ecret@db:5432/hpo"
 REFERENCE = "${oc.env:LIGHTNING_HPO_STORAGE}"
@@ -85,11 +88,21 @@ def command_lines(controller: psutil.Process) -> set[str]:
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("place", ["typed", "file"])
-def test_a_whole_study_leaves_no_password_anywhere(machines, postgres_url, tmp_path, place):
-    words = ["study.n_trials=3", "acts={1: report, 2: die}", "study.max_retries=1"]
+@pytest.mark.parametrize("place", ["typed", "file", "mapping"])
+def test_a_whole_study_leaves_no_password_anywhere(
+    machines, postgres_url, tmp_path, monkeypatch, place
+):
+    words = ["study.n_trials=4", "acts={1: report, 2: die, 3: blab}", "study.max_retries=1"]
+    # Nobody but a job can resolve it, and a study has more passwords than that of its storage.
+    words += ["+late=${hydra.job.num}", f"+note=https://me:{PASSWORD}@example.org/x"]
     if place == "typed":
         words.append(f"study.storage='{postgres_url}'")
+    elif place == "mapping":
+        url = postgres_url.replace(f":{PASSWORD}@", "@").replace("://", "+psycopg://")
+        options = f"engine_kwargs: {{connect_args: {{password: {PASSWORD}}}}}"
+        words.append(
+            f"study.storage={{_target_: optuna.storages.RDBStorage, url: '{url}', {options}}}"
+        )
     else:
         own = Path(tmp_path / "own" / "study")
         own.mkdir(parents=True)
@@ -110,7 +123,14 @@ def test_a_whole_study_leaves_no_password_anywhere(machines, postgres_url, tmp_p
         path.name for path in files
     }
     assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
-    assert PASSWORD not in everything_in(postgres_url)
+    rows = everything_in(postgres_url)
+    assert "no answer from" in rows
+    assert PASSWORD not in rows
+    if place == "typed":
+        monkeypatch.setenv(VARIABLE, postgres_url)
+        page = build_report(machine.study_dir).read_text()
+        assert "no answer from postgresql://postgres:***@" in page
+        assert PASSWORD not in page
 
 
 def everything_in(url: str) -> str:

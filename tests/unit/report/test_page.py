@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, distribution_to_json
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import (
     REGRESSION_FIGURES,
     results_of,
@@ -174,6 +174,17 @@ def test_passwords_in_commands_and_attributes_are_hidden(tmp_path: Path) -> None
     page = build_report(folder).read_text(encoding="utf-8")
     assert "hunter2" not in page
     assert "postgresql://me:***@host/db" in page
+
+
+# One such report had 300 MB.
+def test_a_reason_of_megabytes_is_cut_and_says_so(tmp_path: Path) -> None:
+    trial = some_trial(0, random.Random(0))
+    failed = create_trial(
+        state=TrialState.FAIL, user_attrs={"failure": "//a:" * 1_000_000, "note": "x" * 1_000_000}
+    )
+    page = build_of(tmp_path / "s", [trial, failed])
+    assert "cut, of 4,000,000 characters" in page.text
+    assert len(page.text) < 100_000
 
 
 def build_of(folder: Path, trials: list[FrozenTrial]) -> Page:

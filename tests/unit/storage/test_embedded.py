@@ -1,7 +1,10 @@
 """The embedded storage is Optuna's own, only faster."""
 
 import pickle
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import optuna
 import pytest
@@ -14,9 +17,15 @@ from optuna.distributions import (
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.storage.embedded import EmbeddedStorage, is_own_file, use_write_ahead_log
+from lightning_hpo.storage.embedded import (
+    EmbeddedStorage,
+    is_own_file,
+    url_of,
+    use_write_ahead_log,
+)
 
 TABLES = ("trials", "trial_params", "trial_user_attributes", "trial_system_attributes")
+ROOT = Path(__file__).parents[3]
 STARTED = datetime(2026, 1, 1)
 
 
@@ -80,6 +89,25 @@ def test_every_connection_of_every_process_leaves_the_waiting_for_the_disk_to_ch
         # 1 is NORMAL in SQLite's numbers.
         assert modes == ["wal", 1]
         storage.engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["a?b=c", "a%41", "a#b", "a b;c&d", "é'x\"y", "{a}[b],c"])
+def test_a_folder_of_any_name_holds_its_own_database(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    storage = EmbeddedStorage(folder / "study.db")
+    storage.engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert is_own_file(url_of(folder / "study.db"), folder)
+    again = RDBStorage(url_of(folder / "study.db"))
+    assert again.get_all_studies() == []
+    again.engine.dispose()
+
+
+def test_its_url_is_printed_for_other_tools(tmp_path):
+    words = [sys.executable, "-m", "lightning_hpo.storage.embedded", "a?b"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.stdout, done.stderr) == ("sqlite:///a%3Fb/study.db\n", "")
 
 
 def test_the_file_of_the_folder_is_known_by_any_name(tmp_path, monkeypatch):

@@ -126,3 +126,40 @@ def test_a_job_without_a_pruner_is_never_pruned(tmp_path):
                 assert not trial.should_prune()
             study.tell(number, values[-1])
     study._storage._backend.engine.dispose()
+
+
+# Behind it, SQLAlchemy looks for options, and would create a file "what" beside the folder.
+@pytest.mark.parametrize("url", ["sqlite:///what?/a.db", "sqlite:///a?b/study.db?mode=rw"])
+def test_a_question_mark_in_a_path_is_refused(url):
+    assert "a path's own question mark is %3F" in refused(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql//me:5ecret@db/hpo",
+        "me:5ecret@db/hpo",
+        "postgresql://me:5ecret/hpo",
+        "postgresql:/me:5e/5ecret@db/hpo",
+    ],
+)
+def test_a_misspelt_url_shows_no_password(url):
+    message = refused(url)
+    assert "study.storage must be a URL such as" in message
+    assert "***" in message
+
+
+def test_the_host_behind_an_unencoded_at_sign_shows_no_password():
+    pytest.importorskip("psycopg")
+    message = refused("postgresql://me:p@5ecret@127.0.0.1.invalid/hpo")
+    assert "must be reachable and writable" in message
+
+
+def test_a_mapping_whose_server_does_not_answer_is_one_clear_line(closed_port):
+    pytest.importorskip("psycopg")
+    options = {"connect_args": {"password": "5ecret"}}
+    url = f"postgresql+psycopg://me@127.0.0.1:{closed_port}/hpo"
+    spec = {"_target_": "optuna.storages.RDBStorage", "url": url, "engine_kwargs": options}
+    message = refused(OmegaConf.create(spec))
+    assert "reachable and writable, got optuna.storages.RDBStorage: " in message
+    assert "refused" in message

@@ -154,14 +154,14 @@ def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
 @pytest.mark.parametrize(
     ("storage", "shown"),
     [
-        (None, "sqlite:///s/study.db"),
+        (None, "sqlite:///s%3F/study.db"),
         ("postgresql://user:secret@host/db", "postgresql://user:***@host/db"),
         ("sqlite:///x.db", "sqlite:///x.db"),
         ({"_target_": "optuna.storages.InMemoryStorage"}, "optuna.storages.InMemoryStorage"),
     ],
 )
 def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
-    assert outcome.public(storage, Path("s")) == shown
+    assert outcome.public(storage, Path("s?")) == shown
 
 
 def test_the_command_for_more_trials_replaces_the_total():

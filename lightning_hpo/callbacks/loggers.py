@@ -1,0 +1,34 @@
+"""Lightning's loggers, whose files hold no secret among the hyperparameters that a module saves."""
+
+from argparse import Namespace
+from typing import Any
+
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from lightning_hpo.masking import redacted
+
+Hyperparameters = dict[str, Any] | Namespace
+
+
+class MaskedTensorBoardLogger(TensorBoardLogger):
+    """Writes event files and ``hparams.yaml``."""
+
+    def log_hyperparams(
+        self,
+        params: Hyperparameters,
+        metrics: dict[str, Any] | None = None,
+        step: int | None = None,
+    ) -> None:
+        super().log_hyperparams(_masked(params), metrics, step)
+
+
+class MaskedCSVLogger(CSVLogger):
+    """Writes ``metrics.csv`` and ``hparams.yaml``."""
+
+    def log_hyperparams(self, params: Hyperparameters | None = None) -> None:
+        super().log_hyperparams(None if params is None else _masked(params))
+
+
+def _masked(params: Hyperparameters) -> dict[str, Any]:
+    masked: dict[str, Any] = redacted(params if isinstance(params, dict) else vars(params))
+    return masked
