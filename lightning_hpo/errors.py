@@ -51,7 +51,8 @@ def one_line(error: BaseException) -> str:
 def _folded(text: str) -> str:
     text = re.sub(r"Config search path:.*", "", text, flags=re.DOTALL)
     text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
-    text = re.sub(r"^Error when parsing index: \d+, string: .* out of \[.*\]\.\n", "", text)
+    text = re.sub(r"^Error when parsing index: \d+, string: (.*?) out of \[.*\]\.", r"\1:", text)
+    text = re.sub(r"Error parsing override '.*'\n", "", text)
     text = re.sub(r"See https://hydra\.cc/\S+ for details", "", text)
     text = re.sub(r"\s*\n\s*", " ", text.strip()).replace("' Available", "'. Available")
     return re.sub(r"\s+full_key: \S+ object_type=\S+", "", re.sub(r"\s+", " ", text))

@@ -153,10 +153,15 @@ def _assignment(argument: str, config_loader: ConfigLoader | None = None) -> Ass
     name = override.get_key_element()
     if override.is_list_extend():
         return Assignment(name, path, value=override.value(), line=argument)
-    if not override.is_sweep_override():
-        return Assignment(name, path, value=_plain(override._value))
-    distribution, structures = _distribution(override, argument)
-    return Assignment(name, path, distribution, structures)
+    try:
+        if override.is_sweep_override():
+            return Assignment(name, path, *_distribution(override, argument))
+        value = _plain(override._value)
+        literal(value)
+    except TypeError as error:
+        # A choice within a choice or a list.
+        raise UserError(f"options and members must be values, got {argument}: {error}.") from None
+    return Assignment(name, path, value=value)
 
 
 def _parsed(argument: str, config_loader: ConfigLoader | None) -> Override:
@@ -249,7 +254,8 @@ def _choice(
     named: list[tuple[Any, bool]] = []
     for option in options:
         is_structure = isinstance(option, list | dict)
-        known_as = (literal(option) if is_structure else option, is_structure)
+        as_text = literal(option)
+        known_as = (as_text if is_structure else option, is_structure)
         if not any(_same(known_as, other) for other in named):
             _check_differs(known_as[0], [other for other, _ in named], argument)
             named.append(known_as)

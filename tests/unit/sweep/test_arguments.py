@@ -131,6 +131,8 @@ def test_what_is_said_last_wins(arguments, left):
         ("x=interval(1, a)", r"grammar.*got x=interval\(1, a\): .*str is incompatible"),
         ("x=intervall(1, 2)", "Unknown function 'intervall'"),
         ("x=choice(1, 2", r"got x=choice\(1, 2: "),
+        ("x=choice(1, choice(2, 3))", "must be values, got x=choice"),
+        ("x=[choice(1, 2), 3]", "must be values, got x="),
         ("x=choice()", "empty choice is not legal"),
         ("x=choice(null, 1)", "Write a choice with null as a list: key=null, 1"),
     ],
