@@ -68,8 +68,11 @@ def _message(error: BaseException) -> str:
     text = text.partition("Config search path:")[0]
     text = re.sub(r"Set the environment variable HYDRA_FULL_ERROR=1.*", "", text)
     if text.startswith("Error when parsing index: "):
-        # The whole command line, before what is wrong in it.
-        text = text.partition("].\n")[2] or text
+        # Which of the typed words it is; the whole command line follows.
+        word, _, rest = text.partition("string: ")[2].partition(" out of [")
+        text = f"{word}:{rest.partition('].')[2]}"
+    lines = (line for line in text.split("\n") if not line.startswith("Error parsing override "))
+    text = "\n".join(lines)
     text = re.sub(r"See https://hydra\.cc/\S+ for details", "", text)
     text = " ".join(text.split()).replace("' Available", "'. Available")
     return re.sub(r" full_key: \S+ object_type=\S+", "", text)

@@ -30,7 +30,7 @@ class StudySweeperConf(OptunaSweeperConf):
     # An Optuna pruner as a `_target_`; null: no pruning.
     pruner: Any = None
     # parameter -> {other parameter: value or list of values}
-    conditions: dict[str, Any] = field(default_factory=dict)
+    conditions: Any = field(default_factory=_open)
 
 
 ConfigStore.instance().store(

@@ -13,6 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     ChoiceSweep,
+    Glob,
     IntervalSweep,
     Override,
     QuotedString,
@@ -153,10 +154,15 @@ def _assignment(argument: str, config_loader: ConfigLoader | None = None) -> Ass
     name = override.get_key_element()
     if override.is_list_extend():
         return Assignment(name, path, value=override.value(), line=argument)
-    if not override.is_sweep_override():
-        return Assignment(name, path, value=_plain(override._value))
-    distribution, structures = _distribution(override, argument)
-    return Assignment(name, path, distribution, structures)
+    try:
+        if override.is_sweep_override():
+            return Assignment(name, path, *_distribution(override, argument))
+        value = _plain(override._value)
+        literal(value)
+    except TypeError as error:
+        # A choice within a choice or a list.
+        raise UserError(f"options and members must be values, got {argument}: {error}.") from None
+    return Assignment(name, path, value=value)
 
 
 def _parsed(argument: str, config_loader: ConfigLoader | None) -> Override:
@@ -201,7 +207,10 @@ def _distribution(override: Override, argument: str) -> tuple[BaseDistribution, 
         # Each start would draw another order, and a study cannot resume with other options.
         sweep.shuffle = False
     if override.is_choice_sweep():
-        return _choice([_plain(option) for option in override.sweep_iterator()], argument)
+        options = [_plain(option) for option in override.sweep_iterator()]
+        if isinstance(sweep, Glob) and not options:
+            raise UserError(_no_match(override, argument))
+        return _choice(options, argument)
     assert isinstance(sweep, RangeSweep | IntervalSweep)
     rule = _broken_rule(sweep)
     if rule is not None:
@@ -213,6 +222,12 @@ def _distribution(override: Override, argument: str) -> tuple[BaseDistribution, 
         return create_optuna_distribution_from_override(override), frozenset()
     except ValueError as error:
         raise UserError(f"Optuna must accept a range, got {argument}: {one_line(error)}") from None
+
+
+def _no_match(override: Override, argument: str) -> str:
+    loader = override.config_loader
+    known = ", ".join(loader.get_group_options(override.key_or_group)) if loader else ""
+    return f"a glob must match options of its group, got {argument}; there are {known}."
 
 
 def _broken_rule(sweep: RangeSweep | IntervalSweep) -> str | None:
@@ -249,7 +264,8 @@ def _choice(
     named: list[tuple[Any, bool]] = []
     for option in options:
         is_structure = isinstance(option, list | dict)
-        known_as = (literal(option) if is_structure else option, is_structure)
+        as_text = literal(option)
+        known_as = (as_text if is_structure else option, is_structure)
         if not any(_same(known_as, other) for other in named):
             _check_differs(known_as[0], [other for other, _ in named], argument)
             named.append(known_as)

@@ -1,8 +1,14 @@
 """Overrides become values and ranges: the last wins, types stay, mistakes have their own words."""
 
+from collections.abc import Iterator
+
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.sweep.arguments import Assignment, read, read_params
 
@@ -131,6 +137,8 @@ def test_what_is_said_last_wins(arguments, left):
         ("x=interval(1, a)", r"grammar.*got x=interval\(1, a\): .*str is incompatible"),
         ("x=intervall(1, 2)", "Unknown function 'intervall'"),
         ("x=choice(1, 2", r"got x=choice\(1, 2: "),
+        ("x=choice(1, choice(2, 3))", "must be values, got x=choice"),
+        ("x=[choice(1, 2), 3]", "must be values, got x="),
         ("x=choice()", "empty choice is not legal"),
         ("x=choice(null, 1)", "Write a choice with null as a list: key=null, 1"),
     ],
@@ -177,3 +185,31 @@ def test_params_follow_what_they_refer_to(resolved, raw, typed, argument):
 def test_a_range_up_to_a_searched_value_is_refused():
     with pytest.raises(UserError, match="ends of a range must not be searched"):
         read_params({"x": "range(1, 10)"}, {"x": "range(1, ${w})"}, ["w=choice(4, 8)"])
+
+
+@pytest.fixture
+def loader() -> Iterator[ConfigLoader]:
+    with initialize_config_dir(str(config_dir())):
+        yield GlobalHydra.instance().config_loader()
+
+
+@pytest.mark.parametrize(
+    ("argument", "options"),
+    [
+        ("optimizer=glob(*)", ("adam", "adamw", "radam", "sgd")),
+        ("optimizer=glob([a*,s*],exclude=adamw)", ("adam", "sgd")),
+    ],
+)
+def test_a_glob_is_a_choice_of_the_options_that_it_matches(loader, argument, options):
+    (found,) = read([argument], config_loader=loader)
+    assert found.distribution == CategoricalDistribution(options)
+
+
+def test_what_only_looks_like_a_glob_is_text(loader):
+    (found,) = read(["note='glob(*)'"], config_loader=loader)
+    assert (found.distribution, found.value) == (None, "glob(*)")
+
+
+def test_a_glob_that_matches_nothing_is_refused(loader):
+    with pytest.raises(UserError, match=r"got optimizer=glob\(x\*\); there are adam, adamw, radam"):
+        read(["optimizer=glob(x*)"], config_loader=loader)
