@@ -11,7 +11,7 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 
-from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.errors import UserError, one_line
 
 
 def make(node: Any, **arguments: Any) -> Any:
@@ -25,6 +25,6 @@ def make(node: Any, **arguments: Any) -> Any:
             node, _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS, **arguments
         )
     except InstantiationException as error:
-        if isinstance(error.__cause__, UserError | Interrupted):
+        if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise UserError(one_line(error)) from error
