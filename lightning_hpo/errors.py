@@ -28,8 +28,12 @@ class ProcessDied(RuntimeError):
     """A process of a job's own was killed; the job's next try may do better."""
 
 
-class Interrupted(Exception):
-    """SIGINT or SIGTERM ended the run; running trials are closed and the study resumes."""
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM ended the run; running trials are closed and the study resumes.
+
+    As KeyboardInterrupt no Exception: libraries turn those into errors of their own, and OmegaConf
+    even one that comes in the middle of reading a key.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by signal {signum}")

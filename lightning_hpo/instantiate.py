@@ -17,7 +17,7 @@ from hydra._internal.execution_policy import _DeferredTarget
 from hydra.errors import InstantiationException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 
-from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.errors import UserError, one_line
 
 
 def _plain(partial: _DeferredTarget) -> functools.partial[Any]:
@@ -45,7 +45,7 @@ def make(node: Any, **arguments: Any) -> Any:
             node, _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS, **arguments
         )
     except InstantiationException as error:
-        if isinstance(error.__cause__, UserError | Interrupted):
+        if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise UserError(one_line(error)) from error
     return _plain(made) if isinstance(made, _DeferredTarget) else made

@@ -30,6 +30,7 @@ class Composition:
         self.config = config
         self.is_study = is_study
         self.config_loader = config_loader
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     @property
     def configured(self) -> Configured:
@@ -110,7 +111,12 @@ class Composition:
 
     def composed(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of a job with these overrides."""
-        return self.config_loader.load_sweep_config(self.config, list(overrides))
+        key = tuple(overrides)
+        # Once: it takes long enough to be felt where a search has many options.
+        if key not in self._composed:
+            config = self.config_loader.load_sweep_config(self.config, list(overrides))
+            self._composed[key] = config
+        return self._composed[key]
 
 
 def _has(config: DictConfig, key: str) -> bool:

@@ -33,11 +33,12 @@ _FREE = re.compile(
     r"""trainer\.(accelerator|strategy|num_nodes|logger|profiler|default_root_dir|log_every_n_steps
              |enable_\w+|num_sanity_val_steps|deterministic|benchmark|detect_anomaly)
         |cv\.(final|final_holdout|parallel|epochs_per_step)
-        |data\.(num_workers|persistent\w*|pin_memory|prefetch_factor|download)""",
+        |data\.(\w+\.)*(\w*workers|persistent\w*|pin_memory|prefetch_factor|download)
+        |model\.(cuda_graph|steps_per_call)""",
     re.VERBOSE,
 )
 # Only with a checksum of the data: else nothing but their place tells which they are.
-_PLACE = re.compile(r"data\.(\w+_)?(dir|root|path|file|folder|csv)")
+_PLACE = re.compile(r"data\.(\w+\.)*(\w+_)?(dir|root|path|file|folder|csv)")
 # Callbacks that look and draw, ours and Lightning's, by their `_target_`.
 _WATCHES = re.compile(
     r"lightning_hpo\.callbacks\.(inspection|regression)\.\w+"

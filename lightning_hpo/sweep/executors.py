@@ -88,7 +88,7 @@ class BatchExecutor:
             self._alone = len(batch) if several else self._alone
             return [(job, SlotDied(one_line(error), blamed=not several)) for job in batch]
         for end in returns:
-            # In this process, Hydra takes the interrupt for the job's own failure.
+            # A launcher that catches everything takes the interrupt for the job's own failure.
             if isinstance(end._return_value, Interrupted):
                 raise end._return_value
         return list(zip(batch, returns, strict=True))

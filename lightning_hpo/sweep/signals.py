@@ -26,7 +26,9 @@ _gate = _Gate()
 
 def quit_at_once() -> None:
     """Let SIGINT end this process without a word: there is nothing to close yet, or any more."""
-    signal.signal(signal.SIGINT, _quit)
+    # A shell lets its background jobs ignore it.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _quit)
 
 
 def raise_interrupts() -> None:

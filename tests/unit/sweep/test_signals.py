@@ -4,9 +4,10 @@ import os
 import signal
 
 import pytest
+from omegaconf import OmegaConf
 
 from lightning_hpo.errors import Interrupted
-from lightning_hpo.sweep.signals import interruptible, whole
+from lightning_hpo.sweep.signals import interruptible, quit_at_once, whole
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -25,6 +26,32 @@ def test_after_the_first_signal_the_second_is_the_kernels():
         finally:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_no_library_takes_an_interrupt_for_an_error_of_its_own():
+    """OmegaConf answers an Exception within a resolver with an error of its own."""
+    OmegaConf.register_resolver("signal", lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(Interrupted), interruptible():
+            OmegaConf.create({"key": "${signal:}"}).key  # noqa: B018
+    finally:
+        OmegaConf.clear_resolver("signal")
+
+
+@pytest.mark.parametrize(
+    ("handler", "exit_status"), [(signal.default_int_handler, 130), (signal.SIG_IGN, 0)]
+)
+def test_before_there_is_anything_to_close_an_interrupt_ends_the_process_without_a_word(
+    handler, exit_status
+):
+    """Unless it was ignored from the start, as by a background job of a shell."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, handler)
+        quit_at_once()
+        os.kill(os.getpid(), signal.SIGINT)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == exit_status
 
 
 def test_a_step_is_finished_before_the_interrupt_is_raised():
