@@ -8,7 +8,7 @@ pattern takes time in proportion to the text: a message of megabytes must not ho
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -89,11 +89,19 @@ def redact(text: str) -> str:
     known = _known_values()
     if known is not None:
         text = known.sub(MASK, text)
+    return _KEYED.sub(rf"\g<key>{MASK}", with_passwords_replaced(text, lambda _: MASK))
+
+
+def with_passwords_replaced(text: str, replacement: Callable[[str], str]) -> str:
+    """``text`` with another text in place of each password of its URLs, and nowhere else."""
     pieces, done = [], 0
     for start, end in _password_spans(text):
-        pieces += [text[done:start], MASK]
+        pieces += [text[done:start], replacement(text[start:end])]
         done = end
-    return _KEYED.sub(rf"\g<key>{MASK}", "".join([*pieces, text[done:]]))
+    text = "".join([*pieces, text[done:]])
+    if "//" not in text:
+        return text
+    return _KEYED.sub(lambda found: found["key"] + replacement(found["value"].strip("'\"")), text)
 
 
 def redacted(tree: Any) -> Any:

@@ -23,9 +23,9 @@ from lightning_hpo.masking import (
     secrets_in,
     secrets_of_environment,
     storage_secrets,
+    with_passwords_replaced,
 )
 from lightning_hpo.storage.vault import (
-    MOST_SECRETS,
     KeyPath,
     Vault,
     decoded,
@@ -156,14 +156,10 @@ def referred_tree(tree: Any) -> Any:
 def _referred_text(text: str, known: dict[str, str], *, whole: bool) -> str:
     if whole or text in known:
         return known.get(text) or _variable_of(text)
-    text = _with_references(text, known)
-    found = set(secrets_in(text))
-    if len(found) > MOST_SECRETS:
-        return redact(text)
-    for secret in found:
-        if "${" not in secret:
-            text = text.replace(secret, _variable_of(secret))
-    return text
+    return with_passwords_replaced(
+        _with_references(text, known),
+        lambda secret: secret if "${" in secret else _variable_of(secret),
+    )
 
 
 def _variable_of(secret: str) -> str:

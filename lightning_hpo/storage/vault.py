@@ -12,7 +12,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.masking import is_secret_key, learn, redact, secrets_in, storage_secrets
+from lightning_hpo.masking import (
+    is_secret_key,
+    learn,
+    redact,
+    secrets_in,
+    storage_secrets,
+    with_passwords_replaced,
+)
 
 # The study's own storage, and, each with a number, every other secret.
 VARIABLE = "LIGHTNING_HPO_STORAGE"
@@ -25,7 +32,7 @@ _REFERENCE = re.compile(rf"\$\{{oc\.env:(?:{VARIABLE}|{OTHERS})(?:_\d+)?\}}")
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 _SCHEME_BACKWARDS = re.compile(r":?[\w+.-]*")
 # One by one, more of them would take time in the square of their number.
-MOST_SECRETS = 20
+_MOST_SECRETS = 20
 # With a longer one, Linux starts no process.
 _LONGEST_VARIABLE = 100_000
 # Between the ends of a URL inside an override or a sentence.
@@ -102,17 +109,14 @@ class Vault:
         if self._is_secret(text, path):
             return self._keep(text, path)
         found = secrets_in(text)
-        if len(found) > MOST_SECRETS:
+        if len(found) > _MOST_SECRETS:
             return self._keep(text, path)
-        for part in _PART.findall(text) if found and "${" not in text else ():
-            if secrets_in(part):
-                url = _without_prefix(part)
-                text = text.replace(url, self._keep(url, path))
+        if found and "${" not in text:
+            text = _PART.sub(lambda part: self._hidden_part(part[0], path), text)
         # Beside an interpolation, or where the URL's end is not clear, the password alone.
-        for secret in secrets_in(text):
-            if "${" not in secret:
-                text = text.replace(secret, self._keep(secret, ()))
-        return text
+        return with_passwords_replaced(
+            text, lambda secret: secret if "${" in secret else self._keep(secret, ())
+        )
 
     def hidden_override(self, line: str) -> str:
         """An override as it may be stored; it means the same."""
@@ -134,6 +138,15 @@ class Vault:
         if override._value == before:
             return line
         return f"{line.partition('=')[0]}={override.get_value_element_as_str()}"
+
+    def _hidden_part(self, part: str, path: KeyPath) -> str:
+        if not secrets_in(part):
+            return part
+        # Of "note=https://a" the text behind the sign.
+        before = part.partition("//")[0]
+        scheme = _SCHEME_BACKWARDS.match(before[::-1])
+        start = len(before) - (scheme.end() if scheme else 0)
+        return part[:start] + self._keep(part[start:], path)
 
     def _hidden_value(self, value: Any, path: KeyPath) -> Any:
         if isinstance(value, dict):
@@ -187,13 +200,6 @@ def _secrets_of(text: str, path: KeyPath) -> Iterable[str]:
     scheme = _SCHEME.match(text)
     # With blanks in it, a password has no shape that would be known inside a sentence.
     return [text[scheme.end() :].partition(":")[2].rpartition("@")[0] if scheme else text]
-
-
-def _without_prefix(part: str) -> str:
-    """The URL at the end of ``part``: of ``note=https://a`` the text behind the sign."""
-    before, _, _ = part.partition("//")
-    scheme = _SCHEME_BACKWARDS.match(before[::-1])
-    return part[len(before) - (scheme.end() if scheme else 0) :]
 
 
 def _plain(value: Any) -> Any:

@@ -79,6 +79,11 @@ def test_interpolations_of_jobs_keep_no_password_in_sight() -> None:
             "study.storage=postgresql://me:5ecret@${study.name}/h",
             f"study.storage='postgresql://me:{FIRST}@${{study.name}}/h'",
         ),
+        # A password of one letter is replaced where it stands, not in the names around it.
+        (
+            "+note=postgresql://a:a@${study.name}/data",
+            f"+note='postgresql://a:{FIRST}@${{study.name}}/data'",
+        ),
         (
             "study.storage={_target_: a.Storage, url: 'mysql://me@db/h', args: {pwd: 5ecret}}",
             "study.storage={_target_:a.Storage,url:'mysql://me@db/h',args:{pwd:'" + FIRST + "'}}",
