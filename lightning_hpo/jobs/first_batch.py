@@ -28,7 +28,7 @@ def rehearse(
 
     ``folder``: of the job; the rehearsal leaves nothing there.
     """
-    behind_one = BehindOneBatch()
+    behind_one = BehindOneBatch(cfg.monitor)
     with _folder_for_now(folder) as inside:
         callbacks = build.callbacks(cfg, with_validation=True)
         observers.check_places(cfg, folder, callbacks)
@@ -39,8 +39,7 @@ def rehearse(
             trainer.fit(module, datamodule=data)
         finally:
             # Also as the reason of what a callback raised that found no metric.
-            behind_one.check(cfg.monitor)
-    monitored(trainer, cfg.monitor)
+            behind_one.check()
     _check_validation_comes(cfg, trainer)
     return trainer
 
@@ -48,10 +47,13 @@ def rehearse(
 class BehindOneBatch(pl.Callback):
     """Ends a fit behind its first batch, with the validation that follows.
 
-    Not Lightning's limits: a schedule would see a fit of a single step.
+    Not Lightning's limits: a schedule would see a fit of a single step. Stands before all others,
+    so that a missing monitor is told before one of them asks for it in words of its own.
     """
 
-    trained = validates = False
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.trained = self.validates = False
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         self.trained = trainer.should_stop = True
@@ -59,11 +61,15 @@ class BehindOneBatch(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.validates = self.validates or not trainer.sanity_checking
 
-    def check(self, monitor: str) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            monitored(trainer, self.monitor)
+
+    def check(self) -> None:
         """Raise :class:`UserError` if no validation followed."""
         if self.trained and not self.validates:
             raise UserError(
-                f"monitor '{monitor}' needs a validation, but none ran: the module needs a"
+                f"monitor '{self.monitor}' needs a validation, but none ran: the module needs a"
                 " validation_step, the data module a val_dataloader, and trainer.limit_val_batches"
                 " must not be 0."
             )
@@ -79,7 +85,7 @@ def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Tr
     return build.trainer(
         cfg,
         folder,
-        [*callbacks, behind_one],
+        [behind_one, *callbacks],
         logger=observers.loggers(cfg, folder, aside=folder / "loggers"),
         # One batch needs no ranks, which take longer to start than to train.
         strategy="auto",
