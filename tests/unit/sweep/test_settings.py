@@ -154,3 +154,19 @@ def test_more_gpus_a_trial_than_there_are_is_a_mistake_for_any_number_of_slots(m
         found.slots(4)
     found.config.trainer = {"accelerator": "cpu"}
     assert found.slots(4) == 4
+
+
+# Rule: a fit that would never be validated is refused before anything trains; the same in the
+# final job.
+@pytest.mark.parametrize("in_final", [False, True])
+def test_a_fit_is_validated_at_least_once(in_final: bool):
+    found = settings()
+    found.config.trainer = {"max_epochs": 2, "check_val_every_n_epoch": 2}
+    found.config.study.n_jobs = 1
+    found.check()
+    if in_final:
+        found.config.study.in_final = {"trainer": {"max_epochs": 1}}
+    else:
+        found.config.trainer.max_epochs = 1
+    with pytest.raises(UserError, match=r"check_val_every_n_epoch=2 with trainer.max_epochs=1"):
+        found.check()
