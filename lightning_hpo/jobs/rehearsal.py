@@ -43,7 +43,8 @@ def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
     otherwise = _failure(cfg, data, build.module(cfg, data), validates=True)
     if otherwise is not None:
         raise UserError(f"the refit must run as the trials do, but: {otherwise}")
-    return reason
+    # The first sentence says it; Lightning's next ones are about what to change.
+    return None if reason is None else reason.split(". ")[0]
 
 
 def _callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -282,3 +282,19 @@ def test_in_another_application_no_key_of_ours_is_read():
     assert (found.monitor, found.verbosity, found.heartbeat_s) == ("value", "normal", 10)
     assert (found.start_points, found.callbacks, found.replay) == ([], [], None)
     assert (found.final, found.final_fits, found.final_trial, found.steps) == (False, 0, None, None)
+
+
+# Rule: a fit that would never be validated is refused before anything trains; the same in the
+# final job.
+@pytest.mark.parametrize("in_final", [False, True])
+def test_a_fit_is_validated_at_least_once(in_final: bool):
+    found = settings()
+    found.config.trainer = {"max_epochs": 2, "check_val_every_n_epoch": 2}
+    found.config.study.n_jobs = 1
+    found.check()
+    if in_final:
+        found.config.study.in_final = {"trainer": {"max_epochs": 1}}
+    else:
+        found.config.trainer.max_epochs = 1
+    with pytest.raises(UserError, match=r"check_val_every_n_epoch=2 with trainer.max_epochs=1"):
+        found.check()
