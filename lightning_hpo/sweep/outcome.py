@@ -401,4 +401,6 @@ def _with_trials(command: str, n: int) -> str:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

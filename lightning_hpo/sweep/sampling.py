@@ -5,10 +5,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import optuna
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, GridSampler
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -77,7 +78,7 @@ class SeededPerTrial(BaseSampler):
         self.inner.reseed_rng()
 
 
-class Grid(GridSampler):
+class GridSampler(optuna.samplers.GridSampler):
     """Every point of a grid once; what a point's conditions leave out makes no other point.
 
     ``existing(params)``: those of a point's parameters that a trial would have. Optuna's own

@@ -47,7 +47,7 @@ from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
-from lightning_hpo.sweep.sampling import Grid, SeededPerTrial, is_grid, make_sampler
+from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
@@ -201,9 +201,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
             log.info(f"Updating num of trials to {self.n_trials} due to using GridSampler.")
         return self.n_trials
 
-    def _grid(self, space: SearchSpace) -> Grid:
+    def _grid(self, space: SearchSpace) -> GridSampler:
         seed = self.sampler.get("seed")
-        return Grid(space.distributions, existing=space.existing, seed=seed)
+        return GridSampler(space.distributions, existing=space.existing, seed=seed)
 
     def _display(self, n_trials: int) -> Display:
         # In this process, one job after the other: a batch would only make suggestions older.

@@ -101,6 +101,18 @@ AT_ONCE = {
         ["optimizer.lr=tag(log, interval(0, 0.1))"],
         ["low > 0", "log", "optimizer.lr=tag(log, interval(0, 0.1))"],
     ),
+    "null in a choice": (
+        ["model.init=choice(null, xavier)"],
+        [
+            "model.init=choice(null, xavier): ",
+            "Write a choice with null as a list: key=null, xavier",
+        ],
+    ),
+    "direction against mode": (
+        ["hydra.sweeper.direction=maximize", SEARCH],
+        ["which is minimize, got hydra.sweeper.direction=maximize", "mode=max"],
+    ),
+    "time for the search": (["study.timeout_s=0", SEARCH], ["above 0", "study.timeout_s=0"]),
     "unbalanced bracket": (["model.dropout=interval(0, 0.5"], ["interval(0, 0.5"]),
     "mode": (["mode=smallest"], ["'min' or 'max'", "mode=smallest"]),
     "no option's name": (

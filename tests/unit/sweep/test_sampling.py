@@ -7,7 +7,7 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.sampling import Grid, SeededPerTrial, derive_seed, make_sampler
+from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, derive_seed, make_sampler
 from lightning_hpo.sweep.space import parse_space
 
 
@@ -71,7 +71,7 @@ def test_a_grid_counts_what_conditions_leave_out_once():
         ["optimizer=choice(sgd, adam, radam)", "optimizer.momentum=choice(0.5, 0.9)"],
         conditions={"optimizer.momentum": {"optimizer": "sgd"}},
     )
-    grid = Grid(space.distributions, existing=space.existing, seed=0)
+    grid = GridSampler(space.distributions, existing=space.existing, seed=0)
     assert len(grid) == 4
     study = optuna.create_study(sampler=grid)
 
@@ -98,4 +98,4 @@ def test_a_grid_counts_what_conditions_leave_out_once():
 def test_a_grid_that_cannot_be_run_through_is_refused(argument, message):
     space = parse_space([argument], conditions={})
     with pytest.raises(UserError, match=message):
-        Grid(space.distributions, existing=space.existing, seed=0)
+        GridSampler(space.distributions, existing=space.existing, seed=0)
