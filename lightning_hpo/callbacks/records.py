@@ -34,7 +34,8 @@ class HyperparameterSummary(pl.Callback):
         self._log(trainer)
 
     def _log(self, trainer: pl.Trainer) -> None:
-        if self.best.value is None:
+        # The loggers of other ranks have no writer.
+        if self.best.value is None or not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
