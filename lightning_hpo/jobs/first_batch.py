@@ -34,7 +34,7 @@ def rehearse(
         observers.check_places(cfg, folder, callbacks)
         ranks.check_strategy(build.trainer(cfg, inside, callbacks))
         trainer = _trainer(cfg, inside, behind_one)
-        _shorten(module, data)
+        shorten(module, data)
         try:
             trainer.fit(module, datamodule=data)
         finally:
@@ -48,10 +48,11 @@ class BehindOneBatch(pl.Callback):
     """Ends a fit behind its first batch, with the validation that follows.
 
     Not Lightning's limits: a schedule would see a fit of a single step. Stands before all others,
-    so that a missing monitor is told before one of them asks for it in words of its own.
+    so that a missing monitor is told before one of them asks for it in words of its own (None: the
+    fit needs none).
     """
 
-    def __init__(self, monitor: str) -> None:
+    def __init__(self, monitor: str | None) -> None:
         self.monitor = monitor
         self.trained = self.validates = False
 
@@ -62,7 +63,7 @@ class BehindOneBatch(pl.Callback):
         self.validates = self.validates or not trainer.sanity_checking
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.sanity_checking:
+        if self.monitor is not None and not trainer.sanity_checking:
             monitored(trainer, self.monitor)
 
     def check(self) -> None:
@@ -106,7 +107,7 @@ def _folder_for_now(folder: Path) -> Iterator[Path]:
         yield Path(inside)
 
 
-def _shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
+def shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
     """A module of ours may take a whole epoch in one batch; see minibatches.py."""
     if getattr(module, "steps_per_call", 1) != 1 and isinstance(data, TensorDataModule):
         data.train_indices = data.train_indices[: data.batch_size]

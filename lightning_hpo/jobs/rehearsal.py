@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs import build, observers
+from lightning_hpo.jobs.first_batch import BehindOneBatch, shorten
 from lightning_hpo.stack.configured import is_stacked
 
 
@@ -89,8 +90,9 @@ def _short_fit(
         # One batch needs no ranks.
         "strategy": "auto",
         "devices": 1,
-        "max_epochs": 1,
-        "limit_train_batches": 1,
+        "min_epochs": None,
+        "min_steps": None,
+        "max_time": None,
         "limit_val_batches": 1 if validates else 0,
         # The real intervals may lie behind one batch and one epoch.
         "val_check_interval": 1.0,
@@ -98,7 +100,8 @@ def _short_fit(
         "num_sanity_val_steps": 0,
         "logger": observers.loggers(cfg, folder, aside=folder / "loggers"),
     }
-    trainer = build.trainer(cfg, folder, _callbacks(cfg), **changes)
+    trainer = build.trainer(cfg, folder, [*_callbacks(cfg), BehindOneBatch(None)], **changes)
+    shorten(module, data)
     trainer.fit(module, datamodule=data)
     _check_schedules(trainer)
     trainer.save_checkpoint(folder / "model.ckpt", weights_only=True)

@@ -64,6 +64,7 @@ def share_of_zeros() -> float:
 
 
 def test_a_job_flushes(monkeypatch):
+    monkeypatch.setattr(run, "_from_launch_folder", lambda cfg: cfg)
     monkeypatch.setattr(run, "_context", SimpleNamespace)
     monkeypatch.setattr(run, "run_preflight", lambda cfg, context: halved())
     assert run.run(OmegaConf.create({"study": {"job": "preflight"}})) == 0

@@ -14,8 +14,9 @@ from pytorch_lightning.callbacks import (
     RichProgressBar,
     Timer,
 )
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger
 
+from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
@@ -98,7 +99,7 @@ def test_early_stopping_of_the_trainer_is_dropped_as_that_of_the_group(tmp_path:
 def test_the_users_loggers_come_first_and_ours_always(tmp_path: Path, value, expected) -> None:
     value = value.replace("SAVE_DIR", str(tmp_path))
     found = observers.loggers(composed(tmp_path, f"+trainer.logger={value}"), tmp_path)
-    assert kinds(found) == [*expected, TensorBoardLogger, CSVLogger]
+    assert kinds(found) == [*expected, MaskedTensorBoardLogger, MaskedCSVLogger]
 
 
 def test_a_logger_that_is_none_is_refused(tmp_path: Path) -> None:

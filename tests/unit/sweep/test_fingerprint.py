@@ -2,15 +2,16 @@
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.sweep import fingerprint
-from lightning_hpo.sweep.space import SearchSpace
+from lightning_hpo.sweep.conditions import Configured
+from lightning_hpo.sweep.space import parse_space
 
 
 def of(*, high: float = 1.0, data: str = "abc", **configuration: object) -> dict[str, object]:
-    space = SearchSpace({"x": FloatDistribution(0.0, high)}, {}, [], {}, lambda name: None)
+    nothing = Configured(lambda key: None, lambda key: False, lambda key: False, lambda group: ())
+    space = parse_space([f"x=interval(0, {high})"], conditions={}, configured=nothing)
     named = {name.replace("__", "."): value for name, value in configuration.items()}
     return fingerprint.of(space, ["minimize"], "val/loss", data, named)
 

@@ -7,6 +7,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.messages import Facts
+from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 
@@ -44,7 +45,8 @@ def facts(overrides, **more) -> Facts:
 
 
 def space(**conditions) -> SearchSpace:
-    configured = dict(model="fc").get
+    known = {"model": "fc"}
+    configured = Configured(known.get, known.__contains__, known.__contains__, lambda group: ())
     return parse_space(SPACE, conditions=conditions, configured=configured)
 
 
