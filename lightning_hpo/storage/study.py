@@ -204,6 +204,9 @@ def attach_trial(
     spec: Any, study_dir: Path, *, study_name: str, number: int, pruner: BasePruner | None
 ) -> Trial:
     """The live trial ``number``, which reports and prunes from this process."""
+    if spec is None and not (study_dir / EMBEDDED_FILE).is_file():
+        # Opening it would make a new one.
+        raise UserError(f"a trial needs the study's database, but {study_dir} holds none any more.")
     # The parameters are already suggested: a sampler that costs nothing keeps the attachment cheap.
     study = optuna.load_study(
         study_name=study_name,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -16,7 +16,7 @@ from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor
@@ -25,6 +25,9 @@ from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
 from lightning_hpo.sweep.writing import must_be_writable
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
 
 log = logging.getLogger(__name__)
 
@@ -108,13 +111,17 @@ class Search:
             if self._running:
                 ended = self.executor.wait(_LOOK_ROUND_S)
                 for job, end in ended:
-                    self._end(job, judge(end, n_objectives=len(self.study.directions)))
+                    self._end(job, self._judge(end))
                 if ended:
                     continue
                 # A controller beside this one may have died meanwhile and left trials to do.
                 self.recover()
             elif self._stopped(deadline) or not (self.recover() or self._more_to_come()):
                 return
+
+    def _judge(self, end: "JobReturn | SlotDied") -> Verdict:
+        n_objectives = len(self.study.directions)
+        return judge(end, n_objectives=n_objectives, study_dir=self.owner.study_dir)
 
     def _more_to_come(self) -> bool:
         """Whether controllers that share the study may yet leave trials to do; waits a moment."""
@@ -163,6 +170,7 @@ class Search:
 
     def _lost(self) -> list[FrozenTrial]:
         with whole():
+            self.owner.look()
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             self.observer.reported(running)
             return [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
@@ -219,7 +227,9 @@ class Search:
 
     def _tell(self, number: int, verdict: Verdict) -> Verdict:
         """Tell the study; the verdict says whether the trial is really tried again."""
-        if self.owner.shared and self.study.get_trials(deepcopy=False)[number].state.is_finished():
+        self.owner.look()
+        trial, _ = self._running[number]
+        if self.study._storage.get_trial(trial._trial_id).state.is_finished():
             # This controller was given up for dead, and others try the trial again.
             return Verdict(TrialState.FAIL, reason="another controller took it over", retry=True)
         if verdict.state is not TrialState.FAIL:

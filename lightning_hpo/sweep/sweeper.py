@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,20 @@ from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.messages import Facts
-from lightning_hpo.storage.embedded import is_own_file
-from lightning_hpo.storage.study import check_study_name, create_storage, open_storage
+from lightning_hpo.storage.embedded import EMBEDDED_FILE, is_own_file, sqlite_database
+from lightning_hpo.storage.study import (
+    check_study_name,
+    create_storage,
+    open_storage,
+    storage_errors,
+)
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.loop import Search
+from lightning_hpo.sweep.originals import check_folder_is_new, set_aside_unknown_trials
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
@@ -92,7 +98,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self._check_strategies(space)
         study_dir = self._checked_places()
         display = self._display(self._n_trials(space))
-        with interruptible(), must_be_writable(), Owner(study_dir) as owner:
+        with interruptible(), must_be_writable(study_dir), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 display.tally.capacity = executor.n_free
                 facts = self._preflight(space, executor, display)
@@ -103,6 +109,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                     self._check_fingerprint(study, space, fleet, facts)
                     search = self._search(study, space, executor, fleet, display)
                     failure = self._search_and_evaluate(search, fleet, display)
+            owner.look()
             self._conclude(study, facts, display)
         if failure is not None:
             raise failure
@@ -114,8 +121,11 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if self.settings.is_study:
             check_study_name(self.study_name)
         study_dir = _writable(self.settings.study_dir)
-        if self.settings.is_study and self.storage is not None:
-            open_storage(self.storage, study_dir)
+        if self.settings.is_study:
+            if self.storage is not None:
+                open_storage(self.storage, study_dir)
+            elif not (study_dir / EMBEDDED_FILE).exists():
+                check_folder_is_new(study_dir, name=self.study_name)
         return study_dir
 
     def _fleet(self, owner: Owner, study: optuna.Study) -> Fleet:
@@ -221,12 +231,26 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
+            if facts is not None:
+                self._keep_in_place(study, owner)
         log.info(f"Study name: {study.study_name}")
         log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _keep_in_place(self, study: optuna.Study, owner: Owner) -> None:
+        """Its database must stay the one it is; no trial may get the folder of another."""
+        database = sqlite_database(self.storage, self.settings.study_dir)
+        if database is not None and database.is_file():
+            owner.originals.note(database)
+        n_trials = len(study.get_trials(deepcopy=False))
+        if n_trials == 0:
+            check_folder_is_new(self.settings.study_dir, name=study.study_name)
+        elsewhere = set_aside_unknown_trials(self.settings.study_dir, n_trials=n_trials)
+        if elsewhere is not None:
+            log.warning(elsewhere)
 
     def _check_fingerprint(
         self, study: optuna.Study, space: SearchSpace, fleet: Fleet, facts: Facts | None
@@ -335,9 +359,11 @@ def _timed(study: optuna.Study, part: str) -> Iterator[None]:
     try:
         yield
     finally:
-        total = dict(study.user_attrs.get("seconds", {}))
-        total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
-        study.set_user_attr("seconds", total)
+        # Where no account can be kept the search has failed for that reason, and says so.
+        with suppress(*storage_errors()):
+            total = dict(study.user_attrs.get("seconds", {}))
+            total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
+            study.set_user_attr("seconds", total)
 
 
 def _quieten_log() -> None:

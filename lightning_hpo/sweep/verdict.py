@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -12,7 +13,7 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
-from lightning_hpo.sweep.writing import NO_ROOM
+from lightning_hpo.sweep.writing import hinders
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -37,8 +38,10 @@ class Verdict:
     stopped_after_fold: int | None = None
 
 
-def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
-    """The verdict on a job that returned, raised or lost its process."""
+def judge(
+    end: "JobReturn | SlotDied", *, n_objectives: int, study_dir: Path | None = None
+) -> Verdict:
+    """The verdict on a job that returned, raised or lost its process; it wrote in ``study_dir``."""
     from hydra.core.utils import JobStatus
 
     if isinstance(end, SlotDied):
@@ -51,7 +54,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return Verdict(TrialState.PRUNED, reason=str(value))
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
-    if isinstance(value, OSError) and value.errno in NO_ROOM:
+    if isinstance(value, OSError) and hinders(value, study_dir):
         mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
         return Verdict(
             TrialState.FAIL, reason=str(mistake), retry=True, blamed=False, mistake=mistake

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import optuna
@@ -23,8 +23,13 @@ class Program:
         self.study_dir = folder / "studies" / "faulty"
         self._started: list[psutil.Process] = []
 
-    def start(self, *overrides: str, new_group: bool = False) -> subprocess.Popen[str]:
-        """The controller; ``new_group``: as a shell does, so that all of it can be interrupted."""
+    def start(
+        self, *overrides: str, new_group: bool = False, under: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """The controller; ``new_group``: as a shell does, so that all of it can be interrupted.
+
+        ``under``: a command that starts it.
+        """
         env = os.environ | {
             "PYTHONPATH": str(HERE.parents[1]),
             "PYTHONUNBUFFERED": "1",
@@ -32,7 +37,7 @@ class Program:
         }
         words = ["--config-dir", str(HERE / "conf"), "+experiment=faulty", *overrides]
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "faulty_app.py"), *words],
+            [*under, sys.executable, str(HERE / "faulty_app.py"), *words],
             cwd=self.folder,
             env=env,
             stdout=subprocess.PIPE,
