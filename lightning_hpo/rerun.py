@@ -14,14 +14,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
+from lightning_hpo.storage.files import stored_config
 from lightning_hpo.storage.recorded import trials_beside
+
+# What a trial's configuration must have; one that was cut off has lost some of it.
+_NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,8 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     if not before:
         reason = trials[number].user_attrs.get("failure", "unknown")
         raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
-    cfg = OmegaConf.load(trial_dir / "config.yaml")
-    assert isinstance(cfg, DictConfig)
+    cfg = stored_config(trial_dir / "config.yaml", *_NEEDED)
+    threads = _threads(trial_dir)
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
@@ -90,7 +94,7 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The study's own warnings stand in its log.
     warnings.simplefilter("ignore")
-    torch.set_num_threads(int(_provenance(trial_dir)["threads"]))
+    torch.set_num_threads(threads)
     context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
     again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
     with suppress(optuna.TrialPruned), denormals_as_zero():
@@ -103,14 +107,24 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 
 def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
-    if not (trial_dir / "config.yaml").is_file():
+    if not trial_dir.is_dir():
         known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
-    return trials_beside(trial_dir, study_dir)
+    trials = trials_beside(trial_dir, study_dir)
+    if number >= len(trials):
+        raise UserError(
+            f"the database of {study_dir} must hold trial {number}, which has a folder, but it has"
+            f" {len(trials)} trials; put back a copy of it."
+        )
+    return trials
 
 
-def _provenance(trial_dir: Path) -> Any:
-    return OmegaConf.load(trial_dir / "provenance.yaml")
+def _threads(trial_dir: Path) -> int:
+    path = trial_dir / "provenance.yaml"
+    threads = stored_config(path, "threads").threads
+    if not isinstance(threads, int) or threads < 1:
+        raise UserError(f"{path} must hold the trial's number of threads, got threads={threads}.")
+    return threads
 
 
 def _new_folder(trial_dir: Path) -> Path:
@@ -130,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         comparison = rerun(told.study_dir, told.number)
-    except UserError as error:
+    except (UserError, HydraException, OmegaConfBaseException) as error:
         sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
         return 1
     sys.stdout.write(f"trial {told.number} again: {comparison}\n")

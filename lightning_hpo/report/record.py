@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.markup import redact
+from lightning_hpo.report.shape import misfits
 
 REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
 MIN_COMPLETED_FOR_IMPORTANCES = 8
@@ -135,7 +136,7 @@ def read_results(study_dir: Path) -> dict[str, Any]:
             f"A study's folder holds results.json, got {study_dir}, which has none; name the "
             "folder that the study's closing summary names, or run the study to its end first."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"results.json must be readable JSON, got {path} ({error}); run the study's command "
             "again, which writes it anew."
@@ -145,6 +146,12 @@ def read_results(study_dir: Path) -> dict[str, Any]:
         raise UserError(
             f"results.json must have the keys {list(REQUIRED_KEYS)}, got {path} without "
             f"{missing}; run the study's command again, which writes it anew."
+        )
+    odd = next(misfits(results), None)
+    if odd is not None:
+        raise UserError(
+            f"results.json must hold what a study writes, got {path}, in which {odd}; run the"
+            " study's command again, which writes it anew."
         )
     if results["direction"] not in ("minimize", "maximize"):
         raise UserError(

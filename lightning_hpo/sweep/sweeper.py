@@ -38,6 +38,7 @@ from lightning_hpo.storage.study import (
     storage_errors,
 )
 from lightning_hpo.sweep import fingerprint, outcome
+from lightning_hpo.sweep.averages import as_json
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
@@ -343,12 +344,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         outcome.log_best(study)
         if facts is None:
             return
-        from lightning_hpo.report.page import build_report
-
         found = outcome.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        write_json(study_dir / "results.json", found)
+        write_json(study_dir / "results.json", as_json(found))
         display.stage("report")
-        build_report(study_dir, study=study)
+        outcome.report(study_dir, study)
         display.last_words(outcome.summary(found, study_dir))
 
 
