@@ -90,7 +90,8 @@ class Study:
 def _indices(path: Path) -> Any:
     """The validation samples of a fold."""
     try:
-        with np.load(path) as stored:
+        # numpy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file) as stored:
             return stored["val"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.storage.files import stored_config
+from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import trials_beside
 
 # What a trial's configuration must have; one that was cut off has lost some of it.
@@ -71,13 +72,16 @@ class PlayedAgain:
         return {step: value for step, value in map(json.loads, lines)}
 
 
-def rerun(study_dir: Path, number: int) -> Comparison:
+def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     """Run trial ``number`` again with its configuration, seed and threads.
+
+    ``trust``: also where another user or machine made the study, whose code then runs.
 
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
     Raises :class:`UserError` when the folder or the trial is missing.
     """
     trial_dir = study_dir / "trials" / str(number)
+    require_own(study_dir, trusted=trust, way_out="--trust")
     trials = _trials(study_dir, number, trial_dir)
     before = trials[number].intermediate_values
     if not before:
@@ -140,10 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lightning_hpo.rerun", description=__doc__)
     parser.add_argument("study_dir", type=Path, help="for example studies/cnn_dropout_quick")
     parser.add_argument("number", type=int, help="the trial's number")
+    parser.add_argument(
+        "--trust", action="store_true", help="run what another user's study names as its code"
+    )
     told = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        comparison = rerun(told.study_dir, told.number)
+        comparison = rerun(told.study_dir, told.number, trust=told.trust)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
         return 1

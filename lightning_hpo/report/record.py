@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.markup import redact
 from lightning_hpo.report.shape import misfits
+from lightning_hpo.storage.maker import is_own
 
 REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
 MIN_COMPLETED_FOR_IMPORTANCES = 8
@@ -167,6 +168,8 @@ def opened_study(study_dir: Path, results: Mapping[str, Any]) -> Iterator[optuna
     url = storage_url(study_dir, results.get("storage"))
     searched = results["trials"]["total"] > 0
     file = sqlite_file(url)
+    if file is None:
+        _require_named(study_dir, url)
     if file is not None and not file.exists() and not searched:
         yield None
         return
@@ -180,6 +183,19 @@ def opened_study(study_dir: Path, results: Mapping[str, Any]) -> Iterator[optuna
             yield load_study(str(results["study_name"]), storage, searched=searched)
         finally:
             storage.remove_session()
+
+
+def _require_named(study_dir: Path, url: str) -> None:
+    """Raise :class:`UserError` for a server that only another one's file names.
+
+    Whoever connects shows a password: the client's, where the URL has none.
+    """
+    if "LIGHTNING_HPO_STORAGE" in os.environ or is_own(study_dir):
+        return
+    raise UserError(
+        f"The report reads a server that you name, got {redact(url)} from the study of another one"
+        f" in {study_dir}; if you know it, export LIGHTNING_HPO_STORAGE='{redact(url)}'."
+    )
 
 
 def storage_url(study_dir: Path, stored: str | None) -> str:

@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.storage.embedded import EMBEDDED_FILE
+from lightning_hpo.storage.maker import MARK_FILE, is_own, mark, require_own
+from lightning_hpo.sweep.writing import write_json
 
 
 class StudyGone(UserError):
@@ -41,6 +44,20 @@ def _gone(path: Path, how: str) -> StudyGone:
         f"a study's folder and database must stay in their place while it runs, but {path} {how}."
         " Nothing more was written there; put it back, then the same command goes on."
     )
+
+
+def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
+    """Mark ``study_dir`` as this user's; raise :class:`UserError` when it is another one's.
+
+    ``replayed``: the folder of a study whose record is to be run.
+    """
+    way_out = "study.trust=true"
+    if replayed is not None:
+        require_own(Path(replayed), trusted=trusted, way_out=way_out)
+    if any((study_dir / name).exists() for name in (EMBEDDED_FILE, "trials", "final")):
+        require_own(study_dir, trusted=trusted, way_out=way_out)
+    if not is_own(study_dir):
+        write_json(study_dir / MARK_FILE, mark())
 
 
 def check_folder_is_new(study_dir: Path, *, name: str | None) -> None:

@@ -44,7 +44,7 @@ from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.loop import Search
-from lightning_hpo.sweep.originals import check_folder_is_new, set_aside_unknown_trials
+from lightning_hpo.sweep.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
@@ -127,6 +127,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 open_storage(self.storage, study_dir)
             elif not (study_dir / EMBEDDED_FILE).exists():
                 check_folder_is_new(study_dir, name=self.study_name)
+            claim(study_dir, trusted=self.settings.trust, replayed=self.settings.replay)
         return study_dir
 
     def _fleet(self, owner: Owner, study: optuna.Study) -> Fleet:
