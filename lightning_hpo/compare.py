@@ -37,6 +37,7 @@ from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-lea
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
+from lightning_hpo.terminal import visible
 
 # What may differ between the commands of one study's seeds.
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
@@ -375,9 +376,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = compare(parser.parse_args(arguments).study_dir)
     except UserError as error:
-        sys.stderr.write(f"lightning-hpo: {error}\n")
+        sys.stderr.write(f"lightning-hpo: {visible(str(error))}\n")
         return 1
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{visible(text)}\n")
     return 0
 
 

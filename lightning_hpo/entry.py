@@ -73,8 +73,9 @@ def main() -> int:
         if show_tracebacks:
             raise
         from lightning_hpo.storage.passwords import redact
+        from lightning_hpo.terminal import visible
 
-        sys.stderr.write(f"lightning-hpo: {redact(one_line(error))}\n")
+        sys.stderr.write(f"lightning-hpo: {visible(redact(one_line(error)))}\n")
         return 1
     return 0
 

@@ -24,6 +24,7 @@ from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.storage.files import stored_config
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import trials_beside
+from lightning_hpo.terminal import visible
 
 # What a trial's configuration must have; one that was cut off has lost some of it.
 _NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         comparison = rerun(told.study_dir, told.number, trust=told.trust)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+        sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
         return 1
     sys.stdout.write(f"trial {told.number} again: {comparison}\n")
     return 0 if comparison.equal else 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.page import build_report
+from lightning_hpo.terminal import visible
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         page = build(arguments.study_dir, arguments.output)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         return 1
     sys.stdout.write(f"{page}\n")
     return 0

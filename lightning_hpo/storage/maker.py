@@ -7,6 +7,7 @@ signature: who has a marked study of yours can write another one around the mark
 
 import getpass
 import hashlib
+import json
 import os
 import socket
 from pathlib import Path
@@ -19,9 +20,13 @@ MARK_FILE = "made_by.json"
 _MACHINE_ID = Path("/etc/machine-id")
 
 
-def mark() -> dict[str, str]:
-    """What a study that this user makes on this machine is marked with."""
-    return {"user": _user(), "host": socket.gethostname(), "mark": _fingerprint()}
+def leave_mark(study_dir: Path) -> None:
+    """Say in ``study_dir`` that this user makes the study, on this machine."""
+    content = {"user": _user(), "host": socket.gethostname(), "mark": _fingerprint()}
+    # Of several controllers that begin at a time each has a draft of its own.
+    draft = study_dir / f".{MARK_FILE}.{os.getpid()}"
+    draft.write_text(json.dumps(content))
+    draft.replace(study_dir / MARK_FILE)
 
 
 def is_own(study_dir: Path) -> bool:

@@ -48,7 +48,9 @@ _DRIVER_PACKAGES = {
 def check_study_name(name: object) -> None:
     """Raise :class:`UserError` unless ``name`` names a folder inside ``studies/``."""
     text = str(name)
-    is_folder = text.strip() not in ("", ".", "..") and not re.search(r"[/\\\x00-\x1f\x7f]", text)
+    is_folder = text.strip() not in ("", ".", "..") and not re.search(
+        r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]", text
+    )
     if not is_folder or len(text.encode()) > _LONGEST_NAME_BYTES:
         raise UserError(
             "study.name must be the name of one folder, without / or \\ and at most"

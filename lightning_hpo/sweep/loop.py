@@ -21,6 +21,7 @@ from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.fleet import Controller
+from lightning_hpo.sweep.foreign import is_foreign
 from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
@@ -130,7 +131,7 @@ class Search:
             trials = self.study.get_trials(deepcopy=False)
         if self._remaining(trials) > 0:
             return True
-        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        running = [t for t in trials if t.state is TrialState.RUNNING and not is_foreign(t)]
         if running:
             if not self._waits:
                 log.info(f"{len(running)} trials still run elsewhere; their end is waited for")
@@ -173,7 +174,8 @@ class Search:
             self.owner.look()
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             self.observer.reported(running)
-            return [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            ours = [trial for trial in running if not is_foreign(trial)]
+            return [t for t in ours if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
 
     def _deadline(self) -> float | None:
         timeout_s = self.limits.timeout_s

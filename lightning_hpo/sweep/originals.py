@@ -5,8 +5,7 @@ from pathlib import Path
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.storage.embedded import EMBEDDED_FILE
-from lightning_hpo.storage.maker import MARK_FILE, is_own, mark, require_own
-from lightning_hpo.sweep.writing import write_json
+from lightning_hpo.storage.maker import is_own, leave_mark, require_own
 
 
 class StudyGone(UserError):
@@ -46,18 +45,36 @@ def _gone(path: Path, how: str) -> StudyGone:
     )
 
 
+def check_links(study_dir: Path) -> None:
+    """Raise :class:`UserError` when a file that a study writes is a link: it would write elsewhere.
+
+    A whole folder may be one, for example to another disk; so may the database, which is never
+    written anew.
+    """
+    final = study_dir / "final"
+    folders = [study_dir, *(study_dir / name for name in ("owners", "logs")), *final.glob("**/")]
+    for folder in filter(Path.is_dir, folders):
+        for path in folder.iterdir():
+            if path.is_symlink() and not path.is_dir() and path.name != EMBEDDED_FILE:
+                raise UserError(
+                    f"a study must write into its own folder, but {path} is a link to"
+                    f" {os.readlink(path)}; remove the link."
+                )
+
+
 def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
     """Mark ``study_dir`` as this user's; raise :class:`UserError` when it is another one's.
 
     ``replayed``: the folder of a study whose record is to be run.
     """
+    check_links(study_dir)
     way_out = "study.trust=true"
     if replayed is not None:
         require_own(Path(replayed), trusted=trusted, way_out=way_out)
     if any((study_dir / name).exists() for name in (EMBEDDED_FILE, "trials", "final")):
         require_own(study_dir, trusted=trusted, way_out=way_out)
     if not is_own(study_dir):
-        write_json(study_dir / MARK_FILE, mark())
+        leave_mark(study_dir)
 
 
 def check_folder_is_new(study_dir: Path, *, name: str | None) -> None:

@@ -24,6 +24,7 @@ from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.averages import deviation, mean
 from lightning_hpo.sweep.display import Tally, duration
 from lightning_hpo.sweep.finale import TRIAL_FILE
+from lightning_hpo.terminal import visible
 
 log = logging.getLogger(__name__)
 
@@ -284,7 +285,7 @@ def report(study_dir: Path, study: optuna.Study) -> None:
     except Exception as error:
         sys.stderr.write(
             f"lightning-hpo: the report could not be built ({type(error).__name__}:"
-            f" {one_line(error)}); the results are written. Once that is mended:"
+            f" {visible(one_line(error))}); the results are written. Once that is mended:"
             f" python -m lightning_hpo.report {study_dir}\n"
         )
 

@@ -54,6 +54,7 @@ from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import must_be_writable, write_json
+from lightning_hpo.terminal import visible
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +236,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             )
             if facts is not None:
                 self._keep_in_place(study, owner)
-        log.info(f"Study name: {study.study_name}")
+        log.info(f"Study name: {visible(study.study_name)}")
         log.info(f"Storage: {outcome.public(self.storage, study_dir)}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")

@@ -49,6 +49,9 @@ def judge(
     # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
     value = end._return_value
     if end.status is JobStatus.COMPLETED:
+        if _is_text(value):
+            reason = f"the objective must be a number, got a text: {str(value)[:80]!r}"
+            return Verdict(TrialState.FAIL, reason=reason)
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
         return Verdict(TrialState.PRUNED, reason=str(value))
@@ -79,6 +82,13 @@ def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
     if verdict.mistake is not None:
         raise verdict.mistake
     raise StudyFailed(failure.replace("{reason}", str(verdict.reason)))
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is, or holds, a text: one that reads as a number is a mistake all the same."""
+    if isinstance(value, list | tuple):
+        return any(map(_is_text, value))
+    return isinstance(value, str | bytes)
 
 
 def _judge_value(value: Any, n_objectives: int) -> Verdict:

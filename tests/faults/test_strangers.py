@@ -45,7 +45,7 @@ def test_a_strangers_trial_runs_again_only_with_trust(study_dir, capsys, marked)
 
 
 def test_ones_own_study_is_known_again_wherever_it_lies(study_dir, tmp_path, capsys):
-    (study_dir / maker.MARK_FILE).write_text(json.dumps(maker.mark()))
+    maker.leave_mark(study_dir)
     moved = study_dir.rename(tmp_path / "moved")
     assert maker.is_own(moved)
     assert rerun.main([str(moved), "0"]) == 1

@@ -7,6 +7,7 @@ from lightning_hpo.sweep.originals import (
     Originals,
     StudyGone,
     check_folder_is_new,
+    check_links,
     set_aside_unknown_trials,
 )
 
@@ -41,3 +42,17 @@ def test_folders_of_trials_that_the_database_lacks_are_kept_elsewhere(tmp_path):
     assert "[2, 3]" in set_aside_unknown_trials(tmp_path, n_trials=2)
     assert sorted(p.name for p in (tmp_path / "trials").iterdir()) == ["0", "1"]
     assert sorted(p.name for p in (tmp_path / "trials_1").iterdir()) == ["2", "3"]
+
+
+def test_a_file_that_is_a_link_is_refused_and_a_folder_may_be_one(tmp_path):
+    study_dir, elsewhere = tmp_path / "study", tmp_path / "elsewhere"
+    (study_dir / "final").mkdir(parents=True)
+    elsewhere.mkdir()
+    (study_dir / "trials").symlink_to(elsewhere)
+    (study_dir / "study.db").symlink_to(elsewhere / "study.db")
+    check_links(study_dir)
+    for name in ("results.json", "final/model.ckpt"):
+        (study_dir / name).symlink_to(elsewhere / "precious")
+        with pytest.raises(UserError, match=rf"{name} is a link to .*precious; remove the link"):
+            check_links(study_dir)
+        (study_dir / name).unlink()
