@@ -91,6 +91,8 @@ class Search:
         self._running: dict[int, tuple[FrozenTrial, float]] = {}
         self._finished: list[Verdict] = []
         self._waits = False
+        # The first trials that have ended, and how many of them the total counts.
+        self._settled = self._counted = 0
 
     def run(self) -> int:
         """The number of trials that ended in this run. Closes its trials when interrupted.
@@ -144,7 +146,18 @@ class Search:
         return self._remaining(self.study.get_trials(deepcopy=False))
 
     def _remaining(self, trials: Sequence[FrozenTrial]) -> int:
-        return self.limits.n_trials - sum(_counts(trial) for trial in trials)
+        counted = sum(_counts(trial) for trial in self._unsettled(trials))
+        return self.limits.n_trials - self._counted - counted
+
+    def _unsettled(self, trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
+        """Those behind the first one that has not ended; the others never change again.
+
+        So nobody looks through thousands of them for each trial.
+        """
+        while self._settled < len(trials) and trials[self._settled].state.is_finished():
+            self._counted += _counts(trials[self._settled])
+            self._settled += 1
+        return trials[self._settled :]
 
     def enqueue(self, points: Sequence[Mapping[str, Any]]) -> None:
         """Queue start points, those that the study has not had, as far as its total allows.
@@ -203,6 +216,7 @@ class Search:
                 trial = asking.ask(
                     self.study,
                     trials,
+                    open_trials=self._unsettled(trials),
                     suggest=self.space.suggest,
                     user_attrs={**attributes, **fixed},
                 )

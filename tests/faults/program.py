@@ -12,7 +12,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 HERE = Path(__file__).parent
-TIMEOUT_S = 60
+# Processes start slowly where many run at a time.
+TIMEOUT_S = 180
 
 
 class Program:
@@ -21,7 +22,7 @@ class Program:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.study_dir = folder / "studies" / "faulty"
-        self._started: list[psutil.Process] = []
+        self.started: list[psutil.Process] = []
 
     def start(
         self, *overrides: str, new_group: bool = False, under: Sequence[str] = ()
@@ -45,7 +46,7 @@ class Program:
             text=True,
             process_group=0 if new_group else None,
         )
-        self._started.append(psutil.Process(process.pid))
+        self.started.append(psutil.Process(process.pid))
         return process
 
     def run(self, *overrides: str) -> tuple[int, str, str]:
@@ -58,12 +59,12 @@ class Program:
         """The worker processes of a running controller."""
         children = psutil.Process(process.pid).children()
         found = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
-        self._started += found
+        self.started += found
         return found
 
     def end(self) -> None:
         """Kill whatever a failed test has left running."""
-        for process in self._started:
+        for process in self.started:
             if is_alive(process):
                 for child in process.children(recursive=True):
                     child.kill()
