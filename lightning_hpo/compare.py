@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
-from lightning_hpo.terminal import visible
 
 # What may differ between the commands of one study's seeds.
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")

@@ -72,8 +72,8 @@ def main() -> int:
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
         if show_tracebacks:
             raise
+        from lightning_hpo.control_characters import visible
         from lightning_hpo.storage.passwords import redact
-        from lightning_hpo.terminal import visible
 
         sys.stderr.write(f"lightning-hpo: {visible(redact(one_line(error)))}\n")
         return 1

@@ -19,12 +19,12 @@ import optuna
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.storage.files import stored_config
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import trials_beside
-from lightning_hpo.terminal import visible
 
 # What a trial's configuration must have; one that was cut off has lost some of it.
 _NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError
 from lightning_hpo.report.page import build_report
-from lightning_hpo.terminal import visible
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.sweep.progress import (
     Running,
     RunningFit,
@@ -24,7 +25,6 @@ from lightning_hpo.sweep.progress import (
     fit_title,
 )
 from lightning_hpo.sweep.verdict import Verdict
-from lightning_hpo.terminal import visible
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import Interrupted, StudyFailed, UserError, one_line
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.messages import Facts
@@ -24,7 +25,6 @@ from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.averages import deviation, mean
 from lightning_hpo.sweep.display import Tally, duration
 from lightning_hpo.sweep.finale import TRIAL_FILE
-from lightning_hpo.terminal import visible
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.slot import Job
@@ -54,7 +55,6 @@ from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.verdict import required_result
 from lightning_hpo.sweep.writing import must_be_writable, write_json
-from lightning_hpo.terminal import visible
 
 log = logging.getLogger(__name__)
 

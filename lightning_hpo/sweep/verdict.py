@@ -49,9 +49,6 @@ def judge(
     # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
     value = end._return_value
     if end.status is JobStatus.COMPLETED:
-        if _is_text(value):
-            reason = f"the objective must be a number, got a text: {str(value)[:80]!r}"
-            return Verdict(TrialState.FAIL, reason=reason)
         return _judge_value(value, n_objectives)
     if isinstance(value, optuna.TrialPruned):
         return Verdict(TrialState.PRUNED, reason=str(value))
@@ -84,16 +81,9 @@ def required_result(end: "JobReturn | SlotDied", *, failure: str) -> Any:
     raise StudyFailed(failure.replace("{reason}", str(verdict.reason)))
 
 
-def _is_text(value: Any) -> bool:
-    """Whether it is, or holds, a text: one that reads as a number is a mistake all the same."""
-    if isinstance(value, list | tuple):
-        return any(map(_is_text, value))
-    return isinstance(value, str | bytes)
-
-
 def _judge_value(value: Any, n_objectives: int) -> Verdict:
     try:
-        values = [float(value)] if n_objectives == 1 else [float(v) for v in value]
+        values = [_number(value)] if n_objectives == 1 else [_number(v) for v in value]
     except (TypeError, ValueError):
         what = "a number" if n_objectives == 1 else f"{n_objectives} numbers"
         return Verdict(TrialState.FAIL, reason=f"the objective must be {what}, got {value!r}")
@@ -106,3 +96,9 @@ def _judge_value(value: Any, n_objectives: int) -> Verdict:
         return Verdict(TrialState.FAIL, reason=f"the objective must be a number, got {value}")
     fold = getattr(value, "stopped_after_fold", None)
     return Verdict(TrialState.COMPLETE, values=values, stopped_after_fold=fold)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError("a text is no number, also one that reads as a number")
+    return float(value)

@@ -14,11 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import TrialState
 from yaml import YAMLError
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.storage.study import check_study_name
 from lightning_hpo.sweep.space import parse_space
 from lightning_hpo.sweep.verdict import judge
-from lightning_hpo.terminal import visible
 
 settings.register_profile(
     "faults",

@@ -47,8 +47,8 @@ def test_a_pruned_trial_is_pruned_and_nothing_else():
     [
         (math.nan, 1, "the objective must be a number, got nan"),
         (None, 1, "the objective must be a number, got None"),
-        ("0.25", 1, "the objective must be a number, got a text: '0.25'"),
-        ([1.0, "2"], 2, "the objective must be a number, got a text"),
+        ("0.25", 1, "the objective must be a number, got '0.25'"),
+        ([1.0, "2"], 2, "the objective must be 2 numbers, got [1.0, '2']"),
         ([1.0], 2, r"must have 2 values, got 1"),
         (1.0, 2, "must be 2 numbers, got 1.0"),
     ],
