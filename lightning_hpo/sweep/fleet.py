@@ -90,7 +90,8 @@ class Fleet:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One controller at a time: for counting trials and asking for the next in one step."""
-        self.look()
+        if self.shared:
+            self.look()
         with self._mutex.held() if self.shared else self._owner.exclusive():
             yield
 
@@ -193,7 +194,8 @@ def _has_lock_here(owner_id: str) -> bool:
 
 
 def _out_of_reach() -> tuple[type[Exception], ...]:
-    return (*storage_errors(), OSError)
+    # A storage that was replaced by another one does not know the study.
+    return (*storage_errors(), OSError, KeyError)
 
 
 @dataclass(frozen=True)

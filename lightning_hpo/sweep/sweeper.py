@@ -361,7 +361,7 @@ def _timed(study: optuna.Study, part: str) -> Iterator[None]:
         yield
     finally:
         # Where no account can be kept the search has failed for that reason, and says so.
-        with suppress(*storage_errors()):
+        with suppress(*storage_errors(), KeyError):
             total = dict(study.user_attrs.get("seconds", {}))
             total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
             study.set_user_attr("seconds", total)

@@ -58,7 +58,7 @@ class Program:
     def workers(self, process: subprocess.Popen[str]) -> list[psutil.Process]:
         """The worker processes of a running controller."""
         children = psutil.Process(process.pid).children()
-        found = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+        found = [child for child in children if _is_worker(child)]
         self.started += found
         return found
 
@@ -86,6 +86,14 @@ class Program:
         """How many jobs have written into each trial's folder."""
         folders = (self.study_dir / "trials").iterdir()
         return {int(folder.name): len(list(folder.glob("*.job"))) for folder in folders}
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        # It has ended, or is about to be noticed as ended.
+        return False
 
 
 def is_alive(process: psutil.Process) -> bool:
