@@ -22,7 +22,7 @@ from lightning_hpo.sweep.originals import Originals
 class Owner:
     """This controller's claim on the trials that it asks for; a context manager.
 
-    ``originals``: what must stay where it is while it works; its study's folder is among them.
+    ``originals``: what must stay where it is while it works, beside its study's folder.
     """
 
     # Its study lies in a folder of one machine; a fleet shares its study with other machines.
@@ -31,6 +31,7 @@ class Owner:
     def __init__(self, study_dir: Path) -> None:
         self.study_dir = study_dir.resolve()
         self.originals = Originals()
+        self._place = Originals()
         self._folder = self.study_dir / "owners"
         self._path = self._folder / f"{uuid.uuid4().hex[:12]}.lock"
         # With its path: controllers of one storage need not share a folder.
@@ -39,8 +40,8 @@ class Owner:
 
     def __enter__(self) -> "Owner":
         self.study_dir.mkdir(parents=True, exist_ok=True)
-        self.originals.note(self.study_dir)
         self._sign()
+        self._place.note(self.study_dir)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,10 +56,12 @@ class Owner:
 
         Raises :class:`StudyGone` when the study is not where it was.
         """
-        self.originals.check()
+        # Where the lock is, its folder is; some file systems number folders anew now and then.
         if self._lock is None or not _is_at(self._path, self._lock):
+            self._place.check()
             self._sign()
         os.utime(self._path)
+        self.originals.check()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -128,5 +131,5 @@ def _is_at(path: Path, descriptor: int) -> bool:
     """Whether ``path`` still names the open file."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False

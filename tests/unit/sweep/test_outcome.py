@@ -159,3 +159,15 @@ def test_a_study_without_a_complete_trial_is_a_failure_that_says_why():
         " The last failure: ZeroDivisionError: by zero."
     )
     outcome.require_a_complete_trial(study_of(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+# Rule: figures and reports never cost a result.
+def test_a_report_that_fails_costs_one_line(tmp_path, monkeypatch, capsys):
+    def broken(study_dir, *, study):
+        raise OverflowError("too large\nto draw")
+
+    monkeypatch.setattr("lightning_hpo.report.page.build_report", broken)
+    outcome.report(tmp_path, study_of(TrialState.COMPLETE))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the report could not be built (OverflowError: too large to draw)" in line
+    assert f"python -m lightning_hpo.report {tmp_path}" in line
