@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from hydra.types import TaskFunction
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import Interrupted, UserError, one_line
 
 _ours: set[TaskFunction] = set()
@@ -29,7 +30,7 @@ def is_ours(task_function: TaskFunction) -> bool:
 
 def complain(error: Exception) -> None:
     """One line on standard error."""
-    sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+    sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
 
 
 @contextmanager

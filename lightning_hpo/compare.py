@@ -22,6 +22,7 @@ import json
 import re
 import shlex
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from typing import Any
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.report.record import read_results
 from lightning_hpo.stages import counterpart
@@ -47,6 +49,8 @@ _ON_TEST = " on the test set"
 _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
 # Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
 _NO_SPREAD = 1e-12
+_LARGEST = 1e150
+_COMPARED = ("data", "seed", "seconds")
 _SEEDS, _REFITS = "equal seeds", "refits of equal seeds"
 
 
@@ -88,9 +92,14 @@ class Study:
     def _on_test(self, name: str) -> str:
         return f"{name}{_ON_TEST}" if name in self.of_folds else name
 
+    @property
+    def data(self) -> Any:
+        """The checksum of its data."""
+        return self.results["data"].get("sha256")
+
     def same_folds(self, other: "Study") -> bool:
         """Whether each fold validates on the same samples of the same data."""
-        if not self.folds or self.results["data"]["sha256"] != other.results["data"]["sha256"]:
+        if not self.folds or self.data != other.data:
             return False
         ours, theirs = self._val_indices(), other._val_indices()
         if not len(ours) == len(theirs) == len(self.folds):
@@ -100,7 +109,20 @@ class Study:
     def _val_indices(self) -> list[Any]:
         names = [f"final/fold_{fold['fold']}/fold_indices.npz" for fold in self.folds]
         found = [path for name in names if (path := self.folder / name).is_file()]
-        return [np.load(path)["val"] for path in found]
+        return [_indices(path) for path in found]
+
+
+def _indices(path: Path) -> Any:
+    """The validation samples of a fold."""
+    try:
+        # numpy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file) as stored:
+            return stored["val"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} must hold the samples of a fold, but is damaged ({type(error).__name__}); put"
+            " back a copy of it, or remove its folder and run the study's command again."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -201,6 +223,8 @@ def difference(a: Row, b: Row, metric: str) -> Difference | None:
     x, y = a.values(metric), b.values(metric)
     if not x or not y:
         return None
+    if max(map(abs, (*x, *y))) > _LARGEST:
+        return Difference(x[0] - y[0], -inf, inf, "squares of the values are too large")
     of_folds = (a.over_folds(metric), b.over_folds(metric))
     if len(x) == len(y) > 1:
         if all(of_folds) and a.studies[0].same_folds(b.studies[0]):
@@ -223,7 +247,15 @@ def read_studies(folders: Sequence[Path]) -> list[Study]:
             f"a comparison needs two different study folders, got {len(different)}; name the "
             "folder of another study too."
         )
-    return [Study(folder, read_results(folder)) for folder in different.values()]
+    studies = [Study(folder, read_results(folder)) for folder in different.values()]
+    for study in studies:
+        missing = [key for key in _COMPARED if study.results.get(key) is None]
+        if missing:
+            raise UserError(
+                f"a comparison needs results.json with the keys {list(_COMPARED)}, got"
+                f" {study.folder} without {missing}; run the study's command again."
+            )
+    return studies
 
 
 def rows_of(studies: Sequence[Study]) -> list[Row]:
@@ -251,7 +283,7 @@ def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
     lines = [["study", "trials", "seconds", *metrics]]
     for row in rows:
         trials = sum(study.results["trials"]["total"] for study in row.studies)
-        seconds = sum(sum(study.results["seconds"].values()) for study in row.studies)
+        seconds = sum(_seconds(study) for study in row.studies)
         cells = [_cell(row, metric) for metric in metrics]
         lines.append([row.name, str(trials), f"{seconds:.0f}", *cells])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -259,6 +291,10 @@ def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def _seconds(study: Study) -> float:
+    return sum(part or 0.0 for part in study.results["seconds"].values())
 
 
 def verdict(a: Row, b: Row, metric: str) -> str:
@@ -350,7 +386,7 @@ def _with_folder(row: Row) -> str:
 def _values(study: Study, metric: str) -> list[float]:
     """One for each fold, or each refit."""
     if metric in study.of_folds:
-        return [float(fold[metric]) for fold in study.folds if metric in fold]
+        return [float(fold[metric]) for fold in study.folds if fold.get(metric) is not None]
     return [test[metric] for test in study.tested() if metric in test]
 
 
@@ -360,7 +396,7 @@ def _without_seed(study: Study) -> str:
         return str(study.folder)
     words = shlex.split(command)
     kept = sorted(word for word in words if word.split("=")[0].lstrip("+") not in _PER_SEED)
-    return json.dumps([kept, study.results["data"]["sha256"]])
+    return json.dumps([kept, study.data])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -374,9 +410,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = compare(parser.parse_args(arguments).study_dir)
     except UserError as error:
-        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+        sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
         return 1
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{visible(text)}\n")
     return 0
 
 

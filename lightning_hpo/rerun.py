@@ -14,17 +14,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.masking import presentable
 from lightning_hpo.output import mask_output
+from lightning_hpo.storage.files import stored_config
+from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported, trials_beside
 from lightning_hpo.terminal import settle_streams
+
+# What a trial's configuration must have; one that was cut off has lost some of it.
+_NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")
 
 
 @dataclass(frozen=True)
@@ -70,21 +76,24 @@ class PlayedAgain:
         return {step: value for step, value in map(json.loads, lines)}
 
 
-def rerun(study_dir: Path, number: int) -> Comparison:
+def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     """Run trial ``number`` again with its configuration, seed and threads.
+
+    ``trust``: also where another user or machine made the study, whose code then runs.
 
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
     Raises :class:`UserError` when the folder or the trial is missing.
     """
     trial_dir = study_dir / "trials" / str(number)
+    require_own(study_dir, trusted=trust, way_out="--trust")
     trials = _trials(study_dir, number, trial_dir)
     before = trials[number].intermediate_values
     if not before:
         reason = presentable(str(trials[number].user_attrs.get("failure", "unknown")))
         raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
+    cfg = stored_config(trial_dir / "config.yaml", *_NEEDED)
     require_exported((trial_dir / "config.yaml").read_text(encoding="utf-8"))
-    cfg = OmegaConf.load(trial_dir / "config.yaml")
-    assert isinstance(cfg, DictConfig)
+    threads = _threads(trial_dir)
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
@@ -94,7 +103,7 @@ def rerun(study_dir: Path, number: int) -> Comparison:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The study's own warnings stand in its log.
     warnings.simplefilter("ignore")
-    torch.set_num_threads(int(_provenance(trial_dir)["threads"]))
+    torch.set_num_threads(threads)
     context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
     again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
     with suppress(optuna.TrialPruned), denormals_as_zero():
@@ -107,14 +116,24 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 
 def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
-    if not (trial_dir / "config.yaml").is_file():
+    if not trial_dir.is_dir():
         known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
-    return trials_beside(trial_dir, study_dir)
+    trials = trials_beside(trial_dir, study_dir)
+    if number >= len(trials):
+        raise UserError(
+            f"the database of {study_dir} must hold trial {number}, which has a folder, but it has"
+            f" {len(trials)} trials; put back a copy of it."
+        )
+    return trials
 
 
-def _provenance(trial_dir: Path) -> Any:
-    return OmegaConf.load(trial_dir / "provenance.yaml")
+def _threads(trial_dir: Path) -> int:
+    path = trial_dir / "provenance.yaml"
+    threads = stored_config(path, "threads").threads
+    if not isinstance(threads, int) or threads < 1:
+        raise UserError(f"{path} must hold the trial's number of threads, got threads={threads}.")
+    return threads
 
 
 def _new_folder(trial_dir: Path) -> Path:
@@ -130,13 +149,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lightning_hpo.rerun", description=__doc__)
     parser.add_argument("study_dir", type=Path, help="for example studies/cnn_dropout_quick")
     parser.add_argument("number", type=int, help="the trial's number")
+    parser.add_argument(
+        "--trust", action="store_true", help="run what another user's study names as its code"
+    )
     told = parser.parse_args(arguments)
     mask_output()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        comparison = rerun(told.study_dir, told.number)
-    except UserError as error:
-        sys.stderr.write(f"lightning-hpo: {one_line(error)}\n")
+        comparison = rerun(told.study_dir, told.number, trust=told.trust)
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
         return 1
     sys.stdout.write(f"trial {told.number} again: {comparison}\n")
     return 0 if comparison.equal else 1

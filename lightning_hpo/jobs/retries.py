@@ -4,7 +4,6 @@ A retry is a new trial with the attribute ``retry_of`` and a folder of its own, 
 itself. Each finished fold leaves ``fold_<k>/result.json`` in its trial's folder.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,9 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
+from lightning_hpo.errors import UserError
 from lightning_hpo.messages import FitResult
+from lightning_hpo.storage.files import stored_config, stored_object
 from lightning_hpo.sweep.writing import write_json
 
 RESULT_FILE = "result.json"
@@ -56,12 +57,11 @@ def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> lis
     usable = [n for n in numbers if _same_fits(cfg, folders[n])]
     found: list[Finished] = []
     for fold in range(int(cfg.cv.n_splits)):
-        paths = [(n, folders[n] / f"fold_{fold}" / RESULT_FILE) for n in usable]
-        done = [(n, path) for n, path in paths if path.is_file()]
-        if not done:
+        results = ((n, _read(folders[n] / f"fold_{fold}" / RESULT_FILE)) for n in usable)
+        done = next(((n, result) for n, result in results if result is not None), None)
+        if done is None:
             break
-        number, path = done[0]
-        found.append(Finished(number, _read(path)))
+        found.append(Finished(*done))
     return found
 
 
@@ -94,15 +94,23 @@ def report_again(live: optuna.trial.Trial, number: int, steps: range) -> None:
         live.should_prune()
 
 
-def _read(path: Path) -> FitResult:
-    content = json.loads(path.read_text())
+def _read(path: Path) -> FitResult | None:
+    """None where the fold was not finished, or its result is damaged by now."""
+    content = stored_object(path) or {}
     # A result of an earlier version has fewer fields.
-    return FitResult(**{k: content[k] for k in FitResult.__dataclass_fields__ if k in content})
+    found = {k: content[k] for k in FitResult.__dataclass_fields__ if k in content}
+    try:
+        return FitResult(**found)
+    except TypeError:
+        return None
 
 
 def _same_fits(cfg: DictConfig, folder: Path) -> bool:
-    path = folder / "config.yaml"
-    return path.is_file() and _of_fits(OmegaConf.load(path)) == _of_fits(cfg)
+    try:
+        return _of_fits(stored_config(folder / "config.yaml")) == _of_fits(cfg)
+    except UserError:
+        # Of a try that ended before it could say what it ran, or damaged since.
+        return False
 
 
 def _of_fits(cfg: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output import mask_output
 from lightning_hpo.report.page import build_report
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         page = build(arguments.study_dir, arguments.output)
     except UserError as error:
-        sys.stderr.write(f"{one_line(error)}\n")
+        sys.stderr.write(f"{visible(one_line(error))}\n")
         return 1
     sys.stdout.write(f"{page}\n")
     return 0

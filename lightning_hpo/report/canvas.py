@@ -5,6 +5,7 @@ Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers can
 state has its own shape as well. Texts stay texts, so names are never parsed as mathematics.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from lightning_hpo.report.markup import Mark, Picture
 INK, GREY = "#24292f", "#6e7781"
 BLUE, ORANGE, VERMILLION, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"
 MAX_BYTES = 350_000  # a larger SVG is stored as PNG instead
+_LARGEST_DRAWN = 1e100
 
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -134,6 +136,14 @@ def legend_above(figure: Figure, axes: Axes) -> None:
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
 
+def drawable(value: float) -> float:
+    """The value, or the nearest one that can be drawn: the axes reckon with its squares and with
+    ratios of it to others."""
+    if abs(value) < 1 / _LARGEST_DRAWN:
+        return 0.0
+    return math.copysign(min(abs(value), _LARGEST_DRAWN), value)
+
+
 @dataclass(frozen=True)
 class Frame:
     """The values that an axis shows; `bad` is the end at which the poor values lie."""
@@ -168,7 +178,7 @@ def frame_values(values: Iterable[float], *, minimize: bool, margin: float = 0.0
     cut off where the worst value is far beyond the ninth decile, as those of diverged trials and of
     first epochs are. The margin is a fraction of the range shown.
     """
-    finite = np.sort(np.asarray([value for value in values if np.isfinite(value)], dtype=float))
+    finite = np.sort(np.asarray([drawable(v) for v in values if np.isfinite(v)], dtype=float))
     if finite.size == 0:
         return Frame(0.0, 1.0, bad=1.0 if minimize else 0.0)
     log = bool(minimize and finite[0] > 0 and np.quantile(finite, 0.9) > 20 * finite[0])
@@ -177,7 +187,9 @@ def frame_values(values: Iterable[float], *, minimize: bool, margin: float = 0.0
     core = float(np.quantile(scaled, 0.9 if minimize else 0.1))
     if abs(worst - best) > 2.5 * abs(core - best) > 0:
         worst = core + 0.5 * (core - best)
-    length = float(worst - best) or (0.1 * abs(float(best)) or 0.1) * (1 if minimize else -1)
+    length = float(worst - best)
+    if abs(length) < 1e-12 * abs(float(best)) or not length:
+        length = (0.1 * abs(float(best)) or 0.1) * (1 if minimize else -1)
     good, bad = float(best) - 0.06 * length, float(best) + (1 + margin) * length
     if log:
         good, bad = float(np.exp(good)), float(np.exp(bad))

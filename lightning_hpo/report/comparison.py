@@ -8,7 +8,7 @@ from lightning_hpo.compare import read_studies
 from lightning_hpo.report import comparison_sections as sections
 from lightning_hpo.report.comparison_words import headline
 from lightning_hpo.report.contest import Contest, contest_of
-from lightning_hpo.report.document import assemble, write_page
+from lightning_hpo.report.document import assemble, section, write_page
 from lightning_hpo.report.record import read_record
 
 # The section's id, its title, its builder.
@@ -44,7 +44,7 @@ def common_folder(folders: Sequence[Path]) -> Path:
 
 def page(contest: Contest, place: Path) -> str:
     """The whole page, whose links to the studies' own reports start at the folder `place`."""
-    parts = [(key, title, build(contest)) for key, title, build in SECTIONS]
+    parts = [(key, title, section(build, contest)) for key, title, build in SECTIONS]
     names = [row.name for row in contest.rows]
     return assemble(
         kind=f"Comparison of {len(contest.entries)} hyperparameter studies",

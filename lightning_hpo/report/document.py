@@ -3,13 +3,16 @@
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TypeVar
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.report.markup import text
+from lightning_hpo.report.markup import paragraphs, text
+
+T = TypeVar("T")
 
 
 def assemble(
@@ -43,6 +46,17 @@ def assemble(
     )
 
 
+def section(build: Callable[[T], str], subject: T) -> str:
+    """What ``build`` makes of ``subject``; where it fails, the other sections are shown all the
+    same."""
+    try:
+        return build(subject)
+    except UserError:
+        raise
+    except Exception as error:
+        return paragraphs([f"This section cannot be shown ({type(error).__name__}: {error})."])
+
+
 def write_page(path: Path, html: str, *, way_out: str) -> Path:
     """Write beside the page's place and move it there, so that nobody meets half a page.
 
@@ -51,7 +65,8 @@ def write_page(path: Path, html: str, *, way_out: str) -> Path:
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}.html")
     try:
-        draft.write_text(html, encoding="utf-8")
+        # Half of a character, which a failure's message may hold, is shown as its number.
+        draft.write_bytes(html.encode("utf-8", "backslashreplace"))
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

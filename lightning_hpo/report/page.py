@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 
 from lightning_hpo.report import sections
-from lightning_hpo.report.document import assemble, write_page
+from lightning_hpo.report.document import assemble, section, write_page
 from lightning_hpo.report.record import Record, read_record
 from lightning_hpo.report.words import verdict
 
@@ -41,5 +41,5 @@ def page(record: Record) -> str:
         title=str(record.results["study_name"]),
         verdict=verdict(record),
         tiles=sections.tiles(record.results),
-        sections=((key, title, build(record)) for key, title, build in SECTIONS),
+        sections=((key, title, section(build, record)) for key, title, build in SECTIONS),
     )

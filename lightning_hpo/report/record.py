@@ -23,7 +23,9 @@ from sqlalchemy.pool import NullPool
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.masking import MASK, redact
+from lightning_hpo.report.shape import misfits
 from lightning_hpo.storage.embedded import EMBEDDED_FILE, url_of
+from lightning_hpo.storage.maker import is_own
 from lightning_hpo.storage.study import parsed
 from lightning_hpo.storage.vault import VARIABLE
 
@@ -138,7 +140,7 @@ def read_results(study_dir: Path) -> dict[str, Any]:
             f"A study's folder holds results.json, got {study_dir}, which has none; name the "
             "folder that the study's closing summary names, or run the study to its end first."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"results.json must be readable JSON, got {path} ({error}); run the study's command "
             "again, which writes it anew."
@@ -148,6 +150,12 @@ def read_results(study_dir: Path) -> dict[str, Any]:
         raise UserError(
             f"results.json must have the keys {list(REQUIRED_KEYS)}, got {path} without "
             f"{missing}; run the study's command again, which writes it anew."
+        )
+    odd = next(misfits(results), None)
+    if odd is not None:
+        raise UserError(
+            f"results.json must hold what a study writes, got {path}, in which {odd}; run the"
+            " study's command again, which writes it anew."
         )
     if results["direction"] not in ("minimize", "maximize"):
         raise UserError(
@@ -163,6 +171,8 @@ def opened_study(study_dir: Path, results: Mapping[str, Any]) -> Iterator[optuna
     url = storage_url(study_dir, results.get("storage"))
     searched = results["trials"]["total"] > 0
     file = sqlite_file(url)
+    if file is None:
+        _require_named(study_dir, url)
     if file is not None and not file.exists() and not searched:
         yield None
         return
@@ -176,6 +186,19 @@ def opened_study(study_dir: Path, results: Mapping[str, Any]) -> Iterator[optuna
             yield load_study(str(results["study_name"]), storage, searched=searched)
         finally:
             storage.remove_session()
+
+
+def _require_named(study_dir: Path, url: str) -> None:
+    """Raise :class:`UserError` for a server that only another one's file names.
+
+    Whoever connects shows a password: the client's, where the URL has none.
+    """
+    if "LIGHTNING_HPO_STORAGE" in os.environ or is_own(study_dir):
+        return
+    raise UserError(
+        f"The report reads a server that you name, got {redact(url)} from the study of another one"
+        f" in {study_dir}; if you know it, export LIGHTNING_HPO_STORAGE='{redact(url)}'."
+    )
 
 
 def storage_url(study_dir: Path, stored: str | None) -> str:

@@ -22,6 +22,7 @@ from lightning_hpo.report.canvas import (
     Frame,
     Spot,
     apply_frame,
+    drawable,
     drawing,
     frame_values,
     label_log_axis,
@@ -305,17 +306,19 @@ def fold_spread(record: Record) -> Picture | None:
     values = _contenders(record, folds.std)
     tested = test_value(record.results)
     rows = [count(len(folds.folds), "fold")]
+    mean, std = drawable(folds.mean), drawable(folds.std)
     with drawing(WIDE_IN, 2.3) as (figure, axes):
-        axes.axvspan(folds.mean - folds.std, folds.mean + folds.std, color=BLUE, alpha=0.12, lw=0)
-        axes.axvline(folds.mean, color=BLUE, lw=1.2)
-        axes.scatter(folds.folds, [0] * len(folds.folds), color=BLUE, edgecolors="white", s=44)
+        axes.axvspan(mean - std, mean + std, color=BLUE, alpha=0.12, lw=0)
+        axes.axvline(mean, color=BLUE, lw=1.2)
+        of_folds = list(map(drawable, folds.folds))
+        axes.scatter(of_folds, [0] * len(of_folds), color=BLUE, edgecolors="white", s=44)
         if values:
             rows.append("best trial" if len(values) == 1 else f"{len(values)} best trials")
             axes.scatter(values, [1] * len(values), marker="|", color=INK, s=130, lw=1.4)
             _star(axes, values[0], 1)
         if tested is not None:
             rows.append("test set")
-            axes.scatter([tested], [len(rows) - 1], marker="D", color=INK, s=44)
+            axes.scatter([drawable(tested)], [len(rows) - 1], marker="D", color=INK, s=44)
         axes.set_yticks(range(len(rows)), rows)
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=record.monitor)
@@ -339,5 +342,5 @@ def _contenders(record: Record, std: float) -> list[float]:
     """Values of the best trials, best first: ten at most, and none so far behind the best that
     the folds would shrink to a point beside it."""
     ranked = by_value(record.in_state(TrialState.COMPLETE), minimize=record.minimize)
-    values = [trial.value for trial in ranked[:CONTENDERS] if trial.value is not None]
+    values = [drawable(t.value) for t in ranked[:CONTENDERS] if t.value is not None]
     return [value for value in values if std == 0 or abs(value - values[0]) <= 5 * std]

@@ -38,6 +38,8 @@ def plus_minus(mean: float, std: float | None) -> str:
     """Mean and standard deviation with the same decimals: two significant digits of the latter."""
     if std is None or not math.isfinite(std):
         return number(mean)
+    if abs(mean) >= 1e9:
+        return f"{number(mean)} ± {number(std)}"
     decimals = 4 if std == 0 else min(max(1 - math.floor(math.log10(std)), 0), 8)
     return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
 

@@ -32,15 +32,21 @@ def url_of(path: Path) -> str:
 
 def is_own_file(spec: Any, study_dir: Path) -> bool:
     """Whether ``study.storage=spec`` means the embedded storage of ``study_dir``, by any name."""
+    database = sqlite_database(spec, study_dir)
+    return database is not None and database.resolve() == (study_dir / EMBEDDED_FILE).resolve()
+
+
+def sqlite_database(spec: Any, study_dir: Path) -> Path | None:
+    """The file that ``study.storage=spec`` means; None for any storage that is not SQLite's."""
     if spec is None:
-        return True
+        return study_dir / EMBEDDED_FILE
     try:
         url = make_url(spec)
     except (ArgumentError, ValueError):
-        return False
+        return None
     if url.get_backend_name() != "sqlite" or not url.database:
-        return False
-    return Path(url.database).resolve() == (study_dir / EMBEDDED_FILE).resolve()
+        return None
+    return Path(url.database)
 
 
 class EmbeddedStorage(RDBStorage):

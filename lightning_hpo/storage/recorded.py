@@ -12,9 +12,10 @@ from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
 from yaml import YAMLError
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.storage.embedded import EMBEDDED_FILE
-from lightning_hpo.storage.study import open_storage
+from lightning_hpo.storage.files import stored_config
+from lightning_hpo.storage.study import open_storage, storage_errors
 from lightning_hpo.storage.vault import VARIABLE
 
 # Where Hydra records what a job was told, and we what that meant.
@@ -27,9 +28,7 @@ def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
     Raises :class:`UserError` where none is recorded or its storage is out of reach.
     """
     if (study_dir / EMBEDDED_FILE).is_file():
-        storage = open_storage(None, study_dir)
-        (name,) = optuna.get_all_study_names(storage)
-        return optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+        return _trials(None, study_dir, name=None)
     folders = [path.parent for path in (study_dir / "trials").glob(f"*/{_RESOLVED}")]
     if not folders:
         raise UserError(f"a study must have run in its folder, got {study_dir}, which has none.")
@@ -72,15 +71,39 @@ def _names_in_folders(study_dir: Path) -> list[str]:
 
 def trials_beside(trial_dir: Path, study_dir: Path) -> list[FrozenTrial]:
     """All trials of the study to which the trial in ``trial_dir`` belongs, by number."""
-    name = OmegaConf.load(trial_dir / _RESOLVED).study.name
-    storage = open_storage(_storage(trial_dir), study_dir)
+    name = stored_config(trial_dir / _RESOLVED, "study.name").study.name
+    return _trials(_storage(trial_dir), study_dir, name=name)
+
+
+def _trials(spec: Any, study_dir: Path, *, name: str | None) -> list[FrozenTrial]:
+    """``name``: of the study; None: the only one that the storage has."""
+    database = study_dir / EMBEDDED_FILE
+    # Damaged pages also read as rows that cannot be.
+    unreadable: tuple[type[Exception], ...] = (*storage_errors(), ValueError, TypeError, KeyError)
+    if spec is None and not database.is_file():
+        # Opening it would make an empty one.
+        raise UserError(f"a study's trials must be recorded, but {database} is missing.")
     try:
+        storage = open_storage(spec, study_dir)
+        known = optuna.get_all_study_names(storage)
+        if name is None and len(known) == 1:
+            (name,) = known
+        if name not in known:
+            raise UserError(
+                f"the storage of {study_dir} must hold the study '{name or study_dir.name}', but"
+                f" does not; it has {sorted(known)}."
+            )
         study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
+        return study.get_trials(deepcopy=False)
+    except UserError:
+        raise
+    except unreadable as error:
+        cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
+        where = database if spec is None else f"the storage of {study_dir}"
         raise UserError(
-            f"the storage of {study_dir} must hold the study '{name}', but does not."
+            f"a study's trials must be readable, but {where} is damaged or out of reach:"
+            f" {one_line(cause)}. Put back a copy of it."
         ) from None
-    return study.get_trials(deepcopy=False)
 
 
 def _storage(trial_dir: Path) -> Any:
@@ -88,7 +111,7 @@ def _storage(trial_dir: Path) -> Any:
     if not path.is_file():
         return None
     # Interpolations such as ${oc.env:...} stand there, never their values.
-    told = OmegaConf.load(path).study
+    told = stored_config(path, "study").study
     plain: Any = OmegaConf.to_container(told, resolve=False)
     require_exported(str(plain["storage"]))
     return told.storage

@@ -38,6 +38,8 @@ _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
 _FRESH_STORE_TRIES = 6
 _LONGEST_NAME_BYTES = 200
+# Separators, control characters, and halves of characters, which no file system takes.
+_NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What else follows a question mark belongs to the name of a folder, which would be cut off there.
 _SQLITE_QUERY = re.compile(r"(?:\w+=[^&]*(?:&|$))*")
 _DRIVER_PACKAGES = {
@@ -51,7 +53,7 @@ _DRIVER_PACKAGES = {
 def check_study_name(name: str | None) -> str:
     """``name`` if it names a folder inside ``studies/``; raises :class:`UserError` if not."""
     text = name or ""
-    is_folder = text.strip() not in ("", ".", "..") and not re.search(r"[/\\\x00-\x1f\x7f]", text)
+    is_folder = text.strip() not in ("", ".", "..") and not _NOT_IN_NAMES.search(text)
     if name is None or not is_folder or len(text.encode()) > _LONGEST_NAME_BYTES:
         shown = "null" if name is None else repr(text[:80])
         raise UserError(
@@ -220,6 +222,9 @@ def attach_trial(
     spec: Any, study_dir: Path, *, study_name: str, number: int, pruner: BasePruner | None
 ) -> Trial:
     """The live trial ``number``, which reports and prunes from this process."""
+    if spec is None and not (study_dir / EMBEDDED_FILE).is_file():
+        # Opening it would make a new one.
+        raise UserError(f"a trial needs the study's database, but {study_dir} holds none any more.")
     # The parameters are already suggested: a sampler that costs nothing keeps the attachment cheap.
     study = optuna.load_study(
         study_name=study_name,

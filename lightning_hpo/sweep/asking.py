@@ -25,13 +25,16 @@ def ask(
     *,
     suggest: Suggest,
     user_attrs: Mapping[str, Any],
+    open_trials: Sequence[FrozenTrial] | None = None,
 ) -> FrozenTrial:
     """The next trial, running, with its parameters and ``user_attrs``.
 
     ``trials``: all that the study has by now; nobody else may add one until this returns. Where
     that cannot be promised, and for a trial that waits in the queue, Optuna's own way is taken.
+    ``open_trials``: those of them that may still wait there; None: any.
     """
-    waiting = any(trial.state is TrialState.WAITING for trial in trials)
+    may_wait = trials if open_trials is None else open_trials
+    waiting = any(trial.state is TrialState.WAITING for trial in may_wait)
     if waiting or not _one_writer_at_a_time(study._storage):
         return _ask_step_by_step(study, suggest, user_attrs)
     drafting = copy.copy(study)

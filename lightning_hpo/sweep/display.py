@@ -15,6 +15,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from lightning_hpo.control_characters import visible
 from lightning_hpo.stages import counterpart
 from lightning_hpo.sweep.progress import (
     Running,
@@ -222,13 +223,13 @@ class Display:
 
     def last_words(self, what: str) -> None:
         """The study's outcome, however quiet the display is."""
-        self.console.print(Text(what))
+        self.console.print(Text(visible(what)))
 
     def _say(self, line: str | Text) -> None:
         if self.verbosity == "quiet":
             return
         with self._drawing:
-            self.console.print(line if isinstance(line, Text) else Text(line))
+            self.console.print(line if isinstance(line, Text) else Text(visible(line)))
 
     def _say_progress(self, trial: Running) -> None:
         if self.verbosity == "verbose" and self._live is None:
@@ -266,9 +267,9 @@ def _outcome(verdict: Verdict, monitor: str) -> Text:
         stopped = "" if fold is None else f", stopped after fold {fold}"
         return Text.assemble(("complete", "green"), f"  {monitor} {verdict.values[0]:.4f}{stopped}")
     if verdict.state is TrialState.PRUNED:
-        where = f"    {(verdict.reason or '').removeprefix('pruned ')}".rstrip()
+        where = visible(f"    {(verdict.reason or '').removeprefix('pruned ')}").rstrip()
         return Text.assemble(("pruned", "yellow"), where)
-    return Text.assemble(("FAILED", "bold red"), f"    {verdict.reason}")
+    return Text.assemble(("FAILED", "bold red"), visible(f"    {verdict.reason}"))
 
 
 def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:

@@ -1,5 +1,7 @@
 """From a search to its final job: on whose parameters, and whether it is to run here and now."""
 
+import time
+
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.messages import Facts
@@ -7,9 +9,13 @@ from lightning_hpo.sweep import outcome
 from lightning_hpo.sweep.display import Display
 from lightning_hpo.sweep.finale import Finale
 from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.foreign import is_foreign
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.shown import shown_trials
+
+# How often is looked whether a final job that runs elsewhere has ended.
+_LOOK_ROUND_S = 0.5
 
 
 def evaluate(
@@ -27,15 +33,33 @@ def evaluate(
         finale.sign()
         display.note(f"the final job of these parameters is done, see {finale.final_dir}")
         return
-    if search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if not all(map(is_foreign, running)):
         display.note("trials still run elsewhere; the final job is left to who ends last")
         return
-    elsewhere = fleet.claim_final(finale.identity, finale.final_dir)
+    elsewhere = _claim(finale, fleet, display)
     if elsewhere is not None:
         display.note(f"the final job of these parameters {elsewhere}")
         return
-    finale.run()
+    if not finale.is_done():
+        finale.run()
     fleet.finish_final()
+
+
+def _claim(finale: Finale, fleet: Fleet, display: Display) -> str | None:
+    """Where the final job runs or was done; None: here and now.
+
+    One that runs in this very folder is waited for: should its controller die, it goes on here.
+    """
+    waits = False
+    while (elsewhere := fleet.claim_final(finale.identity, finale.final_dir)) is not None:
+        if fleet.shared:
+            return elsewhere
+        if not waits:
+            display.note(f"the final job of these parameters {elsewhere}; its end is waited for")
+        waits = True
+        time.sleep(_LOOK_ROUND_S)
+    return None
 
 
 def _finale(

@@ -10,7 +10,6 @@ What is done stays done: a final job that was interrupted goes on at the missing
 belongs to other parameters is moved aside, not overwritten.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.launchers.workers import cpu_cores
 from lightning_hpo.messages import PROGRESS_FILE
+from lightning_hpo.storage.files import is_whole_checkpoint, stored_json, stored_object
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.tasks import Task, TaskRun
 from lightning_hpo.sweep.writing import write_json
@@ -113,8 +113,8 @@ class Finale:
         """The trial that was fitted again in this folder."""
         if self._missing([name]):
             return None
-        found: dict[str, Any] = json.loads((self.final_dir / name / _RESULT).read_text())
-        return int(found["number"])
+        found = stored_object(self.final_dir / name / _RESULT)
+        return None if found is None else found.get("number")
 
     def _tasks(self, wanted: Set[str]) -> list[Task]:
         """All that the final job consists of; what comes first goes first to a free slot."""
@@ -150,7 +150,12 @@ class Finale:
         return ["refit", *(f"refit_{k}" for k in range(1, self.n_refits))]
 
     def _missing(self, fits: Sequence[str]) -> list[str]:
-        return [name for name in fits if not (self.final_dir / name / _RESULT).is_file()]
+        return [name for name in fits if not self._is_done(name)]
+
+    def _is_done(self, name: str) -> bool:
+        """Whether this fit has left its result, and the first refit its network."""
+        whole = stored_object(self.final_dir / name / _RESULT) is not None
+        return whole and (name != "refit" or is_whole_checkpoint(self.final_dir / "model.ckpt"))
 
     def _words_for_parts(self) -> str:
         folds = f"cross-validation of the best parameters, {self.n_splits} folds"
@@ -181,8 +186,7 @@ class Finale:
             self.observer.fit_ended(folder.name, result)
 
     def _same_parameters(self) -> bool:
-        marker = self.final_dir / MARKER
-        return marker.is_file() and json.loads(marker.read_text()) == self.identity
+        return stored_json(self.final_dir / MARKER) == self.identity
 
     def _begin(self) -> None:
         if self.final_dir.exists():

@@ -39,6 +39,12 @@ class Controller(Protocol):
     @property
     def shared(self) -> bool: ...
 
+    @property
+    def study_dir(self) -> Path: ...
+
+    def look(self) -> None:
+        """Raise where the study's files are no longer there; see :meth:`Owner.look`."""
+
     def exclusive(self) -> AbstractContextManager[None]: ...
 
     def is_alive(self, owner_id: str) -> bool: ...
@@ -56,6 +62,7 @@ class Fleet:
     ) -> None:
         self.id = owner.id
         self._owner = owner
+        self.study_dir = owner.study_dir
         self.shared = shared
         self._heartbeat_s = heartbeat_s
         self._storage, self._study_id = study._storage, study._study_id
@@ -76,9 +83,15 @@ class Fleet:
             self._signer.join()
             self._sign(_LEFT)
 
+    def look(self) -> None:
+        """See to it that this controller is known to live, and its study's files are there."""
+        self._owner.look()
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One controller at a time: for counting trials and asking for the next in one step."""
+        if self.shared:
+            self.look()
         with self._mutex.held() if self.shared else self._owner.exclusive():
             yield
 
@@ -181,7 +194,8 @@ def _has_lock_here(owner_id: str) -> bool:
 
 
 def _out_of_reach() -> tuple[type[Exception], ...]:
-    return (*storage_errors(), OSError)
+    # A storage that was replaced by another one does not know the study.
+    return (*storage_errors(), OSError, KeyError)
 
 
 @dataclass(frozen=True)

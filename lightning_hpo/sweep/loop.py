@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -16,15 +16,19 @@ from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.fleet import Controller
+from lightning_hpo.sweep.foreign import is_foreign
 from lightning_hpo.sweep.signals import whole
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import Verdict, judge
 from lightning_hpo.sweep.writing import must_be_writable
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +94,8 @@ class Search:
         self._running: dict[int, tuple[FrozenTrial, float]] = {}
         self._finished: list[Verdict] = []
         self._waits = False
+        # The first trials that have ended, and how many of them the total counts.
+        self._settled = self._counted = 0
 
     def run(self) -> int:
         """The number of trials that ended in this run. Closes its trials when interrupted.
@@ -111,13 +117,17 @@ class Search:
             if self._running:
                 ended = self.executor.wait(_LOOK_ROUND_S)
                 for job, end in ended:
-                    self._end(job, judge(end, n_objectives=len(self.study.directions)))
+                    self._end(job, self._judge(end))
                 if ended:
                     continue
                 # A controller beside this one may have died meanwhile and left trials to do.
                 self.recover()
             elif self._stopped(deadline) or not (self.recover() or self._more_to_come()):
                 return
+
+    def _judge(self, end: "JobReturn | SlotDied") -> Verdict:
+        n_objectives = len(self.study.directions)
+        return judge(end, n_objectives=n_objectives, study_dir=self.owner.study_dir)
 
     def _more_to_come(self) -> bool:
         """Whether controllers that share the study may yet leave trials to do; waits a moment."""
@@ -126,7 +136,7 @@ class Search:
             trials = self.study.get_trials(deepcopy=False)
         if self._remaining(trials) > 0:
             return True
-        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        running = [t for t in trials if t.state is TrialState.RUNNING and not is_foreign(t)]
         if running:
             if not self._waits:
                 log.info(f"{len(running)} trials still run elsewhere; their end is waited for")
@@ -139,7 +149,18 @@ class Search:
         return self._remaining(self.study.get_trials(deepcopy=False))
 
     def _remaining(self, trials: Sequence[FrozenTrial]) -> int:
-        return self.limits.n_trials - sum(_counts(trial) for trial in trials)
+        counted = sum(_counts(trial) for trial in self._unsettled(trials))
+        return self.limits.n_trials - self._counted - counted
+
+    def _unsettled(self, trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
+        """Those behind the first one that has not ended; the others never change again.
+
+        So nobody looks through thousands of them for each trial.
+        """
+        while self._settled < len(trials) and trials[self._settled].state.is_finished():
+            self._counted += _counts(trials[self._settled])
+            self._settled += 1
+        return trials[self._settled :]
 
     def enqueue(self, points: Sequence[Mapping[str, Any]]) -> None:
         """Queue start points, those that the study has not had, as far as its total allows.
@@ -166,9 +187,11 @@ class Search:
 
     def _lost(self) -> list[FrozenTrial]:
         with whole():
+            self.owner.look()
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             self.observer.reported(running)
-            return [t for t in running if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            ours = [trial for trial in running if not is_foreign(trial)]
+            return [t for t in ours if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
 
     def _deadline(self) -> float | None:
         timeout_s = self.limits.timeout_s
@@ -198,6 +221,7 @@ class Search:
                 trial = asking.ask(
                     self.study,
                     trials,
+                    open_trials=self._unsettled(trials),
                     suggest=self.space.suggest,
                     user_attrs={**attributes, **fixed, **self.marks},
                 )
@@ -224,7 +248,9 @@ class Search:
 
     def _tell(self, number: int, verdict: Verdict) -> Verdict:
         """Tell the study; the verdict says whether the trial is really tried again."""
-        if self.owner.shared and self.study.get_trials(deepcopy=False)[number].state.is_finished():
+        self.owner.look()
+        trial, _ = self._running[number]
+        if self.study._storage.get_trial(trial._trial_id).state.is_finished():
             # This controller was given up for dead, and others try the trial again.
             return Verdict(TrialState.FAIL, reason="another controller took it over", retry=True)
         if verdict.state is not TrialState.FAIL:

@@ -1,13 +1,11 @@
 """What a study leaves behind: the plugin's result file, ``results.json`` and the last words."""
 
-import json
 import logging
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import optuna
@@ -17,14 +15,17 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lightning_hpo.errors import StudyFailed, UserError
+from lightning_hpo.control_characters import visible
+from lightning_hpo.errors import Interrupted, StudyFailed, UserError, one_line
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.masking import presentable, redact, redacted
 from lightning_hpo.messages import FORCED_RESUMES, Facts
 from lightning_hpo.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.storage.embedded import url_of
+from lightning_hpo.storage.files import stored_json, stored_object
 from lightning_hpo.storage.passwords import referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
+from lightning_hpo.sweep.averages import deviation, mean
 from lightning_hpo.sweep.display import Tally, duration
 from lightning_hpo.sweep.finale import TRIAL_FILE
 
@@ -208,17 +209,17 @@ def results(
 
 def _final_results(final_dir: Path, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
     """What the final job found, if it was that of one of these trials; else nothing."""
-    of_trial = final_dir / TRIAL_FILE
-    number = json.loads(of_trial.read_text()) if of_trial.is_file() else None
-    if number is not None and number not in numbers:
+    number = stored_json(final_dir / TRIAL_FILE)
+    if isinstance(number, int) and number not in numbers:
         return {"final_trial": None, "cv": None, "holdout": None, "refits": [], **test_results([])}
-    folds = [json.loads(p.read_text()) for p in sorted(final_dir.glob("fold_*/result.json"))]
-    longest, refits = final_dir / "holdout" / "result.json", _refits(final_dir)
+    folds = _whole(sorted(final_dir.glob("fold_*/result.json")))
+    longest = stored_object(final_dir / "holdout" / "result.json")
+    refits = _refits(final_dir)
     return {
         "final_trial": number,
         # One that failed may have left a single fold, which has no spread.
         "cv": cross_validation(folds, monitor) if len(folds) > 1 else None,
-        "holdout": holdout(json.loads(longest.read_text()), monitor) if longest.is_file() else None,
+        "holdout": None if longest is None else holdout(longest, monitor),
         "refits": refits,
         **test_results(refits),
     }
@@ -228,8 +229,15 @@ def _refits(final_dir: Path) -> list[dict[str, Any]]:
     """The results of the networks that were tested, in their order."""
     paths = [final_dir / "refit", *final_dir.glob("refit_*")]
     paths.sort(key=lambda path: int(path.name.partition("_")[2] or 0))
-    done = [path / "result.json" for path in paths if (path / "result.json").is_file()]
-    return [json.loads(path.read_text()) for path in done]
+    return _whole([path / "result.json" for path in paths if (path / "result.json").exists()])
+
+
+def _whole(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The results in these files; a damaged one, which the final job would make again, is named."""
+    found = {path: stored_object(path) for path in paths}
+    for path in (path for path, result in found.items() if result is None):
+        log.warning(f"{path} is damaged and left out; with study.final=true it is made again")
+    return [result for result in found.values() if result is not None]
 
 
 def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
@@ -244,8 +252,8 @@ def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
         return {"test": tests[0] if tests else None, "test_std": None, "no_test": reason}
     values = {name: [test[name] for test in tests if name in test] for name in tests[0]}
     return {
-        "test": {name: fmean(found) for name, found in values.items()},
-        "test_std": {n: stdev(found) for n, found in values.items() if len(found) > 1},
+        "test": {name: mean(found) for name, found in values.items()},
+        "test_std": {n: deviation(found) for n, found in values.items() if len(found) > 1},
         "no_test": reason,
     }
 
@@ -275,8 +283,8 @@ def cross_validation(folds: list[dict[str, Any]], monitor: str) -> dict[str, Any
     }
     for name in names:
         values = [fold["metrics"][name] for fold in folds]
-        summary[f"{name}_mean"] = fmean(values)
-        summary[f"{name}_std"] = stdev(values)
+        summary[f"{name}_mean"] = mean(values)
+        summary[f"{name}_std"] = deviation(values)
     return summary
 
 
@@ -305,6 +313,22 @@ def versions() -> dict[str, str]:
             # A clone that is run without an installation has no metadata of its own.
             continue
     return found
+
+
+def report(study_dir: Path, study: optuna.Study) -> None:
+    """Build the report; one that fails costs a line, never the study whose results are written."""
+    try:
+        from lightning_hpo.report.page import build_report
+
+        build_report(study_dir, study=study)
+    except Interrupted:
+        raise
+    except Exception as error:
+        sys.stderr.write(
+            f"lightning-hpo: the report could not be built ({type(error).__name__}:"
+            f" {visible(one_line(error))}); the results are written. Once that is mended:"
+            f" python -m lightning_hpo.report {study_dir}\n"
+        )
 
 
 def summary(found: dict[str, Any], study_dir: Path) -> str:

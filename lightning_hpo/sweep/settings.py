@@ -152,6 +152,11 @@ class Settings:
         return bool(self._select("study.force_resume", False))
 
     @property
+    def trust(self) -> bool:
+        """Whether the study's folder, and that of a replay, may be another one's."""
+        return bool(self._select("study.trust", False))
+
+    @property
     def verbosity(self) -> Verbosity:
         """How much the terminal shows."""
         verbosity = self._select("study.verbosity", "normal")

@@ -9,7 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,17 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
 from lightning_hpo.application import ending_as_we_do, is_ours
+from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
-from lightning_hpo.storage.embedded import is_own_file
+from lightning_hpo.storage.embedded import EMBEDDED_FILE, is_own_file, sqlite_database
 from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other
-from lightning_hpo.storage.study import create_storage, open_storage
+from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
 from lightning_hpo.sweep import fingerprint, outcome
 from lightning_hpo.sweep.arguments import read_params
+from lightning_hpo.sweep.averages import as_json
 from lightning_hpo.sweep.composition import Composition
 from lightning_hpo.sweep.decisive import decisive
 from lightning_hpo.sweep.display import Display, Tally
@@ -43,6 +45,7 @@ from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
 from lightning_hpo.sweep.loop import Search
+from lightning_hpo.sweep.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
@@ -120,7 +123,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         display = self._display(self._n_trials(space))
         for note in self.identity.notes if self.identity else ():
             display.note(note)
-        with interruptible(), must_be_writable(), Owner(study_dir) as owner:
+        with interruptible(), must_be_writable(study_dir), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
                 display.tally.capacity = executor.n_free
                 facts = self._preflight(space, executor, display)
@@ -131,6 +134,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                     self._check_fingerprint(study, space, fleet, facts)
                     search = self._search(study, space, executor, fleet, display)
                     failure = self._search_and_evaluate(search, fleet, display, facts)
+            owner.look()
             self._conclude(study, facts, display)
         if failure is not None:
             raise failure
@@ -142,8 +146,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
         study_dir = _writable(self.settings.study_dir)
         if self.identity is not None:
             check_holds_no_other(study_dir, self.identity.name)
-        if self.settings.is_study and self.storage is not None:
-            open_storage(self.storage, study_dir)
+        if self.settings.is_study:
+            if self.storage is not None:
+                open_storage(self.storage, study_dir)
+            elif not (study_dir / EMBEDDED_FILE).exists():
+                check_folder_is_new(study_dir, name=self.study_name)
+            claim(study_dir, trusted=self.settings.trust, replayed=self.settings.replay)
         return study_dir
 
     def _fleet(self, owner: Owner, study: optuna.Study) -> Fleet:
@@ -248,7 +256,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
-        log.info(f"Study name: {study.study_name}")
+            if facts is not None:
+                self._keep_in_place(study, owner)
+        log.info(f"Study name: {visible(study.study_name)}")
         in_memory = facts is None and not self.storage
         shown = "None, in memory" if in_memory else outcome.public(self.storage, study_dir)
         log.info(f"Storage: {shown}")
@@ -256,6 +266,18 @@ class StudySweeperImpl(OptunaSweeperImpl):
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
         return study
+
+    def _keep_in_place(self, study: optuna.Study, owner: Owner) -> None:
+        """Its database must stay the one it is; no trial may get the folder of another."""
+        database = sqlite_database(self.storage, self.settings.study_dir)
+        if database is not None and database.is_file():
+            owner.originals.note(database)
+        n_trials = len(study.get_trials(deepcopy=False))
+        if n_trials == 0:
+            check_folder_is_new(self.settings.study_dir, name=study.study_name)
+        elsewhere = set_aside_unknown_trials(self.settings.study_dir, n_trials=n_trials)
+        if elsewhere is not None:
+            log.warning(elsewhere)
 
     def _check_fingerprint(
         self, study: optuna.Study, space: SearchSpace, fleet: Fleet, facts: Facts | None
@@ -359,12 +381,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         outcome.log_best(study)
         if facts is None:
             return
-        from lightning_hpo.report.page import build_report
-
         found = outcome.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        write_json(study_dir / "results.json", found)
+        write_json(study_dir / "results.json", as_json(found))
         display.stage("report")
-        build_report(study_dir, study=study)
+        outcome.report(study_dir, study)
         display.last_words(outcome.summary(found, study_dir))
 
 
@@ -381,9 +401,11 @@ def _timed(study: optuna.Study, part: str) -> Iterator[None]:
     try:
         yield
     finally:
-        total = dict(study.user_attrs.get("seconds", {}))
-        total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
-        study.set_user_attr("seconds", total)
+        # Where no account can be kept the search has failed for that reason, and says so.
+        with suppress(*storage_errors(), KeyError):
+            total = dict(study.user_attrs.get("seconds", {}))
+            total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
+            study.set_user_attr("seconds", total)
 
 
 def _quieten_log() -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -16,7 +17,7 @@ from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
 from lightning_hpo.masking import presentable
 from lightning_hpo.messages import TrialResult
-from lightning_hpo.sweep.writing import NO_ROOM
+from lightning_hpo.sweep.writing import hinders
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -50,8 +51,10 @@ class Verdict:
             object.__setattr__(self, "reason", presentable(self.reason))
 
 
-def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
-    """The verdict on a job that returned, raised or lost its process."""
+def judge(
+    end: "JobReturn | SlotDied", *, n_objectives: int, study_dir: Path | None = None
+) -> Verdict:
+    """The verdict on a job that returned, raised or lost its process; it wrote in ``study_dir``."""
     from hydra.core.utils import JobStatus
 
     if isinstance(end, SlotDied):
@@ -65,7 +68,7 @@ def judge(end: "JobReturn | SlotDied", *, n_objectives: int) -> Verdict:
         return _judge_value(value, n_objectives)
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
-    if isinstance(value, OSError) and value.errno in NO_ROOM:
+    if isinstance(value, OSError) and hinders(value, study_dir):
         mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
         return Verdict(
             TrialState.FAIL, reason=str(mistake), retry=True, blamed=False, mistake=mistake
@@ -102,7 +105,7 @@ def _told(error: Exception) -> str:
 def _judge_value(value: Any, n_objectives: int) -> Verdict:
     what = "a number" if n_objectives == 1 else f"{n_objectives} numbers"
     try:
-        values = [float(value)] if n_objectives == 1 else _several(value, n_objectives)
+        values = [_number(value)] if n_objectives == 1 else _several(value, n_objectives)
     except Exception as error:
         # What an objective returns is its user's own class, and may raise anything.
         # Of None or a text, the rule says enough.
@@ -120,11 +123,17 @@ def _judge_value(value: Any, n_objectives: int) -> Verdict:
     return Verdict(TrialState.COMPLETE, values=values, stopped_after_fold=fold)
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError("a text is no number, also one that reads as a number")
+    return float(value)
+
+
 def _several(value: Any, n: int) -> list[float]:
     """The numbers in ``value``, at most one more than ``n``: it may never end."""
     if isinstance(value, str | bytes | Mapping | Set):
         raise TypeError(f"{type(value).__name__} is no sequence of numbers")
-    return [float(v) for v in islice(value, n + 1)]
+    return [_number(v) for v in islice(value, n + 1)]
 
 
 def _shown(value: Any) -> str:

@@ -33,9 +33,13 @@ def eventually() -> Callable[[Callable[[], object]], None]:
     return wait
 
 
+# Those that say for themselves which of their tests take minutes.
+_MARKED_BY_THEMSELVES = ("test_damage.py", "test_any_input.py", "test_strangers.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Minutes of kills and restarts: `make test-all` runs them, `make test` does not."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if here in item.path.parents and item.path.name not in _MARKED_BY_THEMSELVES:
             item.add_marker(pytest.mark.slow)

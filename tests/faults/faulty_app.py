@@ -4,14 +4,18 @@ Everything is the program's own (entry, configuration, sweeper, workers, storage
 replaced: ``python faulty_app.py --config-dir conf +experiment=faulty 'acts={3: raise}'``.
 """
 
+import base64
 import math
 import os
 import signal
 import sys
 import threading
 import uuid
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import optuna
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -20,17 +24,47 @@ from lightning_hpo import entry
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
 from lightning_hpo.storage.study import attach_trial
+from lightning_hpo.sweep.writing import write_json
+
+# One black point.
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
 
 
-def task(cfg: DictConfig) -> Facts | float:
+def task(cfg: DictConfig) -> Facts | float | dict[str, Any]:
     """Report some values of ``x`` and return it, or do what ``acts`` says for this trial number."""
     if cfg.study.job == "preflight":
         return Facts("none", None, None, "cpu")
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.study.job != "trial":
+        return final_job(cfg, folder)
     # One file for each job that ever wrote into this folder.
     (folder / f"{uuid.uuid4().hex}.job").write_text(str(os.getpid()))
     act = (cfg.acts or {}).get(cfg.study.trial_number, "pass")
     return _ACTS[act](cfg, folder)
+
+
+def final_job(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Leave what a fold or a refit leaves, as far as studies and reports read it."""
+    if (cfg.acts or {}).get(folder.name) == "linger":
+        _linger(cfg, folder)
+    threading.Event().wait(cfg.seconds)
+    found: dict[str, Any] = {"epochs": 2, "seconds": 0.1}
+    (folder / "metrics.csv").write_text("epoch,step,train/x\n0,1,0.75\n1,2,0.5\n")
+    if cfg.study.job == "fold":
+        fold = int(cfg.study.fold)
+        np.savez(folder / "fold_indices.npz", val=np.arange(fold, fold + 5))
+        metrics = {"val/x": 0.25 + fold / 8}
+        found |= {"fold": fold, "best_epoch": 1, "value": metrics["val/x"], "metrics": metrics}
+    else:
+        found |= {"seed": 0, "test": {"test/x": 0.5}}
+        with zipfile.ZipFile(folder.parent / "model.ckpt", "w") as checkpoint:
+            checkpoint.writestr("weights", bytes(1000))
+        (folder.parent / "figures").mkdir(exist_ok=True)
+        (folder.parent / "figures" / "fit.png").write_bytes(_PNG)
+    write_json(folder / "result.json", found)
+    return found
 
 
 def _pass(cfg: DictConfig, folder: Path) -> float:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import optuna
@@ -12,7 +12,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 HERE = Path(__file__).parent
-TIMEOUT_S = 60
+# Processes start slowly where many run at a time.
+TIMEOUT_S = 180
 
 
 class Program:
@@ -21,12 +22,19 @@ class Program:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.study_dir = folder / "studies" / "faulty"
-        self._started: list[psutil.Process] = []
+        self.started: list[psutil.Process] = []
 
     def start(
-        self, *overrides: str, new_group: bool = False, experiment: str = "faulty"
+        self,
+        *overrides: str,
+        new_group: bool = False,
+        experiment: str = "faulty",
+        under: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
-        """The controller; ``new_group``: as a shell does, so that all of it can be interrupted."""
+        """The controller; ``new_group``: as a shell does, so that all of it can be interrupted.
+
+        ``under``: a command that starts it.
+        """
         env = os.environ | {
             "PYTHONPATH": str(HERE.parents[1]),
             "PYTHONUNBUFFERED": "1",
@@ -34,7 +42,7 @@ class Program:
         }
         words = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}", *overrides]
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "faulty_app.py"), *words],
+            [*under, sys.executable, str(HERE / "faulty_app.py"), *words],
             cwd=self.folder,
             env=env,
             stdout=subprocess.PIPE,
@@ -42,7 +50,7 @@ class Program:
             text=True,
             process_group=0 if new_group else None,
         )
-        self._started.append(psutil.Process(process.pid))
+        self.started.append(psutil.Process(process.pid))
         return process
 
     def run(self, *overrides: str, experiment: str = "faulty") -> tuple[int, str, str]:
@@ -54,13 +62,13 @@ class Program:
     def workers(self, process: subprocess.Popen[str]) -> list[psutil.Process]:
         """The worker processes of a running controller."""
         children = psutil.Process(process.pid).children()
-        found = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
-        self._started += found
+        found = [child for child in children if _is_worker(child)]
+        self.started += found
         return found
 
     def end(self) -> None:
         """Kill whatever a failed test has left running."""
-        for process in self._started:
+        for process in self.started:
             if is_alive(process):
                 for child in process.children(recursive=True):
                     child.kill()
@@ -82,6 +90,14 @@ class Program:
         """How many jobs have written into each trial's folder."""
         folders = (self.study_dir / "trials").iterdir()
         return {int(folder.name): len(list(folder.glob("*.job"))) for folder in folders}
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        # It has ended, or is about to be noticed as ended.
+        return False
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -7,25 +7,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from harness.invariants import assert_whole
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 from program import TIMEOUT_S, counted, in_state, is_alive
 
 pytestmark = pytest.mark.sweep
-
-
-def assert_whole(program, n_trials: int) -> None:
-    """The total is exact, no trial is lost or left open, no folder was written twice."""
-    trials = program.trials()
-    assert len(counted(trials)) == n_trials
-    assert all(trial.state.is_finished() for trial in trials)
-    # A job may have ended between making its folder and writing into it.
-    assert set(program.folders().values()) <= {0, 1}
-    for lost in (t for t in trials if t.user_attrs.get("retried") and t.params):
-        (again,) = [t for t in trials if t.user_attrs.get("retry_of") == lost.number]
-        assert again.params == lost.params
-    xs = [trial.params["x"] for trial in counted(trials)]
-    assert len(set(xs)) == n_trials
 
 
 def results(program):

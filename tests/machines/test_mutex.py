@@ -1,5 +1,6 @@
 """Mutual exclusion and signs of life through a study's attributes alone."""
 
+import fcntl
 import threading
 import time
 
@@ -113,7 +114,7 @@ def test_who_left_is_dead_at_once_and_who_never_signed_after_a_while(fleet, monk
 def test_a_neighbour_in_the_same_folder_is_told_by_its_lock(fleet, tmp_path):
     with Owner(tmp_path) as neighbour:
         assert fleet.is_alive(neighbour.id)
-        neighbour._file.close()
+        fcntl.flock(neighbour._lock, fcntl.LOCK_UN)
         assert not fleet.is_alive(neighbour.id)
 
 

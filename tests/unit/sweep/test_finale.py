@@ -1,6 +1,7 @@
 """The final job from the controller's side: what is done stays done, the rest is run."""
 
 import json
+import zipfile
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
@@ -39,6 +40,9 @@ class WritingExecutor:
         folder.mkdir(parents=True, exist_ok=True)
         number = told.get("study.trial_number", "null")
         (folder / "result.json").write_text(f'{{"number": {number}}}')
+        if name == "refit":
+            with zipfile.ZipFile(self.final_dir / "model.ckpt", "w") as checkpoint:
+                checkpoint.writestr("weights", b"0123")
         ret = JobReturn(status=JobStatus.COMPLETED)
         ret.return_value = {}
         return [(job, ret)]
@@ -314,3 +318,32 @@ def test_a_users_mistake_keeps_its_words(final_dir):
     mistake = failed(UserError("dropout must lie in [0, 1), got dropout=2."))
     with pytest.raises(UserError, match="dropout must lie"):
         finale(final_dir, WritingExecutor(final_dir, {"refit": mistake})).run()
+
+
+# Rule: what is damaged is made again, and nothing else.
+@pytest.mark.parametrize("content", ["", '{"number"', "\x00\x01", "[]"])
+def test_a_damaged_result_is_made_again(final_dir, content):
+    finale(final_dir, WritingExecutor(final_dir)).run()
+    (final_dir / "fold_1" / "result.json").write_text(content)
+    again = finale(final_dir, executor := WritingExecutor(final_dir), n_splits=2)
+    again.run()
+    # The refit, which the folds tell how long to train, follows.
+    assert [name for name, *_ in executor.ran] == ["fold_1", "refit"]
+
+
+def test_a_truncated_checkpoint_is_made_again(final_dir):
+    finale(final_dir, WritingExecutor(final_dir)).run()
+    checkpoint = final_dir / "model.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
+    again = finale(final_dir, executor := WritingExecutor(final_dir))
+    assert not again.is_done()
+    again.run()
+    assert [name for name, *_ in executor.ran] == ["refit"]
+
+
+def test_a_final_job_that_does_not_say_whose_it_is_is_kept_aside(final_dir):
+    finale(final_dir, WritingExecutor(final_dir)).run()
+    (final_dir / "overrides.json").write_text('["x=')
+    finale(final_dir, executor := WritingExecutor(final_dir)).run()
+    assert len(executor.ran) == 3
+    assert (final_dir.with_name("final_1") / "refit" / "result.json").is_file()

@@ -364,3 +364,13 @@ def test_a_trial_that_another_tool_queues_meanwhile_does_not_take_ours_its_numbe
     trial = search(study, executor, owner, n_trials=1)._claim()
     assert trial.number == 1
     assert study.trials[1].params == trial.params
+
+
+# Rule: a running trial without an owner that has parameters is another program's.
+def test_the_stock_plugins_running_trials_stay_open_while_ours_complete(owner):
+    study = optuna.create_study()
+    theirs = study.ask()
+    theirs.suggest_float("x", 0, 1)
+    search(study, FakeExecutor(lambda job: 1.0), owner, n_trials=4).run()
+    assert states(study) == [TrialState.RUNNING, *[TrialState.COMPLETE] * 3]
+    study.tell(theirs, 0.5)

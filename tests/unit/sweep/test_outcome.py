@@ -210,3 +210,15 @@ def test_a_trial_that_the_final_job_cannot_take_is_refused_before_the_search(num
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     with pytest.raises(UserError, match=rf"got {number}; there are \[0\]"):
         outcome.check_final_trial(study, number, to_come=to_come)
+
+
+# Rule: figures and reports never cost a result.
+def test_a_report_that_fails_costs_one_line(tmp_path, monkeypatch, capsys):
+    def broken(study_dir, *, study):
+        raise OverflowError("too large\nto draw")
+
+    monkeypatch.setattr("lightning_hpo.report.page.build_report", broken)
+    outcome.report(tmp_path, study_of(TrialState.COMPLETE))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the report could not be built (OverflowError: too large to draw)" in line
+    assert f"python -m lightning_hpo.report {tmp_path}" in line

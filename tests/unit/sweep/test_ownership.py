@@ -1,8 +1,15 @@
 """A controller is alive exactly as long as the kernel holds its lock."""
 
+import os
+import shutil
 import subprocess
 import sys
+import threading
+import time
 
+import pytest
+
+from lightning_hpo.errors import UserError
 from lightning_hpo.sweep.ownership import Owner
 
 HOLD = """
@@ -55,3 +62,43 @@ def test_controllers_of_one_storage_know_each_other_from_different_folders(tmp_p
         with Owner(tmp_path / "its") as other:
             assert me.is_alive(other.id)
         assert not me.is_alive(other.id)
+
+
+def test_a_lock_that_a_cleaner_removed_is_put_back_and_held(tmp_path):
+    with Owner(tmp_path) as me, Owner(tmp_path) as other:
+        shutil.rmtree(tmp_path / "owners")
+        assert not other.is_alive(me.id)
+        me.look()
+        assert other.is_alive(me.id)
+        with me.exclusive():
+            assert (tmp_path / "owners" / "study.lock").is_file()
+
+
+def test_a_lock_is_kept_young_for_those_who_clean_by_age(tmp_path):
+    with Owner(tmp_path) as me:
+        (lock,) = (tmp_path / "owners").iterdir()
+        os.utime(lock, (0, 0))
+        me.look()
+        assert time.time() - lock.stat().st_mtime < 60
+
+
+def test_who_waited_for_a_removed_lock_takes_the_one_in_its_place(tmp_path):
+    with Owner(tmp_path) as me, Owner(tmp_path) as other:
+        inside = threading.Event()
+
+        def enter() -> None:
+            with other.exclusive():
+                inside.set()
+
+        waiting = threading.Thread(target=enter)
+        with me.exclusive():
+            waiting.start()
+            (tmp_path / "owners" / "study.lock").unlink()
+        waiting.join(timeout=10)
+        assert inside.is_set()
+
+
+def test_something_else_in_the_place_of_the_locks_is_named(tmp_path):
+    (tmp_path / "owners").touch()
+    with pytest.raises(UserError, match="remove what stands in its place"), Owner(tmp_path):
+        pass

@@ -51,7 +51,7 @@ def raised(error: Exception) -> JobReturn:
 
 
 def test_a_number_completes_the_trial():
-    assert judge(returned("0.25"), n_objectives=1) == Verdict(TrialState.COMPLETE, values=[0.25])
+    assert judge(returned(0.25), n_objectives=1) == Verdict(TrialState.COMPLETE, values=[0.25])
 
 
 def test_several_objectives_complete_with_as_many_numbers():
@@ -74,6 +74,8 @@ def test_a_pruned_trial_is_pruned_and_nothing_else():
     [
         (math.nan, 1, "the objective must be a number, got nan"),
         (None, 1, "the objective must be a number, got None"),
+        ("0.25", 1, "the objective must be a number, got '0.25'"),
+        ([1.0, "2"], 2, "the objective must be 2 numbers, got [1.0, '2']"),
         ([1.0], 2, "the objective must have 2 values, got [1.0]"),
         ([1, 2, 3], 2, "the objective must have 2 values, got [1, 2, 3]"),
         (itertools.count(), 2, "the objective must have 2 values, got count(3)"),

@@ -1,0 +1,77 @@
+"""Whether ``results.json`` has the shape that reports and comparisons read.
+
+Whoever edits it by hand, or reads another program's, learns which key is odd.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_NUMBER: Any = (int, float, type(None))
+_TEXT: Any = (str, type(None))
+# Of metrics, whose names have a stage before a slash.
+_METRIC = "/"
+_METRICS = {_METRIC: _NUMBER}
+
+SHAPE: dict[str, Any] = {
+    "study_name": str,
+    "monitor": str,
+    "experiment": _TEXT,
+    "command": _TEXT,
+    "storage": _TEXT,
+    "sampler": _TEXT,
+    "pruner": _TEXT,
+    "trials": {"total": int, "complete": int, "pruned": int, "failed": int},
+    "best": {"number": int, "value": _NUMBER, "params": {}},
+    "cv": {
+        "n_splits": int,
+        "folds": [{"fold": int, "epochs": int, "best_epoch": int} | _METRICS],
+    }
+    | _METRICS,
+    "holdout": {"val_fraction": _NUMBER, "epochs": int, "best_epoch": int, "last": _METRICS}
+    | _METRICS,
+    "test": _METRICS,
+    "test_std": _METRICS,
+    "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
+    "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
+    "seconds": {"search": _NUMBER, "final": _NUMBER},
+    "versions": {},
+}
+# Without these there is nothing to read in a group that is there.
+_NEEDED = {"trials": ("total",), "best": ("number", "value", "params"), "holdout": ("last",)}
+
+
+def misfits(results: Mapping[str, Any]) -> Iterator[str]:
+    """What is odd, such as ``trials.total must be a number, got 'ten'``."""
+    yield from _odd(results, SHAPE, "")
+    for group, keys in _NEEDED.items():
+        found = results.get(group)
+        for key in keys:
+            if isinstance(found, Mapping) and key not in found:
+                yield f"{group}.{key} is missing"
+
+
+def _odd(found: Any, shape: Any, where: str) -> Iterator[str]:
+    if isinstance(shape, dict):
+        if isinstance(found, Mapping):
+            for key, value in found.items():
+                of_key = shape.get(_METRIC if _METRIC in key else key)
+                if of_key is not None:
+                    yield from _odd(value, of_key, f"{where}{key}.")
+        elif found is not None or where == "trials.":
+            yield _line(where, "a mapping", found)
+    elif isinstance(shape, list):
+        if isinstance(found, list):
+            for index, item in enumerate(found):
+                yield from _odd(item or {}, shape[0], f"{where}{index}.")
+        elif found is not None:
+            yield _line(where, "a list", found)
+    elif not isinstance(found, shape):
+        yield _line(where, "a text" if str in _kinds(shape) else "a number", found)
+
+
+def _kinds(shape: Any) -> tuple[type, ...]:
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _line(where: str, what: str, found: Any) -> str:
+    return f"{where.removesuffix('.')} must be {what}, got {str(found)[:40]!r}"
