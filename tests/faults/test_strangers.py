@@ -14,7 +14,7 @@ from lightning_hpo.storage import maker
 
 
 def made_by_a_stranger(study_dir: Path) -> None:
-    mark = {"user": "eve", "host": "laptop", "mark": "0" * 32}
+    mark = {"user": "eve", "host": "laptop", "marks": ["0" * 32]}
     (study_dir / maker.MARK_FILE).write_text(json.dumps(mark))
 
 
@@ -50,6 +50,29 @@ def test_ones_own_study_is_known_again_wherever_it_lies(study_dir, tmp_path, cap
     assert maker.is_own(moved)
     assert rerun.main([str(moved), "0"]) == 1
     assert "provenance.yaml" in capsys.readouterr().err
+
+
+def test_machines_that_share_a_home_share_its_studies(study_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    maker.leave_mark(study_dir)
+    monkeypatch.setattr(maker, "_MACHINE_ID", tmp_path / "of another machine")
+    (tmp_path / "of another machine").write_text("0123")
+    assert maker.is_own(study_dir)
+    # Neither the machine nor the home.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another home"))
+    assert not maker.is_own(study_dir)
+
+
+def test_without_a_machine_id_and_a_home_the_owner_of_the_files_counts(
+    study_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null/nowhere")
+    monkeypatch.setattr(maker, "_MACHINE_ID", tmp_path / "missing")
+    assert not maker.is_own(study_dir)
+    maker.leave_mark(study_dir)
+    assert maker.is_own(study_dir)
+    monkeypatch.setattr("os.getuid", lambda: 4321)
+    assert not maker.is_own(study_dir)
 
 
 @pytest.mark.sweep
