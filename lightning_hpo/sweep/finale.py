@@ -153,9 +153,14 @@ class Finale:
         return [name for name in fits if not self._is_done(name)]
 
     def _is_done(self, name: str) -> bool:
-        """Whether this fit has left its result, and the first refit its network."""
-        whole = stored_object(self.final_dir / name / _RESULT) is not None
-        return whole and (name != "refit" or is_whole_checkpoint(self.final_dir / "model.ckpt"))
+        """Whether this fit has left its result, and the first refit no damaged network.
+
+        One that is missing was removed by who needs it no more.
+        """
+        if stored_object(self.final_dir / name / _RESULT) is None:
+            return False
+        checkpoint = self.final_dir / "model.ckpt"
+        return name != "refit" or not checkpoint.exists() or is_whole_checkpoint(checkpoint)
 
     def _words_for_parts(self) -> str:
         folds = f"cross-validation of the best parameters, {self.n_splits} folds"

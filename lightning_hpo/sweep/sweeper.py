@@ -135,7 +135,11 @@ class StudySweeperImpl(OptunaSweeperImpl):
                     search = self._search(study, space, executor, fleet, display)
                     failure = self._search_and_evaluate(search, fleet, display, facts)
             owner.look()
-            self._conclude(study, facts, display)
+            # What failed a study, such as a full disk, may keep its results from being written too;
+            # the first one is told.
+            hindrances: tuple[type[Exception], ...] = (OSError, *storage_errors())
+            with suppress(*(hindrances if failure is not None else ())):
+                self._conclude(study, facts, display)
         if failure is not None:
             raise failure
 

@@ -16,7 +16,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE)]
-from harness.invariants import assert_nobody_runs, assert_told_once, assert_whole, ended  # noqa: E402
+from harness.invariants import (  # noqa: E402
+    assert_nobody_runs,
+    assert_one_line,
+    assert_told_once,
+    assert_whole,
+    ended,
+)
 from harness.moments import Moment, end, kill_at  # noqa: E402
 from program import Program  # noqa: E402
 
@@ -34,8 +40,7 @@ def kill_once(program: Program, moment: Moment, rng: random.Random, *, goes_on: 
     process = program.start(*WHAT)
     came = kill_at(program, process, moment, rng)
     if came and moment.role == "worker" and goes_on:
-        status, err = ended(process)
-        assert (status, err) == (0, ""), f"after {moment}: {err}"
+        assert_ended_well(*ended(process), moment)
     elif process.poll() is None:
         end(process, program.workers(process))
     else:
@@ -43,6 +48,14 @@ def kill_once(program: Program, moment: Moment, rng: random.Random, *, goes_on: 
     if before:
         assert_told_once(before, program.trials())
     return came
+
+
+def assert_ended_well(status: int, err: str, moment: Moment) -> None:
+    """Nobody noticed, but in the preparation, which is no trial to be tried again."""
+    if moment.stage == "start" and status == 1:
+        assert_one_line(status, err, "the preparation must succeed", "SIGKILL")
+    else:
+        assert (status, err) == (0, ""), f"after {moment}: {err}"
 
 
 def one_study(folder: Path, rng: random.Random, n_kills: int) -> Counter[str]:
