@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError
+from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.storage.passwords import require_hidden
@@ -124,6 +125,8 @@ def _has(config: DictConfig, key: str) -> bool:
 
 
 def _resolve(config: DictConfig, key: str) -> None:
-    value = OmegaConf.select(config, key)
-    if OmegaConf.is_config(value):
-        OmegaConf.to_container(value, resolve=True)
+    # What only a job has, such as its number, is missing here.
+    with suppress(InterpolationToMissingValueError):
+        value = OmegaConf.select(config, key)
+        if OmegaConf.is_config(value):
+            OmegaConf.to_container(value, resolve=True)

@@ -19,8 +19,9 @@ from lightning_hpo.sweep.sweeper import StudySweeperImpl
 
 
 @pytest.fixture
-def sweeper(tmp_path) -> Iterator[Callable[..., StudySweeperImpl]]:
+def sweeper(tmp_path, monkeypatch) -> Iterator[Callable[..., StudySweeperImpl]]:
     """A sweeper as the command line sets it up; ``mine``: an experiment of the user's own."""
+    monkeypatch.setattr("lightning_hpo.application._ours", {task})
 
     def set_up(*words: str, mine: dict[str, Any] | None = None) -> StudySweeperImpl:
         if mine is not None:
@@ -116,6 +117,12 @@ def test_a_searched_model_has_parameters_that_only_one_option_knows(sweeper):
     ):
         refused = sweeper("model=choice(fc, cnn)", "model.filters_1=choice(8, 16)")
         refused._check_space(space_of(refused))
+
+
+# Rule: what only a job has is no mistake of the command line.
+def test_a_value_that_follows_the_jobs_own_number_is_left_to_the_job(sweeper):
+    impl = sweeper("model.neurons_1=choice(8, 16)", "+late=${hydra.job.num}")
+    impl._check_space(space_of(impl))
 
 
 # Rule: what cannot be composed or read is found with the first job, not in the last trial.
