@@ -17,6 +17,7 @@ from yaml import YAMLError
 from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.storage.study import check_study_name
+from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import parse_space
 from lightning_hpo.sweep.verdict import judge
 
@@ -100,12 +101,13 @@ OF_SPACES = (
     ' ~ "'
 )
 WORDS = st.sampled_from(OF_SPACES.split(" "))
+KNOWS_ALL = Configured(lambda key: 0.5, lambda key: True, lambda key: True, lambda group: ())
 
 
 @given(st.one_of(st.lists(WORDS, max_size=10).map("".join), ANY_TEXT), st.booleans())
 def test_any_search_space_is_parsed_or_refused_in_one_line(text, named):
     argument = f"x={text}" if named else text
     try:
-        parse_space([argument], conditions={}, configured=lambda name: 0.5)
+        parse_space([argument], conditions={}, configured=KNOWS_ALL)
     except MISTAKES as error:
         assert len(visible(one_line(error)).splitlines()) == 1
