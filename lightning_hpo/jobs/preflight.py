@@ -8,10 +8,10 @@ from omegaconf import DictConfig
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain_trials import can_be_shown
-from lightning_hpo.jobs import arguments, build
+from lightning_hpo.jobs import arguments, build, objective
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.first_batch import rehearse
-from lightning_hpo.jobs.rehearsal import rehearse_refit
+from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
 from lightning_hpo.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 
@@ -30,7 +30,12 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     data = build.data_module(cfg, build.search_split(cfg, build.n_folds(cfg) - 1))
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    trainer = rehearse(cfg, build.module(cfg, data), data, context.folder)
+    module = build.module(cfg, data)
+    trainer = rehearse(cfg, module, data, context.folder)
+    if is_ours(module):
+        # Another one's may log some of its metrics later, or at its end alone.
+        logged = [*trainer.callback_metrics, *objective.OF_EVERY_FIT]
+        objective.require_logged(cfg.study.get("objectives") or (), logged)
     refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),

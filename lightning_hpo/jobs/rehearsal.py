@@ -30,7 +30,7 @@ def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
     if not cfg.study.final or is_stacked(cfg):
         return None
     module, asked = build.module(cfg, data), cfg.study.get("refit_validates")
-    if all(map(_is_ours, [module, *_callbacks(cfg)])):
+    if all(map(is_ours, [module, *_callbacks(cfg)])):
         return None
     reason = None if asked else _failure(cfg, data, module, validates=False)
     if reason is None and not asked:
@@ -54,7 +54,7 @@ def _callbacks(cfg: DictConfig) -> list[pl.Callback]:
     return [callback for callback in made if not isinstance(callback, FigureCallback)]
 
 
-def _is_ours(part: object) -> bool:
+def is_ours(part: object) -> bool:
     """Whether this is of this package, where nothing needs a validation to be trained."""
     return type(part).__module__.startswith("lightning_hpo.")
 

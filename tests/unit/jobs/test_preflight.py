@@ -95,6 +95,7 @@ def test_a_rate_monitor_and_rare_validations_pass(tmp_path: Path) -> None:
         (["+trainer.check_val_every_n_epoch=3"], "n_epoch=3 is above trainer.max_epochs=2"),
         (["+trainer.max_steps=2"], "max_steps=2 ends a fit before the first one, after 3 steps"),
         (["+trainer.callbacks=[{_target_: no.such.Thing}]"], "no.such.Thing"),
+        (["study.objectives={val/acc: maximize}"], "'val/acc'; .*Did you mean 'val/accuracy'"),
         (
             ["monitor=val/los"],
             r"'val/los' was not logged; available: \['val/accuracy', 'val/loss'\]",
