@@ -98,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             killed += one_study(Path(folder), rng, n_kills)
         n_studies += 1
+        # It takes an hour: what has held so far is told also to who breaks it off.
+        print(f"{killed.total()} kills, {n_studies} studies", file=sys.stderr, flush=True)
     by_kind = ", ".join(f"{n} {kind}" for kind, n in sorted(killed.items()))
     minutes = (time.monotonic() - started_s) / 60
     print(
