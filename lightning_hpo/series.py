@@ -18,12 +18,13 @@ from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 
 from lightning_hpo.application import complain
 from lightning_hpo.errors import UserError
+from lightning_hpo.sweep.literals import literal
 
 _SEVERAL = re.compile(r"\+{0,2}(experiment|budget)=")
 _NAMES = ("study.name", "hydra.sweeper.study_name")
@@ -63,7 +64,7 @@ def asked_for(words: Sequence[str], conf: Path) -> list[Part]:
     found = parts()
     if _sharing(found) and not any(_key(word) in _NAMES[:1] for word in told.overrides):
         # Options that name no study: as if their common name had been typed for all.
-        found = parts(f"study.name={_quoted(found[0].name)}")
+        found = parts(f"study.name={literal(found[0].name)}")
     _check_folders(found)
     return found
 
@@ -179,18 +180,11 @@ def _with_tag(word: str, tag: str) -> str:
         return word
     parsed = OverridesParser.create().parse_override(word).value()
     text = parsed if isinstance(parsed, str) else value
-    return f"{key}={_quoted(f'{text}/{tag}' if _key(word) in _FOLDERS else f'{text}_{tag}')}"
+    return f"{key}={literal(f'{text}/{tag}' if _key(word) in _FOLDERS else f'{text}_{tag}')}"
 
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+")
-
-
-def _quoted(text: str) -> str:
-    # Bare where it may be: people see it again in the command of the report.
-    if re.fullmatch(r"[A-Za-z][\w./-]*", text, re.ASCII):
-        return text
-    return QuotedString(text, Quote.single).with_quotes()
 
 
 def _check_folders(parts: Sequence[Part]) -> None:

@@ -5,17 +5,17 @@ name, a relative path or a key of the stock plugin means there need not be what 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.paths import anchored, anchored_url
 from lightning_hpo.storage.study import check_study_name
+from lightning_hpo.sweep.literals import literal
 
 # Groups of which each option is a study of its own, and keys that all trials of a study share.
 _SEVERAL = ("experiment", "budget")
@@ -47,7 +47,7 @@ def settle(config: DictConfig) -> Identity:
     folder, storage = _folder(config), _storage(config)
     told = _told_places(config, name, folder)
     if storage != before:
-        told.append(f"study.storage={_literal(storage)}")
+        told.append(f"study.storage={literal(storage)}")
     notes = []
     if _raw(config, "hydra.sweep.subdir") != _SUBDIR:
         # Whatever wants a trial's folder knows it by the trial's number; others might be shared.
@@ -77,15 +77,15 @@ def check_searchable(names: Iterable[str]) -> None:
 
 
 def _told_places(config: DictConfig, name: str, folder: Path) -> list[str]:
-    place = _quoted(_escaped(str(folder.absolute())))
+    place = literal(_escaped(str(folder.absolute())))
     told = [
-        f"study.name={_quoted(_escaped(name))}",
+        f"study.name={literal(_escaped(name))}",
         f"study.dir={place}",
         f"hydra.sweep.dir={place}",
     ]
     replayed = OmegaConf.select(config, "study.replay")
     if replayed is not None:
-        told.append(f"study.replay={_quoted(_escaped(str(Path(str(replayed)).absolute())))}")
+        told.append(f"study.replay={literal(_escaped(str(Path(str(replayed)).absolute())))}")
     return told
 
 
@@ -161,18 +161,3 @@ def _write(config: DictConfig, key: str, value: Any) -> None:
 def _escaped(text: str) -> str:
     """``text`` such that OmegaConf reads it as it is, also where it holds ``${``."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-
-
-def _quoted(text: str) -> str:
-    return QuotedString(text, Quote.single).with_quotes()
-
-
-def _literal(value: Any) -> str:
-    """``value`` in the grammar of Hydra's overrides."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_literal(v)}" for key, v in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(_literal, value)) + "]"
-    return _quoted(value) if isinstance(value, str) else str(value)
