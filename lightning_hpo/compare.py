@@ -35,8 +35,9 @@ from typing import Any
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
+from lightning_hpo.application import complain
 from lightning_hpo.control_characters import visible
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError
 from lightning_hpo.report.record import read_results
 from lightning_hpo.stages import counterpart
 from lightning_hpo.terminal import settle_streams
@@ -410,7 +411,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = compare(parser.parse_args(arguments).study_dir)
     except UserError as error:
-        sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
+        complain(error)
         return 1
     sys.stdout.write(f"{visible(text)}\n")
     return 0

@@ -116,7 +116,7 @@ def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
         mistake = mistake_in(sys.argv[1:], config_dir())
         if mistake is None or show_tracebacks:
             raise
-        sys.stderr.write(f"lightning-hpo: {mistake}\n")
+        complain(mistake)
         return 1
     return 0
 

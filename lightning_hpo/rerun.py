@@ -19,8 +19,8 @@ import optuna
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_hpo.control_characters import visible
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.application import complain
+from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.masking import presentable
 from lightning_hpo.output import mask_output
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         comparison = rerun(told.study_dir, told.number, trust=told.trust)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        sys.stderr.write(f"lightning-hpo: {visible(one_line(error))}\n")
+        complain(error)
         return 1
     sys.stdout.write(f"trial {told.number} again: {comparison}\n")
     return 0 if comparison.equal else 1
