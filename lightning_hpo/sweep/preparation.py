@@ -31,7 +31,7 @@ def prepare(
     What fails may fail for its values alone, as a trial may: those at the other end of each range
     are rehearsed then, and what fails there too ends the preparation with its first failure.
     """
-    points = _points(space, groups)
+    points = space.kinds(lambda name: name in groups and name not in _ALIKE)
     tries = {k: _job(space, k, params) for k, params in enumerate(points)}
     waiting, failures, found = list(tries.values()), dict[int, StudyFailed](), dict[int, Facts]()
     while len(found) < len(points):
@@ -55,15 +55,6 @@ def prepare(
             parents = [parent for parents in space.conditions.values() for parent in parents]
             require_read(points[k], parents, found[k].unread)
     return found[0]
-
-
-def _points(space: SearchSpace, groups: Collection[str]) -> list[dict[str, Any]]:
-    """Of the parameter sets to look at beforehand the first of each combination of groups."""
-    first: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for params in space.previews():
-        chosen = {name: params[name] for name in params if name in groups and name not in _ALIKE}
-        first.setdefault(tuple(chosen.items()), params)
-    return list(first.values())
 
 
 def _other_end(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,12 +158,12 @@ class SearchSpace:
                     seen += kept.items()
                     yield kept
 
-    def kinds(self) -> list[dict[str, Any]]:
-        """Of the previews the first of each combination of the groups' options."""
+    def kinds(self, tells: Callable[[str], bool]) -> list[dict[str, Any]]:
+        """Of the previews the first of each combination of options; ``tells``: of which names."""
         first: dict[tuple[Any, ...], dict[str, Any]] = {}
         for params in self.previews():
-            groups = tuple((name, option) for name, option in params.items() if "." not in name)
-            first.setdefault(groups, params)
+            chosen = tuple((name, option) for name, option in params.items() if tells(name))
+            first.setdefault(chosen, params)
         return list(first.values())
 
     def _differing(self, name: str) -> list[Any]:

@@ -289,8 +289,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if facts is None:
             return
         directions, monitor = self._get_directions(), self.settings.monitor
+        kinds = space.kinds(lambda name: "." not in name)
         composed = decisive(
-            [self.composition.composed(space.overrides(params)) for params in space.kinds()],
+            [self.composition.composed(space.overrides(params)) for params in kinds],
             searched=[*space.distributions],
             has_checksum=facts.data_sha256 is not None,
         )
