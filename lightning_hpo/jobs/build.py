@@ -72,6 +72,8 @@ def trainer(
     check_accelerator(cfg)
     # Hydra makes the folder and its log before the logger comes.
     warnings.filterwarnings("ignore", message="Experiment logs directory")
+    if "logger" not in changes:
+        changes["logger"] = observers.loggers(cfg, folder)
     return make(cfg.trainer, **observers.settings(cfg, folder, callbacks) | changes)
 
 

@@ -5,7 +5,7 @@ the study is still empty.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,16 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build, observers, ranks
 
+# Arguments of a Trainer whose fit ends behind one batch: that needs no ranks, which take longer to
+# start than to train, and must not be held up.
+FOR_ONE_BATCH: Mapping[str, Any] = {
+    "strategy": "auto",
+    "devices": 1,
+    "min_epochs": None,
+    "min_steps": None,
+    "max_time": None,
+}
+
 
 def rehearse(
     cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, folder: Path
@@ -32,7 +42,7 @@ def rehearse(
     with _folder_for_now(folder) as inside:
         callbacks = build.callbacks(cfg, with_validation=True)
         observers.check_places(cfg, folder, callbacks)
-        ranks.check_strategy(build.trainer(cfg, inside, callbacks))
+        ranks.check_strategy(build.trainer(cfg, inside, callbacks, logger=False))
         trainer = _trainer(cfg, inside, behind_one)
         shorten(module, data)
         try:
@@ -88,12 +98,7 @@ def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Tr
         folder,
         [behind_one, *callbacks],
         logger=observers.loggers(cfg, folder, aside=folder / "loggers"),
-        # One batch needs no ranks, which take longer to start than to train.
-        strategy="auto",
-        devices=1,
-        min_epochs=None,
-        min_steps=None,
-        max_time=None,
+        **FOR_ONE_BATCH,
         check_val_every_n_epoch=None if _validates_by_steps(cfg) else 1,
         num_sanity_val_steps=0 if given.get("num_sanity_val_steps") == 0 else 1,
         limit_val_batches=0 if given.get("limit_val_batches") == 0 else 1,

@@ -53,7 +53,10 @@ def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list
 
 
 def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> dict[str, Any]:
-    """The Trainer's arguments for these callbacks, with the files of a fit in its ``folder``."""
+    """The Trainer's arguments for these callbacks, with the files of a fit in its ``folder``.
+
+    But for its loggers: who makes some starts a run with each.
+    """
     callbacks = list(callbacks)
     checkpointing = cfg.trainer.get("enable_checkpointing")
     has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
@@ -64,7 +67,6 @@ def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) ->
             # Lightning would choose the first logger's folder.
             callback.dirpath = str(folder / _CHECKPOINTS)
     found = {
-        "logger": loggers(cfg, folder),
         "callbacks": callbacks,
         # Where Lightning leaves and looks for files by itself: no fit must find another one's.
         "default_root_dir": str(folder),

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs import build, observers
-from lightning_hpo.jobs.first_batch import BehindOneBatch, shorten
+from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
 from lightning_hpo.stack.configured import is_stacked
 
 
@@ -87,12 +87,7 @@ def _short_fit(
     validates: bool,
 ) -> None:
     changes: dict[str, Any] = {
-        # One batch needs no ranks.
-        "strategy": "auto",
-        "devices": 1,
-        "min_epochs": None,
-        "min_steps": None,
-        "max_time": None,
+        **FOR_ONE_BATCH,
         "limit_val_batches": 1 if validates else 0,
         # The real intervals may lie behind one batch and one epoch.
         "val_check_interval": 1.0,
