@@ -193,11 +193,11 @@ def _require_named(study_dir: Path, url: str) -> None:
 
     Whoever connects shows a password: the client's, where the URL has none.
     """
-    if "LIGHTNING_HPO_STORAGE" in os.environ or is_own(study_dir):
+    if os.environ.get(VARIABLE) or is_own(study_dir):
         return
     raise UserError(
         f"The report reads a server that you name, got {redact(url)} from the study of another one"
-        f" in {study_dir}; if you know it, export LIGHTNING_HPO_STORAGE='{redact(url)}'."
+        f" in {study_dir}; if you know it, export {VARIABLE}='{redact(url)}'."
     )
 
 
