@@ -154,7 +154,6 @@ def _train_refit(
     changes = {} if build.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
     if is_stacked(cfg):
-        assert epochs is not None
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
         losses = train_in_place(cfg, module, data, epochs, report=file.report)
         return trainer, Trained(epochs, {"train/loss": "train"}, losses)
@@ -168,7 +167,7 @@ def fold_results(final_dir: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda result: result["fold"])
 
 
-def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int | None:
+def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
     asked = cfg.study.get("final_epochs")
     if asked is not None:
         return int(asked)
@@ -176,9 +175,7 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int | None:
     # for a schedule, whose last epochs, at small rates, are those that count.
     folds = fold_results(final_dir) if cfg.cv.final and not cfg.get("scheduler") else []
     if not folds:
-        # None where steps or a time end the fit.
-        epochs: int | None = cfg.trainer.max_epochs
-        return epochs
+        return int(cfg.trainer.max_epochs)
     return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))
 
 
