@@ -271,10 +271,9 @@ def _work(connection: Connection, setup: SlotSetup) -> None:
                 from lightning_hpo.launchers.batch import run_batch
 
                 run_batch(work, setup, lambda job, ret: _send(connection, job, ret))
-            else:
-                ret, spent = _run(work, setup)
-        if not isinstance(work, Batch):
-            _send(connection, work, ret, spent=spent)
+                continue
+            ret, spent = _run(work, setup)
+        _send(connection, work, ret, spent=spent)
 
 
 def _start_method() -> str | None:
