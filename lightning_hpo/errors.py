@@ -61,6 +61,12 @@ def one_line(error: BaseException) -> str:
     return presentable(text + _suggestion(text[:LONGEST_REASON]))
 
 
+def with_type(error: BaseException) -> str:
+    """:func:`one_line` behind the error's type; a user's mistake says enough by its message."""
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return f"{kind}{one_line(error)}"
+
+
 def _message(error: BaseException) -> str:
     try:
         text = str(error)

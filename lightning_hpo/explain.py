@@ -33,7 +33,7 @@ from lightning_hpo.attribution import (
 )
 from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.explain_regression import regression_figures
 from lightning_hpo.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.models.base import as_evaluated
@@ -92,8 +92,7 @@ def explain(
 
 def why(error: Exception) -> str:
     """An error in one short line."""
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return f"{kind}{one_line(error)}"[:_LONGEST_REASON]
+    return with_type(error)[:_LONGEST_REASON]
 
 
 def _attempts(
@@ -180,7 +179,7 @@ class _Classified:
         known: Sequence[str] | None = getattr(self.data, "classes", None)
         return known or tuple(str(k) for k in range(self.data.num_classes))
 
-    @property
+    @cached_property
     def counts(self) -> Tensor:
         logits_nk, labels_n = self.of_test
         return confusion_counts(logits_nk.argmax(1), labels_n, n_classes=self.data.num_classes)

@@ -18,7 +18,7 @@ from pytorch_lightning.utilities.seed import isolate_rng
 from torch.utils.tensorboard import SummaryWriter
 
 from lightning_hpo.attribution import evaluating
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, with_type
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +77,7 @@ class FigureCallback(pl.Callback):
             try:
                 self._draw_now(trainer, pl_module, suffix)
             except Exception as error:
-                kind = type(self).__name__
-                log.warning(f"figures of {kind} are left out: {type(error).__name__}: {error}")
+                log.warning(f"figures of {type(self).__name__} are left out: {with_type(error)}")
 
     def _draw_now(self, trainer: pl.Trainer, pl_module: pl.LightningModule, suffix: str) -> None:
         with evaluating(pl_module):

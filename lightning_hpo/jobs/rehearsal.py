@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.figures import FigureCallback
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.jobs import build, observers
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
 from lightning_hpo.stack.configured import is_stacked
@@ -71,8 +71,7 @@ def _failure(
             _short_fit(cfg, data, module, Path(folder), validates=validates)
         # The module and the callbacks are the user's own.
         except Exception as error:
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            return kind + one_line(error)
+            return with_type(error)
         finally:
             quiet.setLevel(level)
     return None

@@ -1,7 +1,6 @@
 """Figures of several studies: intervals for each metric, searches and learning curves together."""
 
 import csv
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -31,6 +30,7 @@ from lightning_hpo.report.study_figures import WIDE_IN, best_so_far
 from lightning_hpo.report.timeline import schedule, unit_of
 from lightning_hpo.report.words import count, duration, listing, number
 from lightning_hpo.stages import counterpart, quantity, recorded_stages
+from lightning_hpo.storage.files import stored_object
 
 NAME_WIDTH = 24  # letters of a study's name in one line beside an axis
 LEGEND_WIDTH = 66  # letters of a legend's line
@@ -197,8 +197,7 @@ def _in_training(folder: Path, monitor: str) -> str | None:
         return None
     with path.open(newline="", encoding="utf-8") as file:
         columns = next(csv.reader(file), [])
-    result = folder / "result.json"
-    stages = recorded_stages(json.loads(result.read_text()) if result.is_file() else {}, columns)
+    stages = recorded_stages(stored_object(folder / "result.json") or {}, columns)
     return counterpart(monitor, [name for name in columns if stages.get(name) == "train"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TypeVar
 
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.report.markup import paragraphs, text
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def section(build: Callable[[T], str], subject: T) -> str:
     except UserError:
         raise
     except Exception as error:
-        return paragraphs([f"This section cannot be shown ({type(error).__name__}: {error})."])
+        return paragraphs([f"This section cannot be shown ({with_type(error)})."])
 
 
 def write_page(path: Path, html: str, *, way_out: str) -> Path:

@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lightning_hpo.control_characters import visible
-from lightning_hpo.errors import Interrupted, StudyFailed, UserError, one_line
+from lightning_hpo.application import complain
+from lightning_hpo.errors import StudyFailed, UserError, with_type
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.masking import presentable, redact, redacted
 from lightning_hpo.messages import FORCED_RESUMES, Facts
@@ -321,13 +321,13 @@ def report(study_dir: Path, study: optuna.Study) -> None:
         from lightning_hpo.report.page import build_report
 
         build_report(study_dir, study=study)
-    except Interrupted:
-        raise
     except Exception as error:
-        sys.stderr.write(
-            f"lightning-hpo: the report could not be built ({type(error).__name__}:"
-            f" {visible(one_line(error))}); the results are written. Once that is mended:"
-            f" python -m lightning_hpo.report {study_dir}\n"
+        way_out = f"python -m lightning_hpo.report {study_dir}"
+        complain(
+            UserError(
+                f"the report could not be built ({with_type(error)}); the results are written. Once"
+                f" that is mended: {way_out}"
+            )
         )
 
 
