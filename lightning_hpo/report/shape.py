@@ -8,8 +8,8 @@ from typing import Any
 
 _NUMBER: Any = (int, float, type(None))
 _TEXT: Any = (str, type(None))
-# Of metrics, whose names have a stage before a slash.
-_METRIC = "/"
+# Stands for the names of metrics, which are what else a group holds, and may be any.
+_METRIC = "<metric>"
 _METRICS = {_METRIC: _NUMBER}
 
 SHAPE: dict[str, Any] = {
@@ -54,7 +54,7 @@ def _odd(found: Any, shape: Any, where: str) -> Iterator[str]:
     if isinstance(shape, dict):
         if isinstance(found, Mapping):
             for key, value in found.items():
-                of_key = shape.get(_METRIC if _METRIC in key else key)
+                of_key = shape.get(key, shape.get(_METRIC))
                 if of_key is not None:
                     yield from _odd(value, of_key, f"{where}{key}.")
         elif found is not None or where == "trials.":

@@ -23,6 +23,8 @@ def test_what_studies_write_has_no_misfit():
         ({"monitor": 3}, "monitor must be a text, got '3'"),
         ({"cv": {"folds": {}}}, "cv.folds must be a list, got '{}'"),
         ({"cv": {"folds": [{"val/loss": "x"}]}}, "cv.folds.0.val/loss must be a number, got 'x'"),
+        ({"cv": {"folds": [{"val_acc": "x"}]}}, "cv.folds.0.val_acc must be a number, got 'x'"),
+        ({"test": {"acc": "x"}}, "test.acc must be a number, got 'x'"),
         ({"cv": {"folds": ["x"]}}, "cv.folds.0 must be a mapping, got 'x'"),
         ({"refits": [{"test": 3}]}, "refits.0.test must be a mapping, got '3'"),
         ({"test": 0.5}, "test must be a mapping, got '0.5'"),
