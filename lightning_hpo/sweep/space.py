@@ -222,8 +222,7 @@ def parse_space(
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and distribution._contains(distribution.to_internal_repr(value))
+    return possible(distribution, value)
 
 
 def _first(distribution: BaseDistribution) -> Any:

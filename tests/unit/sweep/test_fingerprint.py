@@ -5,13 +5,11 @@ import pytest
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.sweep import fingerprint
-from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import parse_space
 
 
 def of(*, high: float = 1.0, data: str = "abc", **configuration: object) -> dict[str, object]:
-    nothing = Configured(lambda key: None, lambda key: False, lambda key: False, lambda group: ())
-    space = parse_space([f"x=interval(0, {high})"], conditions={}, configured=nothing)
+    space = parse_space([f"x=interval(0, {high})"], conditions={})
     named = {name.replace("__", "."): value for name, value in configuration.items()}
     return fingerprint.of(space, ["minimize"], "val/loss", data, named)
 
