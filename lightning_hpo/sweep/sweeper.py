@@ -70,6 +70,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     composition: Composition
     # Only where the jobs are ours.
     identity: Identity | None = None
+    grid: GridSampler | None = None
 
     def __init__(
         self,
@@ -214,8 +215,11 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return self.n_trials
 
     def _grid(self, space: SearchSpace) -> GridSampler:
-        seed = self.sampler.get("seed")
-        return GridSampler(space.distributions, existing=space.existing, seed=seed)
+        # Once: it goes through all points, of which there may be a million.
+        if self.grid is None:
+            seed = self.sampler.get("seed")
+            self.grid = GridSampler(space.distributions, existing=space.existing, seed=seed)
+        return self.grid
 
     def _display(self, n_trials: int) -> Display:
         # In this process, one job after the other: a batch would only make suggestions older.
