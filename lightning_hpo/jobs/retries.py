@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 from omegaconf import DictConfig, OmegaConf
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.messages import FitResult
@@ -23,8 +23,21 @@ RESULT_FILE = "result.json"
 # Attributes of a trial that took over folds, or that the Wilcoxon pruner stopped.
 CONTINUES = "continues"
 STOPPED_AFTER_FOLD = "stopped_after_fold"
+# Of one that failed and was tried again; of one that failed by a mistake of the configuration.
+RETRIED, MISTAKE = "retried", "mistake"
 
 log = logging.getLogger(__name__)
+
+
+def passed_over(trial: FrozenTrial) -> bool:
+    """Whether a failed trial takes no place in the study's total.
+
+    One that was tried again counts in the trial that replaced it; a mistake of the configuration,
+    which ended the search, tells nothing of the parameters.
+    """
+    attributes = trial.user_attrs
+    failed = trial.state is TrialState.FAIL
+    return failed and bool(attributes.get(RETRIED) or attributes.get(MISTAKE))
 
 
 def lineage(trials: Sequence[FrozenTrial], number: int) -> list[int]:

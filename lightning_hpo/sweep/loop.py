@@ -16,6 +16,7 @@ from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
+from lightning_hpo.jobs.retries import MISTAKE, RETRIED, passed_over
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
@@ -306,12 +307,12 @@ class Search:
         tries = trial.user_attrs.get("tries", 1) + counts
         storage.set_trial_user_attr(trial_id, "failure", reason)
         if mistake:
-            storage.set_trial_user_attr(trial_id, "mistake", True)
+            storage.set_trial_user_attr(trial_id, MISTAKE, True)
         again = again and tries <= self.limits.max_retries + 1
         if again:
             # All this before the tell: a kill in between leaves a running trial without an owner,
             # which the next start finds and closes, without requeueing it twice.
-            storage.set_trial_user_attr(trial_id, "retried", True)
+            storage.set_trial_user_attr(trial_id, RETRIED, True)
             self._requeue(trial, tries)
         self._tell_study(number, Verdict(TrialState.FAIL))
         return again
@@ -345,7 +346,4 @@ class Search:
 
 
 def _counts(trial: FrozenTrial) -> bool:
-    if trial.state is TrialState.WAITING:
-        return False
-    passed_over = trial.user_attrs.get("retried") or trial.user_attrs.get("mistake")
-    return not (trial.state is TrialState.FAIL and passed_over)
+    return trial.state is not TrialState.WAITING and not passed_over(trial)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.application import complain
 from lightning_hpo.errors import StudyFailed, UserError, with_type
-from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
+from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD, passed_over
 from lightning_hpo.masking import presentable, redact, redacted
 from lightning_hpo.messages import FORCED_RESUMES, Facts
 from lightning_hpo.stages import of_stage, recorded_stages, without_forks
@@ -90,14 +90,12 @@ def _not_complete(number: int, complete: Iterable[int], more: str = "") -> str:
 
 
 def counts(study: optuna.Study) -> dict[str, int]:
-    """Trials by state. A failed trial that was tried again counts in the trial that replaced it."""
+    """Trials by state; a failed one that takes no place in the study's total does not count."""
     trials = study.get_trials(deepcopy=False)
     by_state = {
         "complete": sum(t.state is TrialState.COMPLETE for t in trials),
         "pruned": sum(t.state is TrialState.PRUNED for t in trials),
-        "failed": sum(
-            t.state is TrialState.FAIL and not t.user_attrs.get("retried") for t in trials
-        ),
+        "failed": sum(t.state is TrialState.FAIL and not passed_over(t) for t in trials),
     }
     return {**by_state, "total": sum(by_state.values())}
 

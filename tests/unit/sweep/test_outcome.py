@@ -129,6 +129,13 @@ def test_earlier_trials_count_with_the_time_that_they_took():
     assert tally.left_s() == 2 * 1.5 * 40
 
 
+def test_a_mistake_of_the_configuration_takes_no_place_in_the_total():
+    study = study_of(TrialState.COMPLETE, TrialState.FAIL)
+    attributes = {"failure": "no such metric", "mistake": True}
+    study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL, user_attrs=attributes))
+    assert outcome.counts(study) == {"complete": 1, "pruned": 0, "failed": 1, "total": 2}
+
+
 def test_a_retried_trial_counts_in_the_one_that_replaced_it():
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
     retried = optuna.trial.create_trial(state=TrialState.FAIL, user_attrs={"retried": True})
