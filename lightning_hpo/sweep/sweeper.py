@@ -34,7 +34,7 @@ from lightning_hpo.storage.embedded import EMBEDDED_FILE, is_own_file, sqlite_da
 from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
-from lightning_hpo.sweep import fingerprint, outcome
+from lightning_hpo.sweep import fingerprint, last_words, outcome
 from lightning_hpo.sweep.arguments import read_params
 from lightning_hpo.sweep.averages import as_json
 from lightning_hpo.sweep.composition import Composition
@@ -394,7 +394,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         write_json(study_dir / "results.json", as_json(found))
         display.stage("report")
         outcome.report(study_dir, study)
-        display.last_words(outcome.summary(found, study_dir))
+        display.last_words(last_words.summary(found, study_dir))
 
 
 def _plain(node: Any, *, resolve: bool) -> Any:

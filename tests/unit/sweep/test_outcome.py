@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.sweep import outcome
+from lightning_hpo.sweep import last_words, outcome
 from lightning_hpo.sweep.display import Tally
 
 
@@ -173,7 +173,7 @@ def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
 
 def test_the_command_for_more_trials_replaces_the_total():
     command = "python -m lightning_hpo +experiment=x study.n_trials=12"
-    assert outcome._with_trials(command, 24) == (
+    assert last_words._with_trials(command, 24) == (
         "python -m lightning_hpo +experiment=x study.n_trials=24"
     )
 

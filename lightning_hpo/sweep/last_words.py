@@ -1,0 +1,108 @@
+"""The last words of a study on the terminal: what came out, where it is, what to type next."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning_hpo.messages import FORCED_RESUMES
+from lightning_hpo.sweep.display import duration
+
+
+def summary(found: dict[str, Any], study_dir: Path) -> str:
+    """The last words: what came out, where everything is, what to type next."""
+    trials, lines = found["trials"], [""]
+    if trials["total"]:
+        parts = ", ".join(f"{trials[state]} {state}" for state in ("complete", "pruned", "failed"))
+        lines.append(f"{trials['total']} trials: {parts}")
+    if found["best"]:
+        value = f"{found['monitor']} {found['best']['value']:.4f}"
+        lines.append(f"best: trial {found['best']['number']} with {value}")
+        lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
+    lines += _mixed(found)
+    lines += _evaluation(found)
+    seconds = found["seconds"]
+    took = f"search {duration(seconds['search'])}, final job {duration(seconds['final'])}"
+    lines += [f"took: {took}", "", *_where(study_dir, found)]
+    return "\n".join(lines)
+
+
+def _mixed(found: dict[str, Any]) -> list[str]:
+    """What cannot be compared in a study that was resumed by force."""
+    return [
+        f"mixed: since trial {forced['from_trial']} with other {forced['changed']}; do not compare"
+        " its values with those before"
+        for forced in found[FORCED_RESUMES]
+    ]
+
+
+def _evaluation(found: dict[str, Any]) -> list[str]:
+    lines = []
+    if found["cv"]:
+        cv = found["cv"]
+        means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
+        values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
+        lines.append(f"{cv['n_splits']}-fold cross-validation: {values}")
+    if found["holdout"]:
+        values = ", ".join(
+            f"{name} {value:.4f}" for name, value in found["holdout"]["last"].items()
+        )
+        lines.append(f"without early stopping, {found['holdout']['epochs']} epochs: {values}")
+    if found["test"]:
+        lines.append(_test_line(found))
+    elif found["no_test"]:
+        lines.append(f"no test: {found['no_test']}")
+    return lines + _remarks(found["refits"])
+
+
+def _remarks(refits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was different from what one expects of a refit and of its figures."""
+    lines = []
+    if refits and refits[0].get("val_fraction"):
+        kept = f"{refits[0]['val_fraction']:.0%} of the training data"
+        lines.append(f"the refit kept {kept} to validate on")
+    left_out = {name for refit in refits for name in refit.get("left_out") or {}}
+    if left_out:
+        lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
+    return lines
+
+
+def _test_line(found: dict[str, Any]) -> str:
+    spread = found["test_std"]
+    if spread is None:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
+        return f"test, opened once: {values}"
+    values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
+    return f"test, opened once by each of {len(found['refits'])} networks: {values}"
+
+
+def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
+    rows = [("report", "report.html"), ("results", "results.json"), ("trials", "trials/")]
+    if found["refits"]:
+        rows += [("model", "final/model.ckpt"), ("figures", "final/figures/")]
+    lines = [f"{what:<12}{study_dir / where}" for what, where in rows]
+    return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
+
+
+def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
+    folder = shlex.quote(str(study_dir))
+    commands = [f"tensorboard --logdir {folder}"]
+    if found["best"]:
+        more = _with_trials(found["command"], 2 * found["trials"]["total"])
+        commands.append(f"{more}   # more trials")
+        number = found["best"]["number"]
+        again = f"python -m lightning_hpo.rerun {folder} {number}"
+        commands.append(f"{again}   # the best trial again")
+    return commands
+
+
+def _with_trials(command: str, n: int) -> str:
+    totals = ("study.n_trials=", "hydra.sweeper.n_trials=")
+    kept = [word for word in shlex.split(command) if not word.startswith(totals)]
+    return shlex.join([*kept, f"study.n_trials={n}"])
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "null"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
