@@ -28,7 +28,7 @@ from lightning_hpo.report.contest import Entry, Goal, line
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.study_figures import WIDE_IN, best_so_far
 from lightning_hpo.report.timeline import schedule, unit_of
-from lightning_hpo.report.words import count, duration, listing, number
+from lightning_hpo.results.text import count, duration, listing, number
 from lightning_hpo.stages import counterpart, quantity, recorded_stages
 from lightning_hpo.storage.files import stored_object
 

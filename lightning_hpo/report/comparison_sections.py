@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning_hpo.compare import Row, counterpart_on_test, difference, interval
 from lightning_hpo.report import comparison_figures as figures
-from lightning_hpo.report import markup, words
+from lightning_hpo.report import markup
 from lightning_hpo.report.comparison_words import basis, judged, noise_summary, reading_hints
 from lightning_hpo.report.contest import Contest, Entry, lookup
 from lightning_hpo.report.markup import (
@@ -24,6 +24,7 @@ from lightning_hpo.report.markup import (
     table,
     text,
 )
+from lightning_hpo.results.text import duration, listing, number, plus_minus
 
 ABSENT = "–"
 
@@ -36,7 +37,7 @@ def tiles(contest: Contest) -> str:
         for metric in filter(None, (monitor, counterpart_on_test([row], monitor))):
             if row.values(metric):
                 note = f"{metric}, {basis(row, metric)}"
-                shown.append((row.name, words.plus_minus(*_mean_and_std(row, metric)), note))
+                shown.append((row.name, plus_minus(*_mean_and_std(row, metric)), note))
     return markup.tiles(shown)
 
 
@@ -107,7 +108,7 @@ def _last_name(key: str) -> Callable[[Entry], str]:
 def _seconds(key: str) -> Callable[[Entry], str]:
     def read(entry: Entry) -> str:
         seconds = (entry.record.results.get("seconds") or {}).get(key)
-        return words.duration(seconds) if seconds else ""
+        return duration(seconds) if seconds else ""
 
     return read
 
@@ -153,7 +154,7 @@ def winners(contest: Contest) -> str:
         ],
         [
             cell("Its value in the search", head=True),
-            *(cell(text(words.number(b["value"])) if b else ABSENT) for b in best),
+            *(cell(text(number(b["value"])) if b else ABSENT) for b in best),
         ],
         *(
             [
@@ -173,11 +174,11 @@ def winners(contest: Contest) -> str:
 def _parameter(entry: Entry, name: str) -> str:
     found = entry.record.results["best"]
     if found and name in found["params"]:
-        return words.number(found["params"][name])
+        return number(found["params"][name])
     fixed = lookup(entry.configuration, name)
     if name in entry.record.space or fixed is None or isinstance(fixed, (dict, list)):
         return ABSENT
-    return f"({words.number(fixed)})"
+    return f"({number(fixed)})"
 
 
 def results(contest: Contest) -> str:
@@ -268,7 +269,7 @@ def search(contest: Contest) -> str:
 def _unsearched(names: Sequence[str]) -> str:
     if not names:
         return ""
-    return paragraphs([f"Without a search, and so without a curve: {words.listing(names)}."])
+    return paragraphs([f"Without a search, and so without a curve: {listing(names)}."])
 
 
 def curves(contest: Contest) -> str:

@@ -12,7 +12,8 @@ from lightning_hpo.compare import (
     untested,
 )
 from lightning_hpo.report.contest import Contest
-from lightning_hpo.report.words import count, listing, number, test_value
+from lightning_hpo.report.words import test_value
+from lightning_hpo.results.text import count, listing, number
 
 WITHIN, BEYOND, UNKNOWN = "within noise", "more than noise", "cannot tell from noise"
 

@@ -33,6 +33,7 @@ from lightning_hpo.report.study_figures import (
     slices,
 )
 from lightning_hpo.report.timeline import timeline
+from lightning_hpo.results.text import duration, number, plus_minus, scale, value_range
 from lightning_hpo.stages import quantity
 
 STATE_NAMES = {
@@ -85,8 +86,8 @@ def _space_table(record: Record) -> str:
     rows = [
         [
             cell(f"<code>{text(name)}</code>", head=True),
-            cell(text(words.value_range(distribution))),
-            cell(text(words.scale(distribution))),
+            cell(text(value_range(distribution))),
+            cell(text(scale(distribution))),
             cell(f"{partial[name]} of {total} trials" if name in partial else "every trial"),
         ]
         for name, distribution in {**record.asked, **record.space}.items()
@@ -125,16 +126,16 @@ def winner(record: Record) -> str:
 def tiles(results: Mapping[str, Any]) -> str:
     """The key figures, large: the search's best value, the folds' means, the test results."""
     cv, best, monitor = results.get("cv") or {}, results["best"], results["monitor"]
-    shown = [(f"best {monitor}", words.number(best["value"]), "in the search")] if best else []
+    shown = [(f"best {monitor}", number(best["value"]), "in the search")] if best else []
     for key, mean in cv.items():
         if key.endswith("_mean"):
             name = key.removesuffix("_mean")
             std = cv.get(f"{name}_std")
-            shown.append((name, words.plus_minus(mean, std), f"over {cv['n_splits']} folds"))
+            shown.append((name, plus_minus(mean, std), f"over {cv['n_splits']} folds"))
     spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
     note = f"on the test set, {many} networks" if spread else "on the test set"
     shown += [
-        (name, words.plus_minus(value, spread.get(name)), note)
+        (name, plus_minus(value, spread.get(name)), note)
         for name, value in (results.get("test") or {}).items()
     ]
     return markup.tiles(shown)
@@ -149,13 +150,13 @@ def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> st
         rows.append(
             [
                 cell(f"<code>{text(name)}</code>", head=True),
-                cell(text(words.number(value))),
+                cell(text(number(value))),
                 cell(
                     ""
                     if position is None
                     else place_in_range(position, at_border=words.at_border(position))
                 ),
-                cell(text(words.value_range(distribution)) if distribution else ""),
+                cell(text(value_range(distribution)) if distribution else ""),
             ]
         )
     columns = ["Parameter", "Best value", "Place in its range", "Range"]
@@ -174,7 +175,7 @@ def _folds(results: Mapping[str, Any]) -> str:
             ]
         )
     keys = list(dict.fromkeys(key for fold in cv["folds"] for key in fold))
-    rows = [[cell(text(words.number(fold.get(key)))) for key in keys] for fold in cv["folds"]]
+    rows = [[cell(text(number(fold.get(key)))) for key in keys] for fold in cv["folds"]]
     foot = [
         cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
         for key in keys
@@ -187,7 +188,7 @@ def _folds(results: Mapping[str, Any]) -> str:
 
 def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:
     mean = cv.get(f"{key}_mean")
-    return "" if mean is None else words.plus_minus(mean, cv.get(f"{key}_std"))
+    return "" if mean is None else plus_minus(mean, cv.get(f"{key}_std"))
 
 
 def _together(record: Record) -> str:
@@ -268,16 +269,16 @@ def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) 
     yield cell(str(trial.number), key=trial.number, head=True)
     yield cell(text(_ending(trial)))
     value = last_value(trial)
-    yield cell(text(words.number(value)), key="" if value is None else value)
+    yield cell(text(number(value)), key="" if value is None else value)
     for name in names:
         parameter = trial.params.get(name)
-        yield cell(text(words.number(parameter)), key=_sort_key(parameter))
+        yield cell(text(number(parameter)), key=_sort_key(parameter))
     epochs = words.epochs_reported(trial)
     yield cell(str(epochs), key=epochs)
     time_s = trial.duration.total_seconds() if trial.duration else None
-    yield cell(text(words.duration(time_s)), key="" if time_s is None else time_s)
+    yield cell(text(duration(time_s)), key="" if time_s is None else time_s)
     if slots:
-        yield cell(text(words.number(trial.user_attrs.get("slot"))))
+        yield cell(text(number(trial.user_attrs.get("slot"))))
     if failed:
         yield cell(text(presentable(str(trial.user_attrs.get("failure", "")))), css="long")
 
@@ -345,8 +346,8 @@ def again(record: Record) -> str:
     html += "<h3>It ran with</h3>\n" + facts(
         [
             *(results.get("versions") or {}).items(),
-            ("search", words.duration(seconds.get("search"))),
-            ("final job", words.duration(seconds.get("final"))),
+            ("search", duration(seconds.get("search"))),
+            ("final job", duration(seconds.get("final"))),
         ]
     )
     return html

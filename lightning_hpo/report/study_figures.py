@@ -31,15 +31,8 @@ from lightning_hpo.report.canvas import (
 )
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.record import Record, by_value, last_value
-from lightning_hpo.report.words import (
-    count,
-    epochs_reported,
-    number,
-    percent,
-    plus_minus,
-    spread,
-    test_value,
-)
+from lightning_hpo.report.words import epochs_reported, spread, test_value
+from lightning_hpo.results.text import count, number, percent, plus_minus
 
 WIDE_IN, SLICE_IN = 5.0, 3.6
 CONTENDERS = 10  # trials shown beside the folds

@@ -9,7 +9,7 @@ from lightning_hpo.report.canvas import INK, LOOKS, Spot, drawing, legend_above,
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.record import Record
 from lightning_hpo.report.study_figures import WIDE_IN, told
-from lightning_hpo.report.words import count, duration, percent
+from lightning_hpo.results.text import count, duration, percent
 
 MAX_PAUSE_S = 60.0  # a longer time without any running trial is cut out
 UNITS = ((7200.0, 3600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))  # from, length, name

@@ -14,6 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 from lightning_hpo.masking import presentable
 from lightning_hpo.messages import FORCED_RESUME
 from lightning_hpo.report.record import Importances, Record, by_value
+from lightning_hpo.results.text import (
+    count,
+    listing,
+    number,
+    percent,
+    plus_minus,
+    value_range,
+)
 from lightning_hpo.stages import counterpart
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
@@ -25,65 +33,6 @@ BOOKKEEPING = (
     FORCED_RESUME,
 )  # texts among a trial's attributes that are no settings
 TRIALS_FOR_TRUST = 40  # below this many completed trials importances are called a hint
-
-
-def number(value: object) -> str:
-    """Four significant digits for a float, anything else as it is written."""
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def plus_minus(mean: float, std: float | None) -> str:
-    """Mean and standard deviation with the same decimals: two significant digits of the latter."""
-    if std is None or not math.isfinite(std):
-        return number(mean)
-    if abs(mean) >= 1e9:
-        return f"{number(mean)} ± {number(std)}"
-    decimals = 4 if std == 0 else min(max(1 - math.floor(math.log10(std)), 0), 8)
-    return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
-
-
-def percent(fraction: float) -> str:
-    """A fraction in per cent; what is not quite all or nothing does not become it by rounding."""
-    if 0 < fraction < 0.01:
-        return "under 1 %"
-    return "over 99 %" if 0.99 < fraction < 1 else f"{round(100 * fraction)} %"
-
-
-def count(many: int, noun: str) -> str:
-    return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
-
-
-def listing(items: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
-
-
-def duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest_s = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_s} s"
-
-
-def value_range(distribution: BaseDistribution) -> str:
-    """`0.0001 to 0.1`, with the step where there is one, or the choices."""
-    if isinstance(distribution, (FloatDistribution, IntDistribution)):
-        coarse = distribution.step not in (None, 1)
-        step = f", step {number(distribution.step)}" if coarse else ""
-        return f"{number(distribution.low)} to {number(distribution.high)}{step}"
-    return ", ".join(str(choice) for choice in getattr(distribution, "choices", ()))
-
-
-def scale(distribution: BaseDistribution) -> str:
-    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
-        return "choice"
-    kind = "whole numbers" if isinstance(distribution, IntDistribution) else "numbers"
-    return f"{kind}, logarithmic" if distribution.log else kind
 
 
 def place(value: float, distribution: BaseDistribution) -> float | None:

@@ -17,6 +17,7 @@ from report_study import results_of, some_trial
 
 from lightning_hpo.report import words
 from lightning_hpo.report.record import Importances, Record
+from lightning_hpo.results import text
 
 
 def trial(
@@ -212,7 +213,7 @@ def test_fixed_settings_are_short_texts_that_no_trial_contradicts() -> None:
 def test_mean_and_deviation_share_their_decimals(
     mean: float, std: float | None, expected: str
 ) -> None:
-    assert words.plus_minus(mean, std) == expected
+    assert text.plus_minus(mean, std) == expected
 
 
 def test_resume_command_replaces_the_total() -> None:

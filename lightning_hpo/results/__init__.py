@@ -1,0 +1,1 @@
+"""What studies leave, as samples, in statistics and in words."""
