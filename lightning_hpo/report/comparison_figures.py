@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
-from lightning_hpo.compare import Row, interval
 from lightning_hpo.report.canvas import (
     GREY,
     Frame,
@@ -28,6 +27,8 @@ from lightning_hpo.report.contest import Entry, Goal, line
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.study_figures import WIDE_IN, best_so_far
 from lightning_hpo.report.timeline import schedule, unit_of
+from lightning_hpo.results.samples import Row
+from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import count, duration, listing, number
 from lightning_hpo.stages import counterpart, quantity, recorded_stages
 from lightning_hpo.storage.files import stored_object

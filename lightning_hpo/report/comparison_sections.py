@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lightning_hpo.compare import Row, counterpart_on_test, difference, interval
 from lightning_hpo.report import comparison_figures as figures
 from lightning_hpo.report import markup
 from lightning_hpo.report.comparison_words import basis, judged, noise_summary, reading_hints
@@ -24,6 +23,8 @@ from lightning_hpo.report.markup import (
     table,
     text,
 )
+from lightning_hpo.results.samples import Row, counterpart_on_test, difference
+from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import duration, listing, number, plus_minus
 
 ABSENT = "–"

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
-from lightning_hpo.compare import (
-    Difference,
-    Row,
-    counterpart_on_test,
-    difference,
-    untested,
-)
 from lightning_hpo.report.contest import Contest
 from lightning_hpo.report.words import test_value
+from lightning_hpo.results.samples import Row, counterpart_on_test, difference, untested
+from lightning_hpo.results.statistics import Difference
 from lightning_hpo.results.text import count, listing, number
 
 WITHIN, BEYOND, UNKNOWN = "within noise", "more than noise", "cannot tell from noise"

@@ -9,20 +9,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lightning_hpo.compare import (
+from lightning_hpo.compare import compare, main
+from lightning_hpo.results.samples import (
     Row,
     Study,
-    compare,
     counterpart_on_test,
     difference,
-    interval,
-    main,
     metrics_of,
-    paired,
     read_studies,
     rows_of,
-    welch,
 )
+from lightning_hpo.results.statistics import interval, paired, welch
 
 SMALL = [0.90, 0.91, 0.92]
 T_2 = 4.302652729911275  # 97.5 % of Student's t with 2 degrees of freedom

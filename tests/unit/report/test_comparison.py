@@ -11,7 +11,6 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, write_results, write_study
 
-from lightning_hpo.compare import Difference, Row, Study
 from lightning_hpo.report import __main__ as entry
 from lightning_hpo.report.comparison import SECTIONS, build_comparison, common_folder
 from lightning_hpo.report.comparison_figures import Curve, logged, over_time, over_trials
@@ -26,6 +25,8 @@ from lightning_hpo.report.contest import (
 )
 from lightning_hpo.report.markup import link
 from lightning_hpo.report.record import Importances, Record
+from lightning_hpo.results.samples import Row, Study
+from lightning_hpo.results.statistics import Difference
 
 START = datetime(2026, 3, 4, 9, 30)
 
