@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lightning_hpo.report import relations, study_figures, timeline
 from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.record import read_record
+from lightning_hpo.results.record import read_record
 
 FOLDER = Path(__file__).parent / "gallery"
 MAX_BYTES = 350_000

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from lightning_hpo.report.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
-from lightning_hpo.report.record import Record
+from lightning_hpo.results.record import Record
 from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
 
 COLORS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9", INK)

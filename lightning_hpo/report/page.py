@@ -7,8 +7,8 @@ import optuna
 
 from lightning_hpo.report import sections
 from lightning_hpo.report.document import assemble, section, write_page
-from lightning_hpo.report.record import Record, read_record
 from lightning_hpo.report.words import verdict
+from lightning_hpo.results.record import Record, read_record
 
 # The section's id, its title, its builder.
 SECTIONS: tuple[tuple[str, str, Callable[[Record], str]], ...] = (

@@ -22,7 +22,6 @@ from lightning_hpo.report.markup import (
     table,
     text,
 )
-from lightning_hpo.report.record import Record, last_value
 from lightning_hpo.report.relations import contour, parallel_coordinates
 from lightning_hpo.report.stored import ERROR_FIGURES, SEARCH_FIGURES, stored_figures
 from lightning_hpo.report.study_figures import (
@@ -33,6 +32,7 @@ from lightning_hpo.report.study_figures import (
     slices,
 )
 from lightning_hpo.report.timeline import timeline
+from lightning_hpo.results.record import Record, last_value
 from lightning_hpo.results.text import duration, number, plus_minus, scale, value_range
 from lightning_hpo.stages import quantity
 

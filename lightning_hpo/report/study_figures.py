@@ -30,8 +30,8 @@ from lightning_hpo.report.canvas import (
     to_picture,
 )
 from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.record import Record, by_value, last_value
 from lightning_hpo.report.words import epochs_reported, spread, test_value
+from lightning_hpo.results.record import Record, by_value, last_value
 from lightning_hpo.results.text import count, number, percent, plus_minus
 
 WIDE_IN, SLICE_IN = 5.0, 3.6

@@ -7,8 +7,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.report.canvas import INK, LOOKS, Spot, drawing, legend_above, to_picture
 from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.record import Record
 from lightning_hpo.report.study_figures import WIDE_IN, told
+from lightning_hpo.results.record import Record
 from lightning_hpo.results.text import count, duration, percent
 
 MAX_PAUSE_S = 60.0  # a longer time without any running trial is cut out

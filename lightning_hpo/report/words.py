@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.masking import presentable
 from lightning_hpo.messages import FORCED_RESUME
-from lightning_hpo.report.record import Importances, Record, by_value
+from lightning_hpo.results.record import Importances, Record, by_value
 from lightning_hpo.results.text import (
     count,
     listing,

@@ -1,1 +1,1 @@
-"""What studies leave, as samples, in statistics and in words."""
+"""What studies leave: their folders read, as samples, in statistics and in words."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.report.record import read_results
+from lightning_hpo.results.record import read_results
 from lightning_hpo.results.statistics import Difference, paired, welch
 from lightning_hpo.stages import counterpart
 

@@ -93,7 +93,7 @@ def test_a_report_connects_to_no_server_that_a_strangers_results_name(
 ):
     monkeypatch.setenv("PGPASSWORD", "hunter2")
     monkeypatch.delenv("LIGHTNING_HPO_STORAGE", raising=False)
-    monkeypatch.setattr("lightning_hpo.report.record.RDBStorage", _never)
+    monkeypatch.setattr("lightning_hpo.results.record.RDBStorage", _never)
     study_dir = write_study(tmp_path / "s", n_trials=1, final=False)
     results = json.loads((study_dir / "results.json").read_text())
     (study_dir / "study.db").unlink()

@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, some_trial
 
 from lightning_hpo.report import words
-from lightning_hpo.report.record import Importances, Record
 from lightning_hpo.results import text
+from lightning_hpo.results.record import Importances, Record
 
 
 def trial(

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.masking import MASK, redact
-from lightning_hpo.report.shape import misfits
+from lightning_hpo.results.shape import misfits
 from lightning_hpo.storage.embedded import EMBEDDED_FILE, url_of
 from lightning_hpo.storage.maker import is_own
 from lightning_hpo.storage.study import parsed

@@ -3,7 +3,7 @@
 import pytest
 from report_study import regression_results, results_of
 
-from lightning_hpo.report.shape import misfits
+from lightning_hpo.results.shape import misfits
 
 
 def test_what_studies_write_has_no_misfit():
