@@ -5,7 +5,6 @@ spaces, the log lines and ``optimization_results.yaml``, and replaces the loop.
 """
 
 import logging
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -54,7 +53,7 @@ from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, is_grid, m
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.writing import must_be_writable, write_json
+from lightning_hpo.sweep.writing import must_be_writable, writable, write_json
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +147,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _checked_places(self) -> Path:
         """The study's folder; what would fail after the preparation fails before it."""
-        study_dir = _writable(self.settings.study_dir)
+        study_dir = writable(self.settings.study_dir)
         if self.identity is not None:
             check_holds_no_other(study_dir, self.identity.name)
         if self.settings.is_study:
@@ -421,15 +420,3 @@ def _quieten_log() -> None:
     # The terminal's handlers and not the loggers: the logs of jobs in this process stay whole.
     for handler in logging.getLogger().handlers:
         handler.setLevel(logging.WARNING)
-
-
-def _writable(study_dir: Path) -> Path:
-    try:
-        study_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=study_dir):
-            return study_dir
-    except OSError as error:
-        raise UserError(
-            f"study.dir must be a writable folder, got {study_dir} ({error.strerror});"
-            " choose another with study.dir=..."
-        ) from None

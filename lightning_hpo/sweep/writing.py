@@ -3,12 +3,13 @@
 import errno
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lightning_hpo.errors import StudyFailed, one_line
+from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.storage.study import storage_errors
 
 # The disk is full, over its quota or read-only.
@@ -21,6 +22,19 @@ _DAMAGED = ("malformed", "not a database", "disk i/o error", "no such table", "d
 
 # A folder stands where a file belongs, or a file where a folder does.
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
+
+
+def writable(study_dir: Path) -> Path:
+    """The study's folder, made where it was missing; raises UserError where none can be written."""
+    try:
+        study_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=study_dir):
+            return study_dir
+    except OSError as error:
+        raise UserError(
+            f"study.dir must be a writable folder, got {study_dir} ({error.strerror});"
+            " choose another with study.dir=..."
+        ) from None
 
 
 @contextmanager
