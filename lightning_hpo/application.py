@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from hydra.types import TaskFunction
 
-from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.output.control_characters import visible
 
 _ours: set[TaskFunction] = set()
 

@@ -26,8 +26,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from lightning_hpo.application import complain
-from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError
+from lightning_hpo.output.control_characters import visible
+from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.results.samples import (
     Row,
     Study,
@@ -38,7 +39,6 @@ from lightning_hpo.results.samples import (
     untested,
 )
 from lightning_hpo.results.statistics import interval
-from lightning_hpo.terminal import settle_streams
 
 
 def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:

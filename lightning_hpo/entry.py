@@ -20,7 +20,7 @@ from yaml import YAMLError
 from lightning_hpo import series
 from lightning_hpo.application import complain, declare_ours
 from lightning_hpo.errors import Interrupted, UserError
-from lightning_hpo.output import mask_output
+from lightning_hpo.output.streams import mask_output
 from lightning_hpo.sweep.signals import raise_interrupts
 
 

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from lightning_hpo.masking import LONGEST_REASON, presentable
+from lightning_hpo.output.masking import LONGEST_REASON, presentable
 
 # Of Optuna's, whatever a storage refuses to store; what is behind it says why.
 _WRONG_GUESSES = (

@@ -22,12 +22,12 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_hpo.application import complain
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
-from lightning_hpo.masking import presentable
-from lightning_hpo.output import mask_output
+from lightning_hpo.output.masking import presentable
+from lightning_hpo.output.streams import mask_output
+from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.storage.files import stored_config
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported, trials_beside
-from lightning_hpo.terminal import settle_streams
 
 # What a trial's configuration must have; one that was cut off has lost some of it.
 _NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")

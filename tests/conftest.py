@@ -9,7 +9,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from lightning_hpo import masking
+from lightning_hpo.output import masking
 
 # Helpers that several folders share are imported by their names: quiet, headless, report_study.
 sys.path.insert(0, str(Path(__file__).parent))

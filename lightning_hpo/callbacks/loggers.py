@@ -5,7 +5,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from lightning_hpo.masking import redacted
+from lightning_hpo.output.masking import redacted
 
 Hyperparameters = dict[str, Any] | Namespace
 

@@ -27,7 +27,7 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
 )
 
 from lightning_hpo.errors import ProcessDied, UserError
-from lightning_hpo.output import mask_output
+from lightning_hpo.output.streams import mask_output
 
 _LUGGAGE = "ranks.pickle"
 

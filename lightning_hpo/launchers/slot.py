@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 from lightning_hpo.errors import one_line
 from lightning_hpo.launchers.allocator import keep_freed_memory
 from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
-from lightning_hpo.output import mask_output
+from lightning_hpo.output.streams import mask_output
 from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.output import mask_output
+from lightning_hpo.output.control_characters import visible
+from lightning_hpo.output.streams import mask_output
+from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.report.page import build_report
-from lightning_hpo.terminal import settle_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from json import dumps
 from pathlib import Path
 from urllib.parse import quote
 
-from lightning_hpo.masking import LONGEST_TEXT, presentable, redact
+from lightning_hpo.output.masking import LONGEST_TEXT, presentable, redact
 
 
 @dataclass(frozen=True)

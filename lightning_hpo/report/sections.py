@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
-from lightning_hpo.masking import presentable
+from lightning_hpo.output.masking import presentable
 from lightning_hpo.report import markup, noise, words
 from lightning_hpo.report.markup import (
     Picture,

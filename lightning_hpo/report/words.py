@@ -11,8 +11,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.masking import presentable
 from lightning_hpo.messages import FORCED_RESUME
+from lightning_hpo.output.masking import presentable
 from lightning_hpo.results.record import Importances, Record, by_value
 from lightning_hpo.results.text import (
     count,

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.masking import MASK, redact
+from lightning_hpo.output.masking import MASK, redact
 from lightning_hpo.results.shape import misfits
 from lightning_hpo.storage.embedded import EMBEDDED_FILE, url_of
 from lightning_hpo.storage.maker import is_own

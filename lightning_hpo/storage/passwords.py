@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf, flag_override
 
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.masking import (
+from lightning_hpo.output.masking import (
     MASK,
     redact,
     secrets_in,

@@ -25,7 +25,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.masking import MASK, learn, redact, storage_secrets
+from lightning_hpo.output.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.storage.embedded import (
     EMBEDDED_FILE,
     LOCK_TIMEOUT_S,

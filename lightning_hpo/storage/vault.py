@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.masking import (
+from lightning_hpo.output.masking import (
     is_secret_key,
     learn,
     redact,

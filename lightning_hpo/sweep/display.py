@@ -15,7 +15,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from lightning_hpo.control_characters import visible
+from lightning_hpo.output.control_characters import visible
+from lightning_hpo.output.terminal import take_any_text
 from lightning_hpo.stages import counterpart
 from lightning_hpo.sweep.progress import (
     Running,
@@ -26,7 +27,6 @@ from lightning_hpo.sweep.progress import (
     fit_title,
 )
 from lightning_hpo.sweep.verdict import Verdict
-from lightning_hpo.terminal import take_any_text
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError
 from lightning_hpo.application import complain
 from lightning_hpo.errors import StudyFailed, UserError, with_type
 from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD, passed_over
-from lightning_hpo.masking import presentable, redact, redacted
 from lightning_hpo.messages import FORCED_RESUMES, Facts
+from lightning_hpo.output.masking import presentable, redact, redacted
 from lightning_hpo.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.storage.embedded import url_of
 from lightning_hpo.storage.files import stored_json, stored_object

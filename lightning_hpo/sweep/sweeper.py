@@ -25,10 +25,10 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
 from lightning_hpo.application import ending_as_we_do, is_ours
-from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
 from lightning_hpo.messages import Facts
+from lightning_hpo.output.control_characters import visible
 from lightning_hpo.storage.embedded import EMBEDDED_FILE, is_own_file, sqlite_database
 from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other

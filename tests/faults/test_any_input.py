@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import TrialState
 from yaml import YAMLError
 
-from lightning_hpo.control_characters import visible
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.output.control_characters import visible
 from lightning_hpo.storage.study import check_study_name
 from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import parse_space

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from servers import PASSWORD
 
-from lightning_hpo.masking import redact
+from lightning_hpo.output.masking import redact
 from lightning_hpo.report.page import build_report
 from lightning_hpo.storage.passwords import hide_passwords, referred
 from lightning_hpo.storage.vault import VARIABLE

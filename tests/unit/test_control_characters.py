@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_hpo.control_characters import visible
+from lightning_hpo.output.control_characters import visible
 
 
 def test_escapes_are_shown_and_plain_text_is_left_alone():

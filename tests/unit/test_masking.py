@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from lightning_hpo import masking
-from lightning_hpo.masking import learn, presentable, redact, storage_secrets
+from lightning_hpo.output import masking
+from lightning_hpo.output.masking import learn, presentable, redact, storage_secrets
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_hpo.masking import learn
-from lightning_hpo.output import MaskedStream, mask_output
+from lightning_hpo.output.masking import learn
+from lightning_hpo.output.streams import MaskedStream, mask_output
 
 URL = "postgresql://me:5ecret@db/hpo"
 
@@ -56,7 +56,7 @@ def test_a_stream_writes_everything_but_the_secret() -> None:
 
 def test_an_uncaught_error_of_a_process_shows_no_password() -> None:
     code = (
-        "from lightning_hpo.output import mask_output\n"
+        "from lightning_hpo.output.streams import mask_output\n"
         "mask_output(); mask_output()\n"
         f"print('{URL}')\n"
         f"raise RuntimeError('{URL}')"

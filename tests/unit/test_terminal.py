@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from lightning_hpo.terminal import take_any_text
+from lightning_hpo.output.terminal import take_any_text
 
 PROGRAM = """
 import sys
-from lightning_hpo.terminal import settle_streams
+from lightning_hpo.output.terminal import settle_streams
 settle_streams()
 for line in range(100_000):
     print("0.5 ± 0.1", flush=True)

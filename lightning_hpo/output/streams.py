@@ -5,7 +5,7 @@ import logging
 import sys
 from typing import Any
 
-from lightning_hpo.masking import LONGEST_LOG_ENTRY, learn, presentable, redact
+from lightning_hpo.output.masking import LONGEST_LOG_ENTRY, learn, presentable, redact
 
 _plain_record = logging.getLogRecordFactory()
 
