@@ -33,7 +33,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import entry
 from lightning_hpo.launchers.slot import Job
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import create_storage
 from lightning_hpo.sweep.loop import Limits, Search
 from lightning_hpo.sweep.ownership import Owner

@@ -5,10 +5,8 @@ Here results become arguments of the pure functions in :mod:`lightning_hpo.plots
 regressor that maps rows to numbers (:mod:`lightning_hpo.explain_regression`).
 """
 
-import csv
 import json
 import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -38,7 +36,8 @@ from lightning_hpo.explain_regression import regression_figures
 from lightning_hpo.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.predictions import is_regression
-from lightning_hpo.stages import curve_keys, recorded_stages
+from lightning_hpo.protocol.metrics import read_curves
+from lightning_hpo.protocol.stages import curve_keys, recorded_stages
 
 log = logging.getLogger(__name__)
 
@@ -346,22 +345,3 @@ def _curves(folder: Path) -> dict[str, list[float]]:
     stages = recorded_stages(_result(folder), curves)
     keys = curve_keys({name: stages[name] for name in curves if name in stages})
     return {key: curves[name] for name, key in sorted(keys.items(), key=lambda pair: pair[1])}
-
-
-_NOT_METRICS = ("epoch", "step")
-
-
-def read_curves(path: Path) -> dict[str, list[float]]:
-    """``metrics.csv`` as one value per epoch for each metric, NaN where none was logged.
-
-    Rows without an epoch, such as those of Lightning's LearningRateMonitor, are left out.
-    """
-    with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["epoch"]]
-    n_epochs = 1 + max((int(row["epoch"]) for row in rows), default=-1)
-    curves: dict[str, list[float]] = {}
-    for row in rows:
-        for name, text in row.items():
-            if text and name not in _NOT_METRICS:
-                curves.setdefault(name, [math.nan] * n_epochs)[int(row["epoch"])] = float(text)
-    return curves

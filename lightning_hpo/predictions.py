@@ -19,7 +19,6 @@ from torch import Tensor
 from lightning_hpo.attribution import as_input, evaluating
 from lightning_hpo.data.base import TensorDataModule
 
-PREDICTIONS_FILE = "predictions.npz"
 _GRID_POINTS = 400
 
 

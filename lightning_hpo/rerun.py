@@ -25,7 +25,7 @@ from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
-from lightning_hpo.storage.files import stored_config
+from lightning_hpo.protocol.files import stored_config
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported, trials_beside
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from lightning_hpo.messages import PROGRESS_FILE, FitProgress
-from lightning_hpo.stages import counterpart
-from lightning_hpo.sweep.writing import write_json
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.folder import PROGRESS_FILE
+from lightning_hpo.protocol.messages import FitProgress
+from lightning_hpo.protocol.stages import counterpart
 
 # As often as the live view is drawn.
 _EVERY_S = 0.25

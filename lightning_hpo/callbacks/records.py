@@ -13,9 +13,7 @@ from torch.utils.tensorboard.summary import hparams
 from lightning_hpo import predictions
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
-from lightning_hpo.stages import Stage, of_stage, quantity
-
-INDICES_FILE = "fold_indices.npz"
+from lightning_hpo.protocol.stages import Stage, of_stage, quantity
 
 
 class HyperparameterSummary(pl.Callback):

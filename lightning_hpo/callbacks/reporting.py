@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from lightning_hpo.errors import UserError, did_you_mean
 from lightning_hpo.jobs.ranks import in_own_ranks
-from lightning_hpo.stages import Stage, is_loss
+from lightning_hpo.protocol.stages import Stage, is_loss
 
 
 class NonFiniteLoss(RuntimeError):

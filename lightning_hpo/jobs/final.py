@@ -17,12 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EarlyStopping
 
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
-from lightning_hpo.callbacks.records import (
-    INDICES_FILE,
-    BestPredictions,
-    FoldIndices,
-    LastPredictions,
-)
+from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
@@ -32,14 +27,14 @@ from lightning_hpo.jobs import build, ranks
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.observers import callback_nodes
 from lightning_hpo.jobs.trial import fit
-from lightning_hpo.messages import FitResult, JobContext
-from lightning_hpo.predictions import PREDICTIONS_FILE
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
+from lightning_hpo.protocol.messages import FitResult, JobContext
+from lightning_hpo.protocol.metrics import Curve, write_metrics
+from lightning_hpo.protocol.seeds import derive_seed
+from lightning_hpo.protocol.stages import Stage
 from lightning_hpo.stack.configured import is_stacked
 from lightning_hpo.stack.fits import train_alone, train_in_place
-from lightning_hpo.stack.records import Curve, write_metrics
-from lightning_hpo.stages import Stage
-from lightning_hpo.sweep.sampling import derive_seed
-from lightning_hpo.sweep.writing import write_json
 
 RESULT_FILE = "result.json"
 

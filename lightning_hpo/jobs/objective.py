@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.messages import FitResult, TrialResult
+from lightning_hpo.protocol.messages import FitResult, TrialResult
 
 # What each fit has besides what its module logs.
 OF_EVERY_FIT = ("n_parameters", "seconds")

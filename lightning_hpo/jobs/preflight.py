@@ -12,7 +12,7 @@ from lightning_hpo.jobs import arguments, build, objective
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
-from lightning_hpo.messages import Facts, JobContext
+from lightning_hpo.protocol.messages import Facts, JobContext
 from lightning_hpo.stack import configured
 
 

@@ -15,16 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.messages import FitResult
-from lightning_hpo.storage.files import stored_config, stored_object
-from lightning_hpo.sweep.writing import write_json
-
-RESULT_FILE = "result.json"
-# Attributes of a trial that took over folds, or that the Wilcoxon pruner stopped.
-CONTINUES = "continues"
-STOPPED_AFTER_FOLD = "stopped_after_fold"
-# Of one that failed and was tried again; of one that failed by a mistake of the configuration.
-RETRIED, MISTAKE = "retried", "mistake"
+from lightning_hpo.protocol.attributes import CONTINUES, MISTAKE, RETRIED
+from lightning_hpo.protocol.files import stored_config, stored_object, write_json
+from lightning_hpo.protocol.folder import RESULT_FILE
+from lightning_hpo.protocol.messages import FitResult
 
 log = logging.getLogger(__name__)
 

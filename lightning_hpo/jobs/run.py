@@ -19,11 +19,11 @@ from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.provenance import recorded
 from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.trial import run_trial
-from lightning_hpo.messages import JobContext
 from lightning_hpo.paths import anchored
+from lightning_hpo.protocol.folder import TRIAL_FILE
+from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
-from lightning_hpo.sweep.finale import TRIAL_FILE
 from lightning_hpo.sweep.replay import ReplayPruner
 
 _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")

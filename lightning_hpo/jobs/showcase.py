@@ -28,17 +28,18 @@ from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.explain import why
 from lightning_hpo.explain_trials import ShownTrial, can_be_shown, trials_side_by_side
 from lightning_hpo.jobs import build
-from lightning_hpo.jobs.provenance import CONFIG_FILE, PROVENANCE_FILE, recorded
-from lightning_hpo.jobs.retries import RESULT_FILE, lineage
+from lightning_hpo.jobs.provenance import recorded
+from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.trial import fit
-from lightning_hpo.messages import JobContext
 from lightning_hpo.plots import save_png
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE, RESULT_FILE
+from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.rerun import PlayedAgain
 from lightning_hpo.stack.configured import is_stacked
 from lightning_hpo.stack.trials import StackedTrial, run_stacked
 from lightning_hpo.storage.recorded import trials_beside
-from lightning_hpo.sweep.sampling import derive_seed
-from lightning_hpo.sweep.writing import write_json
 
 log = logging.getLogger(__name__)
 

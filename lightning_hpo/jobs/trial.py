@@ -25,7 +25,6 @@ from lightning_hpo.jobs import build, objective, ranks
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.pruners import over_folds
 from lightning_hpo.jobs.retries import (
-    STOPPED_AFTER_FOLD,
     Finished,
     finished_folds,
     lineage,
@@ -33,10 +32,11 @@ from lightning_hpo.jobs.retries import (
     say_what_continues,
     write_result,
 )
-from lightning_hpo.messages import FitResult, JobContext, TrialResult
+from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
+from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.stack.configured import is_stacked
 from lightning_hpo.stack.trials import StackedTrial, run_stacked
-from lightning_hpo.sweep.sampling import derive_seed
 
 
 def run_trial(

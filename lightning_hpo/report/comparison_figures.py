@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
+from lightning_hpo.protocol.files import stored_object
+from lightning_hpo.protocol.stages import counterpart, quantity, recorded_stages
 from lightning_hpo.report.canvas import (
     GREY,
     Frame,
@@ -30,8 +32,6 @@ from lightning_hpo.report.timeline import schedule, unit_of
 from lightning_hpo.results.samples import Row
 from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import count, duration, listing, number
-from lightning_hpo.stages import counterpart, quantity, recorded_stages
-from lightning_hpo.storage.files import stored_object
 
 NAME_WIDTH = 24  # letters of a study's name in one line beside an axis
 LEGEND_WIDTH = 66  # letters of a legend's line

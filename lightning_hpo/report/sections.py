@@ -7,8 +7,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
 from lightning_hpo.output.masking import presentable
+from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.stages import quantity
 from lightning_hpo.report import markup, noise, words
 from lightning_hpo.report.markup import (
     Picture,
@@ -34,7 +35,6 @@ from lightning_hpo.report.study_figures import (
 from lightning_hpo.report.timeline import timeline
 from lightning_hpo.results.record import Record, last_value
 from lightning_hpo.results.text import duration, number, plus_minus, scale, value_range
-from lightning_hpo.stages import quantity
 
 STATE_NAMES = {
     TrialState.COMPLETE: "● completed",

@@ -11,8 +11,9 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.messages import FORCED_RESUME
 from lightning_hpo.output.masking import presentable
+from lightning_hpo.protocol.attributes import FORCED_RESUME
+from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.record import Importances, Record, by_value
 from lightning_hpo.results.text import (
     count,
@@ -22,7 +23,6 @@ from lightning_hpo.results.text import (
     plus_minus,
     value_range,
 )
-from lightning_hpo.stages import counterpart
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
 

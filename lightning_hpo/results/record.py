@@ -23,8 +23,9 @@ from sqlalchemy.pool import NullPool
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.masking import MASK, redact
+from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.results.shape import misfits
-from lightning_hpo.storage.embedded import EMBEDDED_FILE, url_of
+from lightning_hpo.storage.embedded import url_of
 from lightning_hpo.storage.maker import is_own
 from lightning_hpo.storage.study import parsed
 from lightning_hpo.storage.vault import VARIABLE

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.record import read_results
 from lightning_hpo.results.statistics import Difference, paired, welch
-from lightning_hpo.stages import counterpart
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epochs", "best_epoch")

@@ -11,19 +11,21 @@ import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from lightning_hpo.callbacks.records import INDICES_FILE, save_indices
+from lightning_hpo.callbacks.records import save_indices
 from lightning_hpo.callbacks.reporting import not_validated
 from lightning_hpo.data.folds import Split
 from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import build
-from lightning_hpo.messages import FitResult, JobContext
-from lightning_hpo.predictions import PREDICTIONS_FILE, save_over_grid
+from lightning_hpo.predictions import save_over_grid
+from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
+from lightning_hpo.protocol.messages import FitResult, JobContext
+from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
+from lightning_hpo.protocol.stages import Stage
 from lightning_hpo.stack import records
 from lightning_hpo.stack.configured import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.network import linear_layers
 from lightning_hpo.stack.training import Stopping
-from lightning_hpo.stages import Stage
 
 STAGES: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
 
@@ -57,7 +59,7 @@ class StackedFits:
         curves = self.group.train
         return [self._result(fold, curve, seconds) for fold, curve in enumerate(curves)]
 
-    def _result(self, fold: int, train: records.Curve, seconds: float) -> FitResult:
+    def _result(self, fold: int, train: Curve, seconds: float) -> FitResult:
         end = self.group.finished[fold]
         module = self.folds[fold].module
         metrics = {
@@ -82,7 +84,7 @@ class StackedFits:
             for name, curves in stages.items()
             for fold, curve in enumerate(curves)
         }
-        records.write_metrics(context.folder, means, of_folds, every)
+        write_metrics(context.folder, means, of_folds, every)
         records.write_events(
             context.folder, means, every, params=context.searched, objective=self._objective()
         )
@@ -94,7 +96,7 @@ class StackedFits:
         """What a fit of this fold alone leaves: metrics, events, indices, predictions on a grid."""
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
-        records.write_metrics(context.folder, columns)
+        write_metrics(context.folder, columns)
         objective = self.group.finished[fold].best_loss
         records.write_events(
             context.folder, columns, every, params=context.searched, objective=objective
@@ -104,10 +106,10 @@ class StackedFits:
         save_over_grid(context.folder / PREDICTIONS_FILE, module, data)
 
 
-def _last(curve: records.Curve) -> float:
+def _last(curve: Curve) -> float:
     """The last finite value, with the digits of ``metrics.csv``."""
     finite = curve[np.isfinite(curve)]
-    return float(records.cell(finite, len(finite) - 1))
+    return float(cell(finite, len(finite) - 1))
 
 
 def train(
@@ -161,7 +163,7 @@ def train_in_place(
     epochs: int,
     *,
     report: Report | None = None,
-) -> records.Curve:
+) -> Curve:
     """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,)."""
     checked_stopping(cfg)
     group = Group([member_of(module, data, cfg.seed, epochs=epochs)], report)

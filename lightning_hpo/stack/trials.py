@@ -6,9 +6,9 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.reporting import Reported
 from lightning_hpo.jobs import build, objective
 from lightning_hpo.jobs.retries import lineage
-from lightning_hpo.messages import JobContext, TrialResult
+from lightning_hpo.protocol.messages import JobContext, TrialResult
+from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.stack.fits import StackedFits, train
-from lightning_hpo.sweep.sampling import derive_seed
 
 
 class StackedTrial:

@@ -20,8 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.protocol.folder import EMBEDDED_FILE
 
-EMBEDDED_FILE = "study.db"
 LOCK_TIMEOUT_S = 60
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.storage.files import stored_object
+from lightning_hpo.protocol.files import stored_object
 
 MARK_FILE = "made_by.json"
 # By systemd; it stays over the machine's whole life, and is not to be told to others as it is.

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial
 from yaml import YAMLError
 
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.storage.embedded import EMBEDDED_FILE
-from lightning_hpo.storage.files import stored_config
+from lightning_hpo.protocol.files import stored_config
+from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.storage.study import open_storage, storage_errors
 from lightning_hpo.storage.vault import VARIABLE
 

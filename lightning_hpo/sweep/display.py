@@ -17,7 +17,7 @@ from rich.text import Text
 
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.terminal import take_any_text
-from lightning_hpo.stages import counterpart
+from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.sweep.progress import (
     Running,
     RunningFit,

@@ -4,7 +4,7 @@ import time
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep import outcome
 from lightning_hpo.sweep.display import Display
 from lightning_hpo.sweep.finale import Finale

@@ -17,14 +17,11 @@ from typing import Any, Protocol
 
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.launchers.workers import cpu_cores
-from lightning_hpo.messages import PROGRESS_FILE
-from lightning_hpo.storage.files import is_whole_checkpoint, stored_json, stored_object
+from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
+from lightning_hpo.protocol.folder import MARKER, PROGRESS_FILE, TRIAL_FILE
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.tasks import Task, TaskRun
-from lightning_hpo.sweep.writing import write_json
 
-MARKER = "overrides.json"
-TRIAL_FILE = "trial.json"
 _RESULT = "result.json"
 # Far from any trial number, so that logs of trials and of the final job are told apart.
 _FIRST_JOB_ID = 1_000_000

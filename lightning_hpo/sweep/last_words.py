@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning_hpo.messages import FORCED_RESUMES
+from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.sweep.display import duration
 
 

@@ -16,8 +16,9 @@ from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.jobs.retries import MISTAKE, RETRIED, passed_over
+from lightning_hpo.jobs.retries import passed_over
 from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.protocol.attributes import MISTAKE, RETRIED
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.executors import Executor

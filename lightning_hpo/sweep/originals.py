@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.storage.embedded import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.storage.maker import is_own, leave_mark, require_own
 
 

@@ -4,7 +4,6 @@ import logging
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,23 @@ from sqlalchemy.exc import ArgumentError
 
 from lightning_hpo.application import complain
 from lightning_hpo.errors import StudyFailed, UserError, with_type
-from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD, passed_over
-from lightning_hpo.messages import FORCED_RESUMES, Facts
+from lightning_hpo.jobs.retries import passed_over
 from lightning_hpo.output.masking import presentable, redact, redacted
-from lightning_hpo.stages import of_stage, recorded_stages, without_forks
+from lightning_hpo.protocol.attributes import FORCED_RESUMES, STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.files import stored_json, stored_object
+from lightning_hpo.protocol.folder import TRIAL_FILE
+from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
+from lightning_hpo.protocol.versions import versions
 from lightning_hpo.storage.embedded import url_of
-from lightning_hpo.storage.files import stored_json, stored_object
 from lightning_hpo.storage.passwords import referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.averages import deviation, mean
 from lightning_hpo.sweep.display import Tally
-from lightning_hpo.sweep.finale import TRIAL_FILE
 
 log = logging.getLogger(__name__)
 
 _UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
-_PACKAGES = ("lightning-hpo", "torch", "torchvision", "pytorch-lightning", "optuna", "hydra-core")
 
 
 def public(storage: Any, study_dir: Path) -> str:
@@ -299,18 +299,6 @@ def holdout(found: dict[str, Any], monitor: str) -> dict[str, Any]:
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
     kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
     return {**kept, **at_best, "last": at_end}
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a result."""
-    found = {"python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            # A clone that is run without an installation has no metadata of its own.
-            continue
-    return found
 
 
 def report(study_dir: Path, study: optuna.Study) -> None:

@@ -14,7 +14,7 @@ from optuna.distributions import (
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.jobs.arguments import require_read
 from lightning_hpo.launchers.slot import Job, SlotDied
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import required_result

@@ -12,7 +12,8 @@ from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lightning_hpo.messages import PROGRESS_FILE, FitProgress
+from lightning_hpo.protocol.folder import PROGRESS_FILE
+from lightning_hpo.protocol.messages import FitProgress
 
 _BAR_WIDTH = 12
 # In columns of a terminal.

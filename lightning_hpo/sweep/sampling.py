@@ -1,6 +1,5 @@
 """Samplers whose suggestions derive from (seed, trial number) instead of from call order."""
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.instantiate import make
+from lightning_hpo.protocol.seeds import derive_seed
 
 _RESEEDED = (
     "TPESampler",
@@ -26,12 +26,6 @@ _RESEEDED = (
 
 # Optuna keeps all points in memory.
 _LARGEST_GRID = 1_000_000
-
-
-def derive_seed(*parts: int | str) -> int:
-    """A 32-bit seed from ``parts``, the same on every machine and in every process."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:4], "big")
 
 
 class SeededPerTrial(BaseSampler):

@@ -7,7 +7,7 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.jobs.retries import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 
 N_SHOWN = 3  # at most
 

@@ -27,9 +27,11 @@ from optuna.storages import BaseStorage
 from lightning_hpo.application import ending_as_we_do, is_ours
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.instantiate import make
-from lightning_hpo.messages import Facts
 from lightning_hpo.output.control_characters import visible
-from lightning_hpo.storage.embedded import EMBEDDED_FILE, is_own_file, sqlite_database
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
@@ -53,7 +55,7 @@ from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, is_grid, m
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.writing import must_be_writable, writable, write_json
+from lightning_hpo.sweep.writing import must_be_writable, writable
 
 log = logging.getLogger(__name__)
 

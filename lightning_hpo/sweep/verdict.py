@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
-from lightning_hpo.messages import TrialResult
 from lightning_hpo.output.masking import presentable
+from lightning_hpo.protocol.messages import TrialResult
 from lightning_hpo.sweep.writing import hinders
 
 if TYPE_CHECKING:

@@ -1,13 +1,11 @@
 """A study has to be written down: one line for its user when the disk or the database refuses."""
 
 import errno
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.storage.study import storage_errors
@@ -58,13 +56,6 @@ def must_be_writable(folder: Path | None = None) -> Iterator[None]:
                 " stands there, then the same command goes on."
             ) from error
         raise
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` to ``path``; a kill leaves all of it, or what was there before."""
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(json.dumps(content, indent=2))
-    os.replace(unfinished, path)
 
 
 def hinders(error: OSError, folder: Path | None) -> bool:

@@ -22,9 +22,9 @@ from omegaconf import DictConfig
 
 from lightning_hpo import entry
 from lightning_hpo.instantiate import make
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import attach_trial
-from lightning_hpo.sweep.writing import write_json
 
 # One black point.
 _PNG = base64.b64decode(

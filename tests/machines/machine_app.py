@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from lightning_hpo import entry
 from lightning_hpo.instantiate import make
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import attach_trial
 
 

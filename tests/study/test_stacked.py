@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.trial import run_trial
-from lightning_hpo.messages import JobContext
+from lightning_hpo.protocol.messages import JobContext
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import run, trials

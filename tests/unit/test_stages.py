@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightning_hpo.stages import (
+from lightning_hpo.protocol.stages import (
     counterpart,
     curve_keys,
     is_loss,

@@ -18,7 +18,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build
 from lightning_hpo.jobs.trial import fit
-from lightning_hpo.messages import JobContext
+from lightning_hpo.protocol.messages import JobContext
 
 
 class Kept:

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.folds import Split
 from lightning_hpo.jobs import final
-from lightning_hpo.messages import FitResult, JobContext
+from lightning_hpo.protocol.messages import FitResult, JobContext
 
 STOPPING = {
     "_target_": "pytorch_lightning.callbacks.EarlyStopping",

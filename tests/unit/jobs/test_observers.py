@@ -23,7 +23,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build, observers
 from lightning_hpo.jobs.final import without_early_stopping
 from lightning_hpo.jobs.trial import fit
-from lightning_hpo.messages import JobContext
+from lightning_hpo.protocol.messages import JobContext
 
 CALLBACKS = "pytorch_lightning.callbacks"
 TIMER = f"{{_target_: {CALLBACKS}.Timer}}"

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.preflight import run_preflight
-from lightning_hpo.messages import Facts, JobContext
+from lightning_hpo.protocol.messages import Facts, JobContext
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
 

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.jobs.retries import finished_folds, write_result
-from lightning_hpo.messages import FitResult
+from lightning_hpo.protocol.messages import FitResult
 
 CFG = OmegaConf.create({"cv": {"n_splits": 3}, "study": {"trial_number": 1}})
 RESULT = FitResult(0.5, 3, 4, {"val/loss": 0.5}, 1.0)

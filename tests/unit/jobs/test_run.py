@@ -4,7 +4,7 @@ import optuna
 from omegaconf import OmegaConf
 
 from lightning_hpo.jobs.run import _chosen_trial, _live_trial, _with_params
-from lightning_hpo.messages import JobContext
+from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.storage.study import create_storage
 
 

@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.jobs import trial as trial_module
 from lightning_hpo.jobs.trial import JobContext, run_trial
-from lightning_hpo.messages import FitResult
-from lightning_hpo.sweep.sampling import derive_seed
+from lightning_hpo.protocol.messages import FitResult
+from lightning_hpo.protocol.seeds import derive_seed
 
 EPOCHS = 2
 PRUNERS = {

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.storage.files import (
+from lightning_hpo.protocol.files import (
     is_whole_checkpoint,
     stored_config,
     stored_json,

@@ -6,7 +6,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.messages import Facts
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.space import SearchSpace, parse_space

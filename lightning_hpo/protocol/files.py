@@ -1,6 +1,7 @@
-"""Files that earlier runs left, read with care: a damaged one is missing, or named in one line."""
+"""Files written whole, and read with care: a damaged one is missing, or named in one line."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -56,3 +57,10 @@ def _damaged(path: Path, reason: str) -> UserError:
         f"{path} must be as its job left it, but: {reason}. Put back a copy of it; nothing else"
         " tells what ran."
     )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` to ``path``; a kill leaves all of it, or what was there before."""
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(json.dumps(content, indent=2))
+    os.replace(unfinished, path)

@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightning_hpo.stages import Stage
-
-PROGRESS_FILE = "progress.json"
-# Attributes after study.force_resume: of a study all that was mixed, of a trial by what it differs
-# from those before.
-FORCED_RESUMES, FORCED_RESUME = "forced_resumes", "forced_resume"
+from lightning_hpo.protocol.stages import Stage
 
 
 @dataclass(frozen=True)

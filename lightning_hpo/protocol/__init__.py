@@ -1,0 +1,1 @@
+"""What controller, jobs and report agree on: messages, names of files, attributes, seeds."""

@@ -1,0 +1,12 @@
+"""The names of what lies in a study's folder."""
+
+EMBEDDED_FILE = "study.db"
+CONFIG_FILE = "config.yaml"
+PROVENANCE_FILE = "provenance.yaml"
+PROGRESS_FILE = "progress.json"
+RESULT_FILE = "result.json"
+METRICS_FILE = "metrics.csv"
+PREDICTIONS_FILE = "predictions.npz"
+INDICES_FILE = "fold_indices.npz"
+MARKER = "overrides.json"
+TRIAL_FILE = "trial.json"
