@@ -25,7 +25,7 @@ from math import inf
 from pathlib import Path
 from statistics import fmean, stdev
 
-from lightning_hpo.application import complain
+from lightning_hpo.composition.application import complain
 from lightning_hpo.errors import UserError
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.terminal import settle_streams

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from lightning_hpo import series
-from lightning_hpo.application import complain, declare_ours
+from lightning_hpo.composition.application import complain, declare_ours
 from lightning_hpo.errors import Interrupted, UserError
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.sweep.signals import raise_interrupts
@@ -111,7 +111,7 @@ def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
         complain(error)
         return 1
     except (ValueError, TypeError):
-        from lightning_hpo.typed import mistake_in
+        from lightning_hpo.composition.typed import mistake_in
 
         mistake = mistake_in(sys.argv[1:], config_dir())
         if mistake is None or show_tracebacks:

@@ -19,7 +19,7 @@ import optuna
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_hpo.application import complain
+from lightning_hpo.composition.application import complain
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable

@@ -22,9 +22,9 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 
-from lightning_hpo.application import complain
+from lightning_hpo.composition.application import complain
+from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.literals import literal
 
 _SEVERAL = re.compile(r"\+{0,2}(experiment|budget)=")
 _NAMES = ("study.name", "hydra.sweeper.study_name")

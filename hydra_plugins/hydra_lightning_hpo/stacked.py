@@ -29,7 +29,7 @@ class StackedLauncher(WorkersLauncher):
 
     def workers(self, n_slots: int) -> "StackedWorkers":
         """``n_slots`` warm processes that take ``study.batch`` trials each."""
-        from lightning_hpo.application import is_ours
+        from lightning_hpo.composition.application import is_ours
         from lightning_hpo.errors import UserError
         from lightning_hpo.launchers.stacked import StackedWorkers
 

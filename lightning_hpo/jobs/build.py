@@ -14,11 +14,11 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import arguments, observers, provenance
 
 

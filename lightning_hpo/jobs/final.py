@@ -19,10 +19,10 @@ from pytorch_lightning.callbacks import EarlyStopping
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain import explain, layer_weights
-from lightning_hpo.instantiate import make
 from lightning_hpo.jobs import build, ranks
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.observers import callback_nodes

@@ -12,8 +12,8 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 
 _CHECKPOINTS = "checkpoints"
 

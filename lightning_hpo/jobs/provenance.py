@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE
 from lightning_hpo.protocol.versions import versions
-from lightning_hpo.storage.passwords import referred_tree
 
 # Of the job that runs. A data module is built deep inside a fit, which knows no job's folder.
 _present: ContextVar[Path | None] = ContextVar("provenance", default=None)

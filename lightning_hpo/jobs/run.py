@@ -10,8 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner
 
+from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.paths import anchored
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 from lightning_hpo.jobs.boundary import exits_as_failures
 from lightning_hpo.jobs.denormals import denormals_as_zero
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
@@ -19,7 +20,6 @@ from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.provenance import recorded
 from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.trial import run_trial
-from lightning_hpo.paths import anchored
 from lightning_hpo.protocol.folder import TRIAL_FILE
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.stack.trials import StackedTrial

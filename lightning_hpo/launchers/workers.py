@@ -13,7 +13,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.application import is_ours
+from lightning_hpo.composition.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
 from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
 from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed

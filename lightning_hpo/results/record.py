@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.masking import MASK, redact
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
@@ -28,7 +29,6 @@ from lightning_hpo.results.shape import misfits
 from lightning_hpo.storage.embedded import url_of
 from lightning_hpo.storage.maker import is_own
 from lightning_hpo.storage.study import parsed
-from lightning_hpo.storage.vault import VARIABLE
 
 REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
 MIN_COMPLETED_FOR_IMPORTANCES = 8

@@ -12,11 +12,11 @@ from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
 from yaml import YAMLError
 
+from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.files import stored_config
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.storage.study import open_storage, storage_errors
-from lightning_hpo.storage.vault import VARIABLE
 
 # Where Hydra records what a job was told, and we what that meant.
 _TOLD, _RESOLVED = Path(".hydra", "config.yaml"), "config.yaml"

@@ -23,12 +23,12 @@ from optuna.trial import Trial
 from sqlalchemy.engine import URL, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.vault import secrets_of_storage
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.instantiate import make
 from lightning_hpo.output.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.storage.embedded import LOCK_TIMEOUT_S, EmbeddedStorage, use_write_ahead_log
-from lightning_hpo.storage.vault import secrets_of_storage
 
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.

@@ -24,8 +24,8 @@ from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_
 from omegaconf._utils import split_key
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.sweep.literals import literal
 
 _REFERENCE = "${"
 

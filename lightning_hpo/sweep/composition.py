@@ -10,8 +10,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueError
 
+from lightning_hpo.composition.passwords import require_hidden
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.storage.passwords import require_hidden
 from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import SearchSpace
 

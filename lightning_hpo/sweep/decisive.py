@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_hpo.storage.passwords import referred
+from lightning_hpo.composition.passwords import referred
 
 # All that a trial is built from; the monitor and its direction are compared by themselves.
 _PARTS = (

@@ -12,10 +12,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from lightning_hpo.composition.literals import literal
+from lightning_hpo.composition.paths import anchored, anchored_url
 from lightning_hpo.errors import UserError
-from lightning_hpo.paths import anchored, anchored_url
 from lightning_hpo.storage.study import check_study_name
-from lightning_hpo.sweep.literals import literal
 
 # Groups of which each option is a study of its own, and keys that all trials of a study share.
 _SEVERAL = ("experiment", "budget")

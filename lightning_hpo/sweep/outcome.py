@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lightning_hpo.application import complain
+from lightning_hpo.composition.application import complain
+from lightning_hpo.composition.passwords import referred
 from lightning_hpo.errors import StudyFailed, UserError, with_type
 from lightning_hpo.jobs.retries import passed_over
 from lightning_hpo.output.masking import presentable, redact, redacted
@@ -25,7 +26,6 @@ from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.storage.embedded import url_of
-from lightning_hpo.storage.passwords import referred
 from lightning_hpo.storage.study import EMBEDDED_FILE
 from lightning_hpo.sweep.averages import deviation, mean
 from lightning_hpo.sweep.display import Tally

@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 from lightning_hpo.protocol.seeds import derive_seed
 
 _RESEEDED = (

@@ -11,13 +11,13 @@ from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.literals import literal
+from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 from lightning_hpo.launchers.gpus import slots_on, visible_gpus
 from lightning_hpo.launchers.workers import cpu_cores
-from lightning_hpo.storage.passwords import referred_tree
 from lightning_hpo.sweep.display import Verbosity
-from lightning_hpo.sweep.literals import literal
 from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps
 from lightning_hpo.sweep.shown import N_SHOWN
@@ -31,7 +31,7 @@ _LARGEST_SEED = 2**32 - 1
 class Settings:
     """Reads the composed configuration; ``n_jobs`` and the others are the sweeper's own keys.
 
-    ``is_study``: whether the jobs are ours; see :mod:`lightning_hpo.application`.
+    ``is_study``: whether the jobs are ours; see :mod:`lightning_hpo.composition.application`.
     """
 
     config: DictConfig

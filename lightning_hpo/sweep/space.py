@@ -14,6 +14,7 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
+from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError, did_you_mean
 from lightning_hpo.sweep.arguments import Assignment, read
 from lightning_hpo.sweep.conditions import (
@@ -24,7 +25,6 @@ from lightning_hpo.sweep.conditions import (
     checked,
     possible,
 )
-from lightning_hpo.sweep.literals import literal
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
-from lightning_hpo.application import ending_as_we_do, is_ours
+from lightning_hpo.composition.application import ending_as_we_do, is_ours
+from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
-from lightning_hpo.instantiate import make
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
-from lightning_hpo.storage.passwords import hide_passwords
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
 from lightning_hpo.sweep import fingerprint, last_words, outcome

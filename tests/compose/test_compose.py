@@ -15,8 +15,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.entry import config_dir
-from lightning_hpo.instantiate import make
 from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 

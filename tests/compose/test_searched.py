@@ -21,7 +21,7 @@ from lightning_hpo.sweep.sweeper import StudySweeperImpl
 @pytest.fixture
 def sweeper(tmp_path, monkeypatch) -> Iterator[Callable[..., StudySweeperImpl]]:
     """A sweeper as the command line sets it up; ``mine``: an experiment of the user's own."""
-    monkeypatch.setattr("lightning_hpo.application._ours", {task})
+    monkeypatch.setattr("lightning_hpo.composition.application._ours", {task})
 
     def set_up(*words: str, mine: dict[str, Any] | None = None) -> StudySweeperImpl:
         if mine is not None:

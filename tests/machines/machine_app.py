@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lightning_hpo import entry
-from lightning_hpo.instantiate import make
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import attach_trial
 

@@ -9,10 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 from servers import PASSWORD
 
+from lightning_hpo.composition.passwords import hide_passwords, referred
+from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.output.masking import redact
 from lightning_hpo.report.page import build_report
-from lightning_hpo.storage.passwords import hide_passwords, referred
-from lightning_hpo.storage.vault import VARIABLE
 
 URL = "postgresql://me:5ecret@db:5432/hpo"
 REFERENCE = "${oc.env:LIGHTNING_HPO_STORAGE}"

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from lightning_hpo import application
+from lightning_hpo.composition import application
 from lightning_hpo.errors import Interrupted, StudyFailed
 
 

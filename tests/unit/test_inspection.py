@@ -26,10 +26,10 @@ from lightning_hpo.callbacks.inspection import (
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary, curves_layout
 from lightning_hpo.callbacks.regression import Predictions
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
-from lightning_hpo.instantiate import make
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 from lightning_hpo.models.mlp import MLPRegressor

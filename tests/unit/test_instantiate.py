@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from lightning_hpo.instantiate import make
+from lightning_hpo.composition.instantiate import make
 
 SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.25}
 

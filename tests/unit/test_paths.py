@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightning_hpo.paths import anchored, anchored_url
+from lightning_hpo.composition.paths import anchored, anchored_url
 
 
 def test_a_key_that_names_a_path_has_one_also_where_nothing_lies_yet(tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lightning_hpo.composition.typed import mistake_in
 from lightning_hpo.entry import config_dir
-from lightning_hpo.typed import mistake_in
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from lightning_hpo.composition import passwords
+from lightning_hpo.composition.passwords import HidePasswords, hide_passwords, referred_tree
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.storage import passwords
-from lightning_hpo.storage.passwords import HidePasswords, hide_passwords, referred_tree
 
 URL = "postgresql://me:5ecret@db:5432/hpo"
 STORAGE = "${oc.env:LIGHTNING_HPO_STORAGE}"

@@ -8,7 +8,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 
-from lightning_hpo.sweep.literals import literal
+from lightning_hpo.composition.literals import literal
 
 PARSER = OverridesParser.create()
 

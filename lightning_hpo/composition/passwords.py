@@ -16,16 +16,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.experimental.callback import Callback
 from omegaconf import Container, DictConfig, ListConfig, Node, OmegaConf, flag_override
 
-from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.output.masking import (
-    MASK,
-    redact,
-    secrets_in,
-    secrets_of_environment,
-    storage_secrets,
-    with_passwords_replaced,
-)
-from lightning_hpo.storage.vault import (
+from lightning_hpo.composition.vault import (
     KeyPath,
     Vault,
     decoded,
@@ -34,6 +25,15 @@ from lightning_hpo.storage.vault import (
     names_storage,
     reference_to,
     references_in,
+)
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.output.masking import (
+    MASK,
+    redact,
+    secrets_in,
+    secrets_of_environment,
+    storage_secrets,
+    with_passwords_replaced,
 )
 
 _OVERRIDES = ("hydra", "overrides")

@@ -1,0 +1,1 @@
+"""What Hydra composed: whose application, objects from it, paths and passwords in it."""
