@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.conditions import conditions
-from lightning_hpo.launchers.allocator import keep_freed_memory
+from lightning_hpo.machine.allocator import keep_freed_memory
 from lightning_hpo.models.cnn import CNNClassifier
 
 BATCH_SIZE, WARM_UP_STEPS = 64, 5

@@ -25,7 +25,7 @@ from omegaconf import DictConfig
 
 from benchmarks.conditions import conditions, quiet_lightning
 from lightning_hpo.jobs import build
-from lightning_hpo.launchers.allocator import keep_freed_memory
+from lightning_hpo.machine.allocator import keep_freed_memory
 
 NAMES = (
     "grad_cam",

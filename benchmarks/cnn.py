@@ -34,7 +34,7 @@ from benchmarks.input import StockDataset, stock_transform
 from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.fashion_mnist import FashionMNISTDataModule
 from lightning_hpo.data.folds import Split
-from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.models.cnn import CNNClassifier
 
 N_IMAGES, N_EPOCHS = 54_000, 10

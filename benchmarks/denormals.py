@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks.allocator import arguments, median_step_ms
 from benchmarks.conditions import conditions
-from lightning_hpo.jobs.denormals import denormals_as_zero
+from lightning_hpo.machine.denormals import denormals_as_zero
 from lightning_hpo.models.cnn import CNNClassifier
 
 DENORMAL = 1e-40

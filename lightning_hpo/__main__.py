@@ -2,8 +2,8 @@
 
 import sys
 
+from lightning_hpo.machine.signals import quit_at_once
 from lightning_hpo.output.terminal import settle_streams
-from lightning_hpo.sweep.signals import quit_at_once
 
 
 def console() -> None:

@@ -20,8 +20,8 @@ from yaml import YAMLError
 from lightning_hpo import series
 from lightning_hpo.composition.application import complain, declare_ours
 from lightning_hpo.errors import Interrupted, UserError
+from lightning_hpo.machine.signals import raise_interrupts
 from lightning_hpo.output.streams import mask_output
-from lightning_hpo.sweep.signals import raise_interrupts
 
 
 def config_dir() -> Path:

@@ -97,8 +97,8 @@ def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
-    from lightning_hpo.jobs.denormals import denormals_as_zero
     from lightning_hpo.jobs.trial import JobContext, run_trial
+    from lightning_hpo.machine.denormals import denormals_as_zero
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The study's own warnings stand in its log.

@@ -25,10 +25,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from lightning_hpo.errors import one_line
-from lightning_hpo.launchers.allocator import keep_freed_memory
 from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
+from lightning_hpo.machine.allocator import keep_freed_memory
+from lightning_hpo.machine.signals import whole
 from lightning_hpo.output.streams import mask_output
-from lightning_hpo.sweep.signals import whole
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -340,7 +340,7 @@ def _restore_hydra(setup: SlotSetup) -> None:
 
 def _run(job: Job, setup: SlotSetup) -> "tuple[JobReturn, bool]":
     """The job's end, and whether this process should take no other."""
-    from lightning_hpo.launchers.isolation import isolated
+    from lightning_hpo.machine.isolation import isolated
 
     with isolated(job.threads or setup.threads) as isolation:
         ret = run_hydra_job(job, setup, located(setup.task))

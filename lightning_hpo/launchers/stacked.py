@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.launchers.gpus import visible_gpus
 from lightning_hpo.launchers.slot import Batch, Job, Slot, SlotDied
 from lightning_hpo.launchers.workers import Workers
+from lightning_hpo.machine.devices import visible_gpus
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn

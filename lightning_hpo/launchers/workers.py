@@ -1,6 +1,5 @@
 """The ``workers`` launcher: warm slots that take jobs one by one, without a barrier."""
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
-from lightning_hpo.launchers.gpus import gpus_of_slot, visible_gpus
 from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed
+from lightning_hpo.machine.devices import cpu_cores, gpus_of_slot, visible_gpus
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -180,12 +179,6 @@ def launch_batch(
                     end = failed(RuntimeError(end.reason))
                 returns[job.id] = end
     return [returns[job.id] for job in jobs]
-
-
-def cpu_cores() -> int:
-    """The CPU cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _environment(index: int, threads: int, gpus: Sequence[str], per_trial: float) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lightning_hpo.launchers.slot import Job
-from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
 from lightning_hpo.protocol.folder import MARKER, PROGRESS_FILE, TRIAL_FILE
 from lightning_hpo.sweep.executors import Executor

@@ -15,8 +15,7 @@ from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
-from lightning_hpo.launchers.gpus import slots_on, visible_gpus
-from lightning_hpo.launchers.workers import cpu_cores
+from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
 from lightning_hpo.sweep.display import Verbosity
 from lightning_hpo.sweep.loop import Limits
 from lightning_hpo.sweep.progress import Steps

@@ -28,6 +28,7 @@ from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
@@ -53,7 +54,6 @@ from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.replay import ReplaySampler
 from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
-from lightning_hpo.sweep.signals import interruptible
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 from lightning_hpo.sweep.writing import must_be_writable, writable
 

@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lightning_hpo.jobs import run
-from lightning_hpo.jobs.denormals import are_zero, denormals_as_zero
+from lightning_hpo.machine.denormals import are_zero, denormals_as_zero
 
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from lightning_hpo.launchers import allocator
+from lightning_hpo.machine import allocator
 
 # Pages that the system had to provide, while 4 blocks of 2,560 pages (10 MB) each are written to
 # and freed again, 20 times; then how many pages the process gave back of what it had kept. One
 # block alone glibc would keep by itself.
 PROGRAM = """
 import resource, sys
-from lightning_hpo.launchers.allocator import keep_freed_memory, return_freed_memory
+from lightning_hpo.machine.allocator import keep_freed_memory, return_freed_memory
 
 def held_pages():
     return int(open("/proc/self/statm").read().split()[1])

@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.launchers.gpus import gpus_of_slot, slots_on, visible_gpus
+from lightning_hpo.machine.devices import gpus_of_slot, slots_on, visible_gpus
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import weakref
 
-from lightning_hpo.launchers.isolation import isolated
+from lightning_hpo.machine.isolation import isolated
 
 
 class Circle:

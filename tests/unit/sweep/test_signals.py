@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import Interrupted
-from lightning_hpo.sweep.signals import interruptible, quit_at_once, whole
+from lightning_hpo.machine.signals import interruptible, quit_at_once, whole
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lightning_hpo.launchers.allocator import return_freed_memory
-from lightning_hpo.launchers.process_state import ProcessState
+from lightning_hpo.machine.allocator import return_freed_memory
+from lightning_hpo.machine.process_state import ProcessState
 
 # torch's registries of hooks that run for every module of the process.
 _GLOBAL_HOOKS = (

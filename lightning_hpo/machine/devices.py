@@ -1,4 +1,4 @@
-"""Which GPUs a slot gets: whole ones, several, or a share of one; torch-free and quick."""
+"""The cores and GPUs of the machine, and which of them a slot gets."""
 
 import os
 from collections.abc import Sequence
@@ -43,3 +43,9 @@ def gpus_of_slot(index: int, gpus: Sequence[str], per_trial: float) -> str:
     groups = len(gpus) // n
     first = index % groups * n
     return ",".join(gpus[first : first + n])
+
+
+def cpu_cores() -> int:
+    """The CPU cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
