@@ -35,9 +35,9 @@ from lightning_hpo import entry
 from lightning_hpo.launchers.slot import Job
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import create_storage
+from lightning_hpo.strategies.sampling import make_sampler
 from lightning_hpo.sweep.loop import Limits, Search
 from lightning_hpo.sweep.ownership import Owner
-from lightning_hpo.sweep.sampling import make_sampler
 from lightning_hpo.sweep.space import parse_space
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

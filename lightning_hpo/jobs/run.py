@@ -24,7 +24,7 @@ from lightning_hpo.protocol.folder import TRIAL_FILE
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
-from lightning_hpo.sweep.replay import ReplayPruner
+from lightning_hpo.strategies.replay import ReplayPruner
 
 _JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
 

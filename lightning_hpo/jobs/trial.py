@@ -23,7 +23,6 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs import build, objective, ranks
 from lightning_hpo.jobs.boundary import lightning_mistakes
-from lightning_hpo.jobs.pruners import over_folds
 from lightning_hpo.jobs.retries import (
     Finished,
     finished_folds,
@@ -37,6 +36,7 @@ from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.stack.configured import is_stacked
 from lightning_hpo.stack.trials import StackedTrial, run_stacked
+from lightning_hpo.strategies.pruning import over_folds
 
 
 def run_trial(

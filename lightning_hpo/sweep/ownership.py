@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.originals import Originals
+from lightning_hpo.storage.originals import Originals
 
 
 class Owner:

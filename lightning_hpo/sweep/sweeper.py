@@ -34,8 +34,12 @@ from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
+from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
+from lightning_hpo.storage.writable import must_be_writable, writable
+from lightning_hpo.strategies.replay import ReplaySampler
+from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep import fingerprint, last_words, outcome
 from lightning_hpo.sweep.arguments import read_params
 from lightning_hpo.sweep.averages import as_json
@@ -47,15 +51,11 @@ from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
 from lightning_hpo.sweep.loop import Search
-from lightning_hpo.sweep.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
-from lightning_hpo.sweep.replay import ReplaySampler
-from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.writing import must_be_writable, writable
 
 log = logging.getLogger(__name__)
 

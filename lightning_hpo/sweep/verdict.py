@@ -17,7 +17,7 @@ from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
 from lightning_hpo.launchers.slot import SlotDied
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.protocol.messages import TrialResult
-from lightning_hpo.sweep.writing import hinders
+from lightning_hpo.storage.writable import hinders
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn

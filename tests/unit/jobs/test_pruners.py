@@ -16,7 +16,7 @@ from optuna.pruners import (
 )
 from optuna.trial import TrialState
 
-from lightning_hpo.jobs.pruners import AcrossFolds, WithinFold, over_folds
+from lightning_hpo.strategies.pruning import AcrossFolds, WithinFold, over_folds
 
 EPOCHS = 4
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.originals import (
+from lightning_hpo.storage.originals import (
     Originals,
     StudyGone,
     check_folder_is_new,

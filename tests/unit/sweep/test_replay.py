@@ -7,7 +7,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.replay import ReplayPruner, ReplaySampler
+from lightning_hpo.strategies.replay import ReplayPruner, ReplaySampler
 
 
 def run(study: optuna.Study, n_trials: int) -> None:

@@ -8,7 +8,7 @@ from optuna.samplers import RandomSampler, TPESampler
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.seeds import derive_seed
-from lightning_hpo.sweep.sampling import GridSampler, SeededPerTrial, make_sampler
+from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, make_sampler
 from lightning_hpo.sweep.space import parse_space
 
 

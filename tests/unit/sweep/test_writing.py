@@ -8,7 +8,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.sweep.writing import hinders, must_be_writable
+from lightning_hpo.storage.writable import hinders, must_be_writable
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM])

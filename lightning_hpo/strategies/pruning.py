@@ -19,7 +19,7 @@ from optuna.pruners import (
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from lightning_hpo.sweep.replay import ReplayPruner
+from lightning_hpo.strategies.replay import ReplayPruner
 
 
 def over_folds(pruner: BasePruner, *, n_folds: int, steps_per_fold: int) -> BasePruner:

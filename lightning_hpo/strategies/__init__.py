@@ -1,0 +1,1 @@
+"""What Optuna is given: samplers, pruners over folds, replay."""
