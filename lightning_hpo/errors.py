@@ -98,3 +98,7 @@ def _suggestion(text: str) -> str:
         return ""
     wanted, group, known = options.groups()
     return did_you_mean(wanted.removeprefix(f"{group}/"), known.split())
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss became NaN or infinite; the trial is FAILED with this message as its reason."""

@@ -5,14 +5,10 @@ from typing import Any, Protocol
 
 import optuna
 import pytorch_lightning as pl
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
-from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.jobs.ranks import in_own_ranks
+from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
 from lightning_hpo.protocol.stages import Stage, is_loss
-
-
-class NonFiniteLoss(RuntimeError):
-    """A loss became NaN or infinite; the trial is FAILED with this message as its reason."""
 
 
 def monitored(trainer: pl.Trainer, monitor: str) -> float:
@@ -244,3 +240,8 @@ class FailOnNonFinite(pl.Callback):
                 raise NonFiniteLoss(
                     f"{name} became {float(value)} in epoch {trainer.current_epoch}"
                 )
+
+
+def in_own_ranks(trainer: pl.Trainer) -> bool:
+    """Whether ``trainer`` fits in processes that it starts, seen from here or from one of them."""
+    return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)

@@ -17,7 +17,6 @@ import optuna
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies.launchers import (
-    _MultiProcessingLauncher,
     _SubprocessScriptLauncher,
 )
 from torch.multiprocessing import (  # type: ignore[attr-defined]
@@ -26,15 +25,11 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
     _prctl_pr_set_pdeathsig,
 )
 
+from lightning_hpo.callbacks.reporting import in_own_ranks
 from lightning_hpo.errors import ProcessDied, UserError
 from lightning_hpo.output.streams import mask_output
 
 _LUGGAGE = "ranks.pickle"
-
-
-def in_own_ranks(trainer: pl.Trainer) -> bool:
-    """Whether ``trainer`` fits in processes that it starts, seen from here or from one of them."""
-    return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)
 
 
 def check_strategy(trainer: pl.Trainer) -> None:

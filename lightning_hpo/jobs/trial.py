@@ -14,13 +14,12 @@ from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
     BestEpoch,
     FailOnNonFinite,
-    NonFiniteLoss,
     PruningCallback,
     Reported,
     not_validated,
 )
 from lightning_hpo.data.folds import Split
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.jobs import build, objective, ranks
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.retries import (

@@ -17,8 +17,7 @@ from torch.multiprocessing import (
 sys.path.insert(0, str(Path(__file__).parent))
 from command import run, trials
 
-from lightning_hpo.callbacks.reporting import NonFiniteLoss
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.jobs.ranks import check_storage, check_strategy, died, raised_in_rank
 
 # Also where the Trainer's configuration does not have the key.

@@ -10,13 +10,8 @@ import torch
 from optuna.trial import TrialState
 from quiet import quiet_trainer
 
-from lightning_hpo.callbacks.reporting import (
-    BestEpoch,
-    FailOnNonFinite,
-    NonFiniteLoss,
-    PruningCallback,
-)
-from lightning_hpo.errors import UserError
+from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
+from lightning_hpo.errors import NonFiniteLoss, UserError
 
 
 class Scripted(pl.LightningModule):

@@ -7,7 +7,7 @@ import torch
 from quiet import quiet_trainer
 from torch import optim
 
-from lightning_hpo.callbacks.reporting import NonFiniteLoss
+from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.module import Group, StackedFit
 from lightning_hpo.stack.training import Member, Stopping
