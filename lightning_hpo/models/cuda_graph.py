@@ -1,16 +1,11 @@
 """A training step as a captured CUDA graph: the host launches one graph instead of each kernel."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.minibatches import EagerStep
-
-if TYPE_CHECKING:
-    from lightning_hpo.models.base import BaseModule
+from lightning_hpo.models.steps import EagerStep, TrainsByMinibatch
 
 # Eager steps before the capture, after which gradients, optimizer state and workspaces exist.
 _WARM_UP_STEPS = 3
@@ -23,7 +18,7 @@ class CapturedStep(EagerStep):
     does not count replays.
     """
 
-    def __init__(self, module: "BaseModule") -> None:
+    def __init__(self, module: TrainsByMinibatch) -> None:
         super().__init__(module)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.n_warm = 0

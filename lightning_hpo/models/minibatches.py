@@ -3,59 +3,20 @@
 A module whose `steps_per_call` is above 1, or "epoch", gets `Minibatches` from the loader and takes
 one optimizer step for each, under manual optimization. The weights become those of Lightning's own
 loop, with the same precision plugin and schedule. What counts training batches (`step` in the logs,
-`trainer.log_every_n_steps`) counts calls instead. A callback that has a method
-`on_minibatch_end(trainer, module)` is called after each optimizer step.
+`trainer.log_every_n_steps`) counts calls instead. A callback that
+`ObservesMinibatches` is called after each optimizer step.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from lightning_hpo.data.loader import StepsPerCall
 from lightning_hpo.errors import UserError
-
-if TYPE_CHECKING:
-    from lightning_hpo.models.base import BaseModule
-
-
-class EagerStep:
-    """Forward, backward and optimizer step of one minibatch, as Lightning's own loop does them."""
-
-    def __init__(self, module: "BaseModule") -> None:
-        optimizer = module.optimizers()
-        assert not isinstance(optimizer, list), "one optimizer"
-        self.module = module
-        self.optimizer = optimizer
-        self.device_type = module.device.type
-        self.sums: Tensor | None = None
-        self.n = 0
-
-    def __call__(self, x: Tensor, y: Tensor) -> None:
-        sums = self._update(x, y)
-        self.sums = sums if self.sums is None else self.sums.add_(sums)
-        self.n += len(y)
-
-    def flush(self) -> None:
-        """Hand what the metrics need over to them: once, since it costs more than a sum."""
-        if self.n:
-            assert self.sums is not None
-            self.module.train_metrics.add(self.sums, self.n)
-            self.sums.zero_()
-            self.n = 0
-
-    def _update(self, x: Tensor, y: Tensor) -> Tensor:
-        self.optimizer.zero_grad()
-        outputs = self.module(x)
-        loss = self.module.training_loss(outputs, y)
-        # Lightning opens autocast around the whole call (without its cache of cast weights, which
-        # would be stale after a step). Backward and the optimizer belong outside.
-        with torch.autocast(self.device_type, enabled=False):
-            self.module.manual_backward(loss)
-            self.optimizer.step()
-        return self.module.train_metrics.sums(loss.detach(), outputs.detach(), y)
+from lightning_hpo.models.cuda_graph import CapturedStep
+from lightning_hpo.models.steps import EagerStep, ObservesMinibatches, TrainsByMinibatch
 
 
 class MinibatchLoop:
@@ -105,26 +66,23 @@ class MinibatchLoop:
         """Forget the optimizer of an earlier fit."""
         self._step = None
 
-    def run(self, module: "BaseModule", minibatches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def run(self, module: TrainsByMinibatch, minibatches: Iterable[tuple[Tensor, Tensor]]) -> None:
         """One step for each minibatch; the schedule, if there is one, follows each step."""
         if self._step is None:
             self._step = self._make_step(module)
         schedule: Any = module.lr_schedulers()
-        callbacks: list[Any] = module.trainer.callbacks  # type: ignore[attr-defined]
-        observers = [c.on_minibatch_end for c in callbacks if hasattr(c, "on_minibatch_end")]
+        observers = [c for c in module.trainer.callbacks if isinstance(c, ObservesMinibatches)]
         for x, y in minibatches:
             self._step(x, y)
             if schedule is not None:
                 schedule.step()
-            for observe in observers:
-                observe(module.trainer, module)
+            for observer in observers:
+                observer.on_minibatch_end(module.trainer, module)
         self._step.flush()
 
-    def _make_step(self, module: "BaseModule") -> EagerStep:
+    def _make_step(self, module: TrainsByMinibatch) -> EagerStep:
         if not self.cuda_graph:
             return EagerStep(module)
-        from lightning_hpo.models.cuda_graph import CapturedStep
-
         return CapturedStep(module)
 
 
