@@ -17,8 +17,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch.utils.tensorboard import SummaryWriter
 
-from lightning_hpo.attribution import evaluating
 from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.explain.attribution import evaluating
 
 log = logging.getLogger(__name__)
 

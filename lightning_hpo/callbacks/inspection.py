@@ -1,8 +1,8 @@
 """Live figures of a network in training, each chosen by name: ``callbacks=[grad_cam,filters]``.
 
-What they show is computed in :mod:`lightning_hpo.attribution` and :mod:`lightning_hpo.mistakes` and
-drawn in :mod:`lightning_hpo.plots`; here is only which samples and which layers. The samples are
-those of the validation split, or of the training split where nothing validates; never test data.
+What they show is computed in :mod:`lightning_hpo.explain` and drawn in :mod:`lightning_hpo.plots`;
+here is only which samples and which layers. The samples are those of the validation split, or of
+the training split where nothing validates; never test data.
 
 Shapes: N samples, C channels, H x W pixels, K classes.
 """
@@ -16,26 +16,25 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_hpo import plots
-from lightning_hpo.attribution import (
+from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained, tensorboards
+from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
+from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain.attribution import (
     conv_layers,
     find_layer,
     grad_cam,
     last_conv,
     layer_feature_maps,
 )
-from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained, tensorboards
-from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
-from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.errors import UserError
-from lightning_hpo.explain import (
+from lightning_hpo.explain.classification import (
     confusion_counts,
-    filter_figures,
-    layer_weights,
     mistakes_panel,
     one_of_each_class,
     verdict,
 )
-from lightning_hpo.mistakes import confident_mistakes, confused_pairs
+from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
+from lightning_hpo.explain.weights import filter_figures, layer_weights
 from lightning_hpo.models.base import as_evaluated
 
 # Activations of more samples leave a CPU's cache, and a pass takes 1.6 times as long.

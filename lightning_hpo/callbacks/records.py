@@ -10,9 +10,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
-from lightning_hpo import predictions
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
+from lightning_hpo.explain import predictions
 from lightning_hpo.protocol.stages import Stage, of_stage, quantity
 
 

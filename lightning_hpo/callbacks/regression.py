@@ -8,8 +8,8 @@ from lightning_hpo import plots
 from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained
 from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.errors import UserError
+from lightning_hpo.explain.predictions import grid_over, is_regression, predict
 from lightning_hpo.plots.regression import Line, Samples
-from lightning_hpo.predictions import grid_over, is_regression, predict
 
 
 class Predictions(FigureCallback):

@@ -22,7 +22,8 @@ from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain import explain, layer_weights
+from lightning_hpo.explain.final import explain
+from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.jobs import build, ranks
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.observers import callback_nodes

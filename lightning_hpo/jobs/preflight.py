@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.explain_trials import can_be_shown
+from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.jobs import arguments, build, objective
 from lightning_hpo.jobs.boundary import lightning_mistakes
 from lightning_hpo.jobs.first_batch import rehearse

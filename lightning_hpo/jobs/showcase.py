@@ -25,8 +25,8 @@ from torch.utils.tensorboard import SummaryWriter
 from lightning_hpo.callbacks.progress import EpochProgress
 from lightning_hpo.callbacks.records import KeptWeights
 from lightning_hpo.callbacks.reporting import PruningCallback
-from lightning_hpo.explain import why
-from lightning_hpo.explain_trials import ShownTrial, can_be_shown, trials_side_by_side
+from lightning_hpo.explain.final import why
+from lightning_hpo.explain.trials import ShownTrial, can_be_shown, trials_side_by_side
 from lightning_hpo.jobs import build
 from lightning_hpo.jobs.provenance import recorded
 from lightning_hpo.jobs.retries import lineage

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.mistakes import ConfusedPair
+from lightning_hpo.explain.mistakes import ConfusedPair
 from lightning_hpo.plots.style import (
     SEQUENTIAL,
     STAGE_COLOURS,

@@ -15,8 +15,8 @@ from lightning_hpo.callbacks.records import save_indices
 from lightning_hpo.callbacks.reporting import not_validated
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
+from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.jobs import build
-from lightning_hpo.predictions import save_over_grid
 from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics

@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lightning_hpo.attribution import (
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain.attribution import (
     capture_activations,
     conv_layers,
     feature_maps,
@@ -17,7 +18,6 @@ from lightning_hpo.attribution import (
     last_hidden_activations,
     layer_feature_maps,
 )
-from lightning_hpo.errors import UserError
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 

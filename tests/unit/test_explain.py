@@ -13,12 +13,12 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from lightning_hpo import explain as explanation
-from lightning_hpo import explain_regression
 from lightning_hpo.data.base import Arrays, TensorDataModule
-from lightning_hpo.explain import explain, layer_weights
+from lightning_hpo.explain import curves, regression
+from lightning_hpo.explain.final import explain
+from lightning_hpo.explain.predictions import save_predictions
+from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.plots.regression import Line
-from lightning_hpo.predictions import save_predictions
 
 ALWAYS = {"learning_curves", "predicted_against_true", "activations", "weight_histograms"}
 
@@ -91,7 +91,7 @@ def test_a_figure_that_fails_costs_nothing_else(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("expected scalar type Float\nbut found Double")
 
-    monkeypatch.setattr(explain_regression.plots, "fitted_curve", broken)
+    monkeypatch.setattr(regression.plots, "fitted_curve", broken)
     module, data = Regressor(1), Rows(1)
     data.setup("test")
     drawn = explain(module, data, final_dir, [], untrained=layer_weights(module))
@@ -157,7 +157,7 @@ def test_curves_of_any_name_share_the_panel_of_their_quantity(tmp_path: Path) ->
     (tmp_path / "result.json").write_text(json.dumps({"best_epoch": 0, "stages": stages}))
     header = "epoch,step,train_loss_step,train_loss_epoch,loss_val,MyLoss,test_acc"
     (tmp_path / "metrics.csv").write_text(f"{header}\n0,1,9,1,2,3,4\n1,2,9,5,6,7,8\n")
-    assert explanation._curves(tmp_path) == {
+    assert curves._curves(tmp_path) == {
         "train/MyLoss": [3, 7],
         "train/loss": [1, 5],
         "val/loss": [2, 6],
@@ -177,11 +177,11 @@ def test_the_fit_shows_folds_truth_and_the_whole_range(
 ) -> None:
     drawn = {}
     monkeypatch.setattr(
-        explain_regression.plots, "fitted_curve", lambda network, **d: drawn.update(d, n=network)
+        regression.plots, "fitted_curve", lambda network, **d: drawn.update(d, n=network)
     )
     module, data = Regressor(1), Rows(1)
     data.setup("test")
-    explain_regression.regression_figures(module, data, final_dir)["fit"]()
+    regression.regression_figures(module, data, final_dir)["fit"]()
     # The network is drawn over the test inputs too; folds stay within the training inputs.
     assert (drawn["n"].x[0], drawn["n"].x[-1]) == (0, 9)
     assert (drawn["folds"].x[-1], np.shape(drawn["folds"].y)) == (7, (2, 400))
@@ -194,10 +194,10 @@ def test_the_fit_shows_folds_truth_and_the_whole_range(
 
 def test_the_last_hidden_layer_is_the_modules_own_word_or_its_last_activation() -> None:
     module = Regressor(1)
-    assert explain_regression.last_hidden(module) == "network.1"
+    assert regression.last_hidden(module) == "network.1"
     module.last_hidden = "network.0"
-    assert explain_regression.last_hidden(module) == "network.0"
-    assert explain_regression.last_hidden(nn.Linear(1, 1)) is None
+    assert regression.last_hidden(module) == "network.0"
+    assert regression.last_hidden(nn.Linear(1, 1)) is None
 
 
 def test_layer_weights_are_copies_of_matrices_and_kernels() -> None:

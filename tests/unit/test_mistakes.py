@@ -2,7 +2,7 @@
 
 import torch
 
-from lightning_hpo.mistakes import ConfusedPair, confident_mistakes, confused_pairs
+from lightning_hpo.explain.mistakes import ConfusedPair, confident_mistakes, confused_pairs
 
 
 def test_pairs_are_directed_and_ordered_by_their_count() -> None:

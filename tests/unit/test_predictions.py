@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.base import Arrays, TensorDataModule
-from lightning_hpo.predictions import (
+from lightning_hpo.explain.predictions import (
     grid_over,
     input_grid,
     is_regression,

@@ -12,7 +12,7 @@ from quiet import quiet_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_hpo.explain import predictions
+from lightning_hpo.explain.classification import predictions
 from lightning_hpo.models.base import BaseClassifier, SampleMean
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier

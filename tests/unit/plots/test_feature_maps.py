@@ -6,7 +6,7 @@ import torch
 from drawn import assert_nothing_is_clipped, texts
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.mistakes import ConfusedPair
+from lightning_hpo.explain.mistakes import ConfusedPair
 from lightning_hpo.plots import confused_pairs, feature_maps, weight_histograms
 
 

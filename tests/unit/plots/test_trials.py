@@ -6,7 +6,7 @@ import torch
 from drawn import assert_nothing_is_clipped, lines, texts
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain_trials import telling_samples
+from lightning_hpo.explain.trials import telling_samples
 from lightning_hpo.plots import trial_curves, trial_maps, trial_predictions, trial_probabilities
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Verdicts

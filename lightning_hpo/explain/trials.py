@@ -9,12 +9,12 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 
 from lightning_hpo import plots
-from lightning_hpo.attribution import conv_layers, evaluating, grad_cam, last_conv
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam, last_conv
+from lightning_hpo.explain.predictions import grid_over, is_regression, predict
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Verdicts
-from lightning_hpo.predictions import grid_over, is_regression, predict
 
 _N_MAPS, _N_BARS = 6, 5  # samples that fit beside each other
 _LOOKED_AT = 1000  # validation samples among which telling ones are sought

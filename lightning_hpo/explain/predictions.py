@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_hpo.attribution import as_input, evaluating
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.explain.attribution import as_input, evaluating
 
 _GRID_POINTS = 400
 

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_hpo import plots
-from lightning_hpo.attribution import as_input, feature_maps
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.explain.attribution import as_input, feature_maps
+from lightning_hpo.explain.predictions import grid_over, load_predictions, predict
 from lightning_hpo.plots.regression import Line, Samples
-from lightning_hpo.predictions import grid_over, load_predictions, predict
 from lightning_hpo.protocol.folder import PREDICTIONS_FILE
 
 _ACTIVATIONS = "torch.nn.modules.activation"

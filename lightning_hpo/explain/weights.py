@@ -1,0 +1,41 @@
+"""Figures of a network's weights: its filters, and its layers before and after the training."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from lightning_hpo import plots
+from lightning_hpo.explain.attribution import conv_layers
+
+
+def weight_histograms(
+    before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> dict[str, Figure]:
+    # Lazy layers have weights only after the first batch.
+    both = [name for name in after if name in before]
+    if not both:
+        return {}
+    parts = ({name: weights[name] for name in both} for weights in (before, after))
+    return {"weight_histograms": plots.weight_histograms(*parts)}
+
+
+def filter_figures(module: nn.Module, when: str = "") -> dict[str, Figure]:
+    """The filters of each convolution; ``when`` ends the titles."""
+    return {
+        f"filters_{i}": plots.filters(
+            layer.weight.detach().cpu(), title=f"Convolution {i}: {name}{when}"
+        )
+        for i, (name, layer) in enumerate(conv_layers(module), start=1)
+    }
+
+
+def layer_weights(module: nn.Module) -> dict[str, Tensor]:
+    """A copy on the CPU of every layer's weight matrix or kernel, by the layer's dotted name."""
+    weights = {name: getattr(layer, "weight", None) for name, layer in module.named_modules()}
+    return {
+        name: weight.detach().cpu().clone()
+        for name, weight in weights.items()
+        if isinstance(weight, nn.Parameter) and not is_lazy(weight) and weight.ndim > 1
+    }
