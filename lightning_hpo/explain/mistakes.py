@@ -3,18 +3,17 @@
 Pure functions of counts, logits and labels. Shapes: N samples, K classes.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class ConfusedPair:
-    """How many samples of class ``true`` were predicted as ``predicted``, and their share of it."""
+class ConfusedPair(NamedTuple):
+    """``n`` samples of class ``true`` were predicted as ``predicted``; their ``share`` of it."""
 
     true: int
     predicted: int
-    count: int
+    n: int
     share: float
 
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain.mistakes import ConfusedPair
 from lightning_hpo.plots.style import (
     SEQUENTIAL,
     STAGE_COLOURS,
@@ -89,9 +88,15 @@ def _class_accuracy(axes: Axes, accuracy_k: Array) -> None:
 
 
 def confused_pairs(
-    pairs: Sequence[ConfusedPair], classes: Sequence[str], *, title: str = "Most confused classes"
+    pairs: Sequence[tuple[int, int, int, float]],
+    classes: Sequence[str],
+    *,
+    title: str = "Most confused classes",
 ) -> Figure:
-    """A bar for each pair, in their order: mistakes, and their share of the true class."""
+    """A bar for each pair, in their order: mistakes, and their share of the true class.
+
+    A pair: the true class, the predicted one, how many samples, and their share of the true class.
+    """
     fig = Figure(figsize=(WIDTH_IN, 0.38 * max(len(pairs), 2) + 1.3), layout="constrained")
     fig.suptitle(title)
     axes = fig.subplots()
@@ -99,10 +104,10 @@ def confused_pairs(
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no mistakes", ha="center", va="center", transform=axes.transAxes)
         return fig
-    rows, counts = range(len(pairs)), [pair.count for pair in pairs]
-    names = [f"{classes[pair.true]} taken for {classes[pair.predicted]}" for pair in pairs]
+    rows, counts = range(len(pairs)), [n for _, _, n, _ in pairs]
+    names = [f"{classes[true]} taken for {classes[predicted]}" for true, predicted, _, _ in pairs]
     bars = axes.barh(rows, counts, color=STAGE_COLOURS["val"], height=0.7)
-    labels = [f"{pair.count:,} ({pair.share:.1%})" for pair in pairs]
+    labels = [f"{n:,} ({share:.1%})" for _, _, n, share in pairs]
     axes.bar_label(bars, labels, padding=4, fontsize=9)
     axes.set_yticks(rows, names)
     axes.set(xlabel="mistakes (and their share of the true class)", xlim=(0, 1.3 * max(counts)))
