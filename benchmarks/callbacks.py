@@ -24,7 +24,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from benchmarks.conditions import conditions, quiet_lightning
-from lightning_hpo.jobs import build
+from lightning_hpo.fitting import build, splits
 from lightning_hpo.machine.allocator import keep_freed_memory
 
 NAMES = (
@@ -78,7 +78,7 @@ def configuration(*, images: int, epochs: int, callbacks: str) -> DictConfig:
 def fit_s(cfg: DictConfig) -> tuple[float, dict[str, float]]:
     """Seconds of a fit, and of them those inside each callback."""
     pl.seed_everything(0, verbose=False)
-    data = build.data_module(cfg, build.search_split(cfg, 0))
+    data = build.data_module(cfg, splits.search_split(cfg, 0))
     module = build.module(cfg, data)
     callbacks, clock = build.callbacks(cfg, with_validation=True), Clock()
     for callback in callbacks:

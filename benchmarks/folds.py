@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.conditions import conditions, quiet_lightning
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.folds import Split
+from lightning_hpo.fitting.stackable import member_of
 from lightning_hpo.models.mlp import MLPRegressor
-from lightning_hpo.stack.configured import member_of
 from lightning_hpo.stack.module import Group, StackedFit
 from lightning_hpo.stack.training import Member, Stopping
 

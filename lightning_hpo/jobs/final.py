@@ -24,18 +24,18 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.weights import layer_weights
-from lightning_hpo.jobs import build, ranks
+from lightning_hpo.fitting import build, ranks, splits
+from lightning_hpo.fitting.observers import callback_nodes
+from lightning_hpo.fitting.serial import fit
+from lightning_hpo.fitting.stackable import is_stacked
+from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.jobs.final_test import run_test
-from lightning_hpo.jobs.observers import callback_nodes
-from lightning_hpo.jobs.trial import fit
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
-from lightning_hpo.stack.configured import is_stacked
-from lightning_hpo.stack.fits import train_alone, train_in_place
 
 RESULT_FILE = "result.json"
 
@@ -49,7 +49,7 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     fold = int(cfg.study.fold)
     seed = derive_seed(cfg.seed, "fold", fold)
     to_the_end = bool(cfg.get("scheduler"))
-    result = _fit_part(cfg, build.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
+    result = _fit_part(cfg, splits.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
     if to_the_end:
         at_end = {**result.metrics, **result.last}
         result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
@@ -61,7 +61,7 @@ def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
-    result = _fit_part(cfg, build.holdout_split(cfg), seed, context, keep_best=False)
+    result = _fit_part(cfg, splits.holdout_split(cfg), seed, context, keep_best=False)
     found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
     return _write(context.folder, found)
 
@@ -105,7 +105,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     number = cfg.study.get("refit")
     seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
     pl.seed_everything(seed, verbose=False)
-    data = build.data_module(cfg, build.refit_split(cfg))
+    data = build.data_module(cfg, splits.refit_split(cfg))
     module = build.module(cfg, data)
     untrained = layer_weights(module)
     trainer, trained = _train_refit(cfg, module, data, context)
@@ -120,7 +120,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
-    found |= {"stages": trained.stages, "val_fraction": build.refit_val_fraction(cfg)}
+    found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
     if number is None:
         drawn = explain(
@@ -147,7 +147,7 @@ def _train_refit(
     logged = StageOfMetrics()
     told = EpochProgress(context.folder, monitor=cfg.monitor)
     observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
-    changes = {} if build.refit_validates(cfg) else {"limit_val_batches": 0}
+    changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
     if is_stacked(cfg):
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")

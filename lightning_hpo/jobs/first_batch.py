@@ -18,7 +18,7 @@ from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import build, observers, ranks
+from lightning_hpo.fitting import build, observers, ranks
 
 # Arguments of a Trainer whose fit ends behind one batch: that needs no ranks, which take longer to
 # start than to train, and must not be held up.

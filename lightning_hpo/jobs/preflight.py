@@ -8,26 +8,26 @@ from omegaconf import DictConfig
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.trials import can_be_shown
-from lightning_hpo.jobs import arguments, build, objective
-from lightning_hpo.jobs.boundary import lightning_mistakes
+from lightning_hpo.fitting import arguments, build, splits, stackable
+from lightning_hpo.fitting.boundary import lightning_mistakes
+from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
 from lightning_hpo.protocol.messages import Facts, JobContext
-from lightning_hpo.stack import configured
 
 
 @lightning_mistakes()
 def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     """Build everything once and rehearse a fit; raises :class:`UserError` for mistakes."""
     build.check_accelerator(cfg)
-    if configured.is_stacked(cfg):
-        configured.checked_stopping(cfg)
+    if stackable.is_stacked(cfg):
+        stackable.checked_stopping(cfg)
     if cfg.study.final and cfg.cv.final:
-        build.data_module(cfg, build.final_split(cfg, cfg.cv.n_splits - 1))
+        build.data_module(cfg, splits.final_split(cfg, cfg.cv.n_splits - 1))
     if cfg.study.final and cfg.cv.get("final_holdout"):
-        build.data_module(cfg, build.holdout_split(cfg))
+        build.data_module(cfg, splits.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
-    data = build.data_module(cfg, build.search_split(cfg, build.n_folds(cfg) - 1))
+    data = build.data_module(cfg, splits.search_split(cfg, splits.n_folds(cfg) - 1))
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     module = build.module(cfg, data)

@@ -16,9 +16,9 @@ from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.errors import UserError, with_type
-from lightning_hpo.jobs import build, observers
+from lightning_hpo.fitting import build, observers
+from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
-from lightning_hpo.stack.configured import is_stacked
 
 
 def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:

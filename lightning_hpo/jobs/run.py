@@ -13,16 +13,16 @@ from optuna.pruners import BasePruner
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.paths import anchored
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs.boundary import exits_as_failures
+from lightning_hpo.fitting.boundary import exits_as_failures
+from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
-from lightning_hpo.jobs.provenance import recorded
 from lightning_hpo.jobs.showcase import run_showcase
+from lightning_hpo.jobs.stacked_trial import StackedTrial
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.machine.denormals import denormals_as_zero
 from lightning_hpo.protocol.folder import TRIAL_FILE
 from lightning_hpo.protocol.messages import JobContext
-from lightning_hpo.stack.trials import StackedTrial
 from lightning_hpo.storage.study import attach_trial
 from lightning_hpo.strategies.replay import ReplayPruner
 

@@ -27,18 +27,18 @@ from lightning_hpo.callbacks.records import KeptWeights
 from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.explain.final import why
 from lightning_hpo.explain.trials import ShownTrial, can_be_shown, trials_side_by_side
-from lightning_hpo.jobs import build
-from lightning_hpo.jobs.provenance import recorded
+from lightning_hpo.fitting import build, splits
+from lightning_hpo.fitting.provenance import recorded
+from lightning_hpo.fitting.serial import fit
+from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.jobs.retries import lineage
-from lightning_hpo.jobs.trial import fit
+from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.plots import save_png
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE, RESULT_FILE
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.rerun import PlayedAgain
-from lightning_hpo.stack.configured import is_stacked
-from lightning_hpo.stack.trials import StackedTrial, run_stacked
 from lightning_hpo.storage.recorded import trials_beside
 
 log = logging.getLogger(__name__)
@@ -78,13 +78,13 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
     told, started_s = trials[number], time.monotonic()
     found = {"number": number, "state": told.state.name, "told": told.value, "monitor": cfg.monitor}
     with recorded(cfg, folder), _threads_of(trial_dir):
-        if not can_be_shown(build.data_module(cfg, build.search_split(cfg, 0))):
+        if not can_be_shown(build.data_module(cfg, splits.search_split(cfg, 0))):
             return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
         context = JobContext(folder, dict(told.params))
         again = _again(cfg, context, told, origin=lineage(trials, number)[-1])
     torch.save(again.weights, folder / _WEIGHTS_FILE)
     seconds = time.monotonic() - started_s
-    n_folds = build.n_folds(cfg)
+    n_folds = splits.n_folds(cfg)
     return {
         **found,
         "is_shown": True,
@@ -109,7 +109,7 @@ def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: i
     reporters = [] if live is None else [PruningCallback(live, monitor=cfg.monitor)]
     seed = derive_seed(cfg.seed, "trial", origin, 0)
     with suppress(optuna.TrialPruned):
-        result = fit(cfg, build.search_split(cfg, 0), seed, context, [kept, told_live, *reporters])
+        result = fit(cfg, splits.search_split(cfg, 0), seed, context, [kept, told_live, *reporters])
         return Again(result.value, result.epochs, kept.weights)
     assert kept.latest_value is not None and live is not None
     return Again(kept.latest_value, len(live.values()), kept.weights)
@@ -169,7 +169,7 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
 def _shown(role: str, result: dict[str, Any], folder: Path) -> ShownTrial:
     cfg = OmegaConf.load(folder / CONFIG_FILE)
     assert isinstance(cfg, DictConfig)
-    data: Any = build.data_module(cfg, build.search_split(cfg, 0))
+    data: Any = build.data_module(cfg, splits.search_split(cfg, 0))
     pl.seed_everything(cfg.seed, verbose=False)
     module = build.module(cfg, data)
     module.load_state_dict(torch.load(folder / _WEIGHTS_FILE, weights_only=True))

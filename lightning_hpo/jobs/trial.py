@@ -1,27 +1,20 @@
 """One trial: one hyperparameter configuration, all its folds, one number."""
 
-import time
 from collections.abc import Sequence
 from statistics import fmean
 
 import optuna
-import pytorch_lightning as pl
 from hydra.utils import get_class
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
-    BestEpoch,
-    FailOnNonFinite,
     PruningCallback,
     Reported,
-    not_validated,
 )
-from lightning_hpo.data.folds import Split
-from lightning_hpo.errors import NonFiniteLoss, UserError
-from lightning_hpo.jobs import build, objective, ranks
-from lightning_hpo.jobs.boundary import lightning_mistakes
+from lightning_hpo.fitting import splits
+from lightning_hpo.fitting.serial import fit
+from lightning_hpo.fitting.stackable import is_stacked
+from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import (
     Finished,
     finished_folds,
@@ -30,11 +23,10 @@ from lightning_hpo.jobs.retries import (
     say_what_continues,
     write_result,
 )
+from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
 from lightning_hpo.protocol.seeds import derive_seed
-from lightning_hpo.stack.configured import is_stacked
-from lightning_hpo.stack.trials import StackedTrial, run_stacked
 from lightning_hpo.strategies.pruning import over_folds
 
 
@@ -55,11 +47,11 @@ def run_trial(
         return run_stacked(StackedTrial(cfg, context, live, origin=origin))
     if isinstance(live, optuna.trial.Trial):
         live.study.pruner = over_folds(
-            live.study.pruner, n_folds=build.n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
+            live.study.pruner, n_folds=splits.n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
         )
         origin, taken = _continue(cfg, context, live)
     fits: list[FitResult] = []
-    for fold in range(build.n_folds(cfg)):
+    for fold in range(splits.n_folds(cfg)):
         if fold < len(taken):
             fits.append(taken[fold].result)
         else:
@@ -70,52 +62,11 @@ def run_trial(
     return objective.of(fits, further=cfg.study.objectives)
 
 
-def fit(
-    cfg: DictConfig,
-    split: Split,
-    seed: int,
-    context: JobContext,
-    observers: Sequence[pl.Callback] = (),
-) -> FitResult:
-    """Train on one split and return the best validation value of the monitor."""
-    # Before anything is instantiated: initialisation and dropout derive from it.
-    pl.seed_everything(seed, verbose=False)
-    started_s = time.monotonic()
-    best = BestEpoch(monitor=cfg.monitor, mode=cfg.mode)
-    data = build.data_module(cfg, split)
-    module = build.module(cfg, data)
-    callbacks = [
-        FailOnNonFinite(monitor=cfg.monitor),
-        best,
-        HyperparameterSummary(context.searched, best),
-        CurvesLayout(best),
-        *observers,
-        *build.callbacks(cfg, with_validation=True),
-    ]
-    reporters = [o for o in observers if isinstance(o, PruningCallback)]
-    known = (UserError, NonFiniteLoss, MisconfigurationException)
-    with lightning_mistakes():
-        trainer = build.trainer(cfg, context.folder, callbacks)
-        ranks.check_strategy(trainer)
-        ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
-        epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
-    for reporter in reporters:
-        reporter.check()
-    if best.value is None or best.epoch is None:
-        raise not_validated(cfg.monitor, trainer.max_epochs)
-    seconds = time.monotonic() - started_s
-    size = sum(p.numel() for p in module.parameters())
-    metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
-    return FitResult(
-        best.value, best.epoch, epochs, metrics, seconds, last=best.last, stages=best.stages
-    )
-
-
 def _fit_fold(
     cfg: DictConfig, context: JobContext, live: Reported | None, fold: int, seed: int
 ) -> FitResult:
-    split = build.search_split(cfg, fold)
-    if build.n_folds(cfg) == 1:
+    split = splits.search_split(cfg, fold)
+    if splits.n_folds(cfg) == 1:
         return fit(cfg, split, seed, context, _reporters(cfg, live, fold))
     of_fold = JobContext(context.folder / f"fold_{fold}", context.searched)
     result = fit(cfg, split, seed, of_fold, _reporters(cfg, live, fold))
@@ -140,7 +91,7 @@ def _stops(cfg: DictConfig, live: Reported, fits: Sequence[FitResult]) -> bool:
         return False
     fold = len(fits) - 1
     live.report(fits[-1].value, step=fold)
-    if len(fits) == build.n_folds(cfg) or not live.should_prune():
+    if len(fits) == splits.n_folds(cfg) or not live.should_prune():
         return False
     if isinstance(live, optuna.trial.Trial):
         live.set_user_attr(STOPPED_AFTER_FOLD, fold)
@@ -154,7 +105,7 @@ def _continue(
     if "retry_of" not in live.user_attrs:
         return live.number, []
     numbers = lineage(live.study.get_trials(deepcopy=False), live.number)
-    taken = finished_folds(cfg, context.folder, numbers[1:]) if build.n_folds(cfg) > 1 else []
+    taken = finished_folds(cfg, context.folder, numbers[1:]) if splits.n_folds(cfg) > 1 else []
     for fold, done in enumerate(taken):
         if not _by_fold(cfg):
             first = fold * _steps_per_fold(cfg)

@@ -12,7 +12,7 @@ from optuna.distributions import (
 )
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.jobs.arguments import require_read
+from lightning_hpo.fitting.arguments import require_read
 from lightning_hpo.launchers.slot import Job, SlotDied
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.executors import Executor

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command import run, trials
 
 from lightning_hpo.errors import NonFiniteLoss, UserError
-from lightning_hpo.jobs.ranks import check_storage, check_strategy, died, raised_in_rank
+from lightning_hpo.fitting.ranks import check_storage, check_strategy, died, raised_in_rank
 
 # Also where the Trainer's configuration does not have the key.
 RANKS = ("++trainer.strategy=ddp_spawn", "trainer.devices=2")

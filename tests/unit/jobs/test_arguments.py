@@ -5,7 +5,7 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import arguments
+from lightning_hpo.fitting import arguments
 from lightning_hpo.models.fc import FCClassifier
 
 

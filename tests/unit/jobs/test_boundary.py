@@ -4,7 +4,7 @@ import pytest
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs.boundary import CodeExited, exits_as_failures, lightning_mistakes
+from lightning_hpo.fitting.boundary import CodeExited, exits_as_failures, lightning_mistakes
 
 
 def test_a_misconfiguration_is_the_users_mistake_in_one_line():

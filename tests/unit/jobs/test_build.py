@@ -16,8 +16,8 @@ from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import build
-from lightning_hpo.jobs.trial import fit
+from lightning_hpo.fitting import build
+from lightning_hpo.fitting.serial import fit
 from lightning_hpo.protocol.messages import JobContext
 
 

@@ -20,9 +20,9 @@ from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLo
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import build, observers
+from lightning_hpo.fitting import build, observers
+from lightning_hpo.fitting.serial import fit
 from lightning_hpo.jobs.final import without_early_stopping
-from lightning_hpo.jobs.trial import fit
 from lightning_hpo.protocol.messages import JobContext
 
 CALLBACKS = "pytorch_lightning.callbacks"

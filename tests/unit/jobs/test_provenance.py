@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from omegaconf import OmegaConf
 
-from lightning_hpo.jobs.provenance import note_data, recorded
+from lightning_hpo.fitting.provenance import note_data, recorded
 
 CONFIG = OmegaConf.create(
     {"seed": 3, "lr": "${study.lr}", "study": {"lr": 0.1, "storage": "postgresql://u:p@h/d"}}

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lightning_hpo.jobs import build
-from lightning_hpo.jobs.provenance import recorded
+from lightning_hpo.fitting import build, splits
+from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.jobs.showcase import label, run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.messages import JobContext
@@ -195,7 +195,7 @@ def test_trials_of_a_classifier_side_by_side(tmp_path: Path) -> None:
 def _has_the_value(folder: Path, value: float) -> None:
     """The network kept in ``folder`` has this validation loss."""
     cfg = OmegaConf.load(folder / "config.yaml")
-    data = build.data_module(cfg, build.search_split(cfg, 0))
+    data = build.data_module(cfg, splits.search_split(cfg, 0))
     module = build.module(cfg, data)
     module.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
     x, y = data.raw("val")

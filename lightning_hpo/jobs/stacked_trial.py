@@ -4,11 +4,12 @@ import optuna
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import Reported
-from lightning_hpo.jobs import build, objective
+from lightning_hpo.fitting import splits
+from lightning_hpo.fitting.stacked import StackedFits, train
+from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.protocol.messages import JobContext, TrialResult
 from lightning_hpo.protocol.seeds import derive_seed
-from lightning_hpo.stack.fits import StackedFits, train
 
 
 class StackedTrial:
@@ -26,12 +27,12 @@ class StackedTrial:
         self.cfg = cfg
         self.context = context
         self.live = live
-        folds = range(build.n_folds(cfg))
+        folds = range(splits.n_folds(cfg))
         # By several objectives nothing can be compared midway.
         reports = live is not None and not cfg.study.objectives
         self.fits = StackedFits(
             cfg,
-            splits=[build.search_split(cfg, fold) for fold in folds],
+            splits=[splits.search_split(cfg, fold) for fold in folds],
             seeds=[derive_seed(cfg.seed, "trial", origin, fold) for fold in folds],
             report=self._report if reports else None,
         )

@@ -16,13 +16,12 @@ from lightning_hpo.callbacks.reporting import not_validated
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
-from lightning_hpo.jobs import build
+from lightning_hpo.fitting import build, stacked_files
+from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
 from lightning_hpo.protocol.stages import Stage
-from lightning_hpo.stack import records
-from lightning_hpo.stack.configured import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.network import linear_layers
 from lightning_hpo.stack.training import Stopping
@@ -78,14 +77,14 @@ class StackedFits:
         every = int(self.cfg.cv.epochs_per_step)
         best = [self.group.finished[fold].best_epoch for fold in range(len(self.folds))]
         stages = {"train/loss": self.group.train, "val/loss": self.group.val}
-        means = {name: records.mean_curve(curves, best) for name, curves in stages.items()}
+        means = {name: stacked_files.mean_curve(curves, best) for name, curves in stages.items()}
         of_folds = {
             f"{name}/fold_{fold}": curve
             for name, curves in stages.items()
             for fold, curve in enumerate(curves)
         }
         write_metrics(context.folder, means, of_folds, every)
-        records.write_events(
+        stacked_files.write_events(
             context.folder, means, every, params=context.searched, objective=self._objective()
         )
 
@@ -98,7 +97,7 @@ class StackedFits:
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
         objective = self.group.finished[fold].best_loss
-        records.write_events(
+        stacked_files.write_events(
             context.folder, columns, every, params=context.searched, objective=objective
         )
         data, module = self.folds[fold].data, self.folds[fold].module

@@ -1,6 +1,6 @@
 """From a configuration to what a stack needs; what cannot be stacked is named, not trained wrongly.
 
-Stacked networks are trained by the arithmetic of this package, not by a Trainer's: a setting that
+Stacked networks are trained by the arithmetic of stack/, not by a Trainer's: a setting that
 it does not know must be refused, since otherwise it would silently do nothing.
 """
 
@@ -16,8 +16,8 @@ from pytorch_lightning.callbacks import EarlyStopping
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import build
-from lightning_hpo.jobs.observers import listed
+from lightning_hpo.fitting import build
+from lightning_hpo.fitting.observers import listed
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.training import Member, Stopping
 

@@ -19,7 +19,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs import arguments, observers, provenance
+from lightning_hpo.fitting import arguments, observers, provenance
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
@@ -85,60 +85,6 @@ def check_accelerator(cfg: DictConfig) -> None:
             f"trainer.accelerator={accelerator} needs a CUDA GPU and none is available; "
             "use trainer.accelerator=auto or cpu."
         )
-
-
-def n_folds(cfg: DictConfig) -> int:
-    """How many fits a trial of the search consists of."""
-    if cfg.cv.search not in ("holdout", "kfold"):
-        raise UserError(f"cv.search must be 'holdout' or 'kfold', got cv.search={cfg.cv.search}.")
-    return int(cfg.cv.n_splits) if cfg.cv.search == "kfold" else 1
-
-
-def search_split(cfg: DictConfig, fold: int) -> Split:
-    """The split that a trial validates on; the same in every trial of a study."""
-    return _split(cfg, method=cfg.cv.search, fold=fold)
-
-
-def final_split(cfg: DictConfig, fold: int | None) -> Split:
-    """Fold ``fold`` of the final cross-validation; None: all training data, for the refit."""
-    if fold is None:
-        return _split(cfg, method="none", fold=0)
-    return _split(cfg, method="kfold", fold=fold)
-
-
-def holdout_split(cfg: DictConfig) -> Split:
-    """The split of the final job's further fit: ``cv.val_fraction`` of the data validate."""
-    return _split(cfg, method="holdout", fold=0)
-
-
-def refit_validates(cfg: DictConfig) -> bool:
-    """Whether something in the refit needs a validation, such as a schedule that watches one."""
-    return bool(cfg.study.get("refit_validates"))
-
-
-def refit_val_fraction(cfg: DictConfig) -> float:
-    """The part of the training data that the refit keeps to validate on.
-
-    Data without the argument ``split`` have validation data of their own, and lose nothing.
-    """
-    splits = arguments.takes(cfg.data, "split")
-    return float(cfg.cv.val_fraction) if refit_validates(cfg) and splits else 0.0
-
-
-def refit_split(cfg: DictConfig) -> Split:
-    """All training data, but for what validates where something needs that."""
-    return holdout_split(cfg) if refit_validates(cfg) else final_split(cfg, None)
-
-
-def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
-    return Split(
-        method=method,  # type: ignore[arg-type]  # validated by Split
-        n_splits=cfg.cv.n_splits,
-        fold=fold,
-        val_fraction=cfg.cv.val_fraction,
-        stratified=cfg.cv.stratified,
-        seed=cfg.seed,
-    )
 
 
 def _augmentation(cfg: DictConfig) -> Any:
