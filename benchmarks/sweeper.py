@@ -32,7 +32,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import entry
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.job import Job
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import create_storage
 from lightning_hpo.strategies.sampling import make_sampler

@@ -10,7 +10,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.jobs import run
 from lightning_hpo.jobs.stacked_trial import StackedTrial
-from lightning_hpo.launchers.slot import Batch, Job, SlotSetup, failed, run_hydra_job
+from lightning_hpo.launchers.job import Batch, Job, SlotSetup, failed
+from lightning_hpo.launchers.process import run_hydra_job
 from lightning_hpo.machine.denormals import denormals_as_zero
 from lightning_hpo.machine.isolation import isolated
 from lightning_hpo.stack.module import TimeIsUp

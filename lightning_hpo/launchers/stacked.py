@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.launchers.slot import Batch, Job, Slot, SlotDied
+from lightning_hpo.launchers.job import Batch, Job, SlotDied
+from lightning_hpo.launchers.slot import Slot
 from lightning_hpo.launchers.workers import Workers
 from lightning_hpo.machine.devices import visible_gpus
 

@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
-from lightning_hpo.launchers.slot import Answer, Job, Slot, SlotDied, SlotSetup, failed
+from lightning_hpo.launchers.job import Answer, Job, SlotDied, SlotSetup, failed
+from lightning_hpo.launchers.slot import Slot
 from lightning_hpo.machine.devices import cpu_cores, gpus_of_slot, visible_gpus
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightning_hpo.launchers.slot import Job
+from lightning_hpo.launchers.executors import Executor
+from lightning_hpo.launchers.job import Job
 from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
 from lightning_hpo.protocol.folder import MARKER, PROGRESS_FILE, TRIAL_FILE
-from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.tasks import Task, TaskRun
 
 _RESULT = "result.json"

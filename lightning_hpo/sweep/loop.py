@@ -17,13 +17,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.jobs.retries import passed_over
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.executors import Executor
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.machine.signals import whole
 from lightning_hpo.protocol.attributes import MISTAKE, RETRIED
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.storage.writable import must_be_writable
 from lightning_hpo.sweep import asking
-from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.fleet import Controller
 from lightning_hpo.sweep.foreign import is_foreign
 from lightning_hpo.sweep.space import SearchSpace

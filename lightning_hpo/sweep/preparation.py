@@ -13,9 +13,9 @@ from optuna.distributions import (
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.fitting.arguments import require_read
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.executors import Executor
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.sweep.executors import Executor
 from lightning_hpo.sweep.space import SearchSpace
 from lightning_hpo.sweep.verdict import required_result
 

@@ -28,6 +28,8 @@ from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.launchers.executors import BatchExecutor, Executor
+from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.files import write_json
@@ -47,13 +49,11 @@ from lightning_hpo.sweep.composition import Composition
 from lightning_hpo.sweep.decisive import decisive
 from lightning_hpo.sweep.display import Display, Tally
 from lightning_hpo.sweep.evaluation import evaluate
-from lightning_hpo.sweep.executors import BatchExecutor, Executor
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
 from lightning_hpo.sweep.loop import Search
 from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
-from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.space import SearchSpace, parse_space
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.launchers.slot import Job, SlotDied
-from lightning_hpo.sweep.executors import Executor
+from lightning_hpo.launchers.executors import Executor
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.sweep.verdict import required_result
 
 

@@ -14,7 +14,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, StudyFailed, UserError, one_line
-from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.launchers.job import SlotDied
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.protocol.messages import TrialResult
 from lightning_hpo.storage.writable import hinders

@@ -10,8 +10,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from lightning_hpo.launchers.slot import Job, SlotDied
-from lightning_hpo.sweep.remote import RemoteExecutor, runs_elsewhere
+from lightning_hpo.launchers.job import Job, SlotDied
+from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "machines"))
 from machines import Machines

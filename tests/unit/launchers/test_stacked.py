@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.launchers.slot import Batch, Job, SlotDied
+from lightning_hpo.launchers.job import Batch, Job, SlotDied
 from lightning_hpo.launchers.stacked import StackedWorkers, trials_of_batch
 from lightning_hpo.launchers.workers import Workers
 

@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.launchers.workers import Workers
 from lightning_hpo.sweep.verdict import judge
 

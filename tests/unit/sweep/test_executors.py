@@ -4,8 +4,8 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import Interrupted
-from lightning_hpo.launchers.slot import Job, SlotDied
-from lightning_hpo.sweep.executors import BatchExecutor
+from lightning_hpo.launchers.executors import BatchExecutor
+from lightning_hpo.launchers.job import Job, SlotDied
 
 
 class FakeLauncher:

@@ -7,7 +7,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.launchers.slot import SlotDied, failed
+from lightning_hpo.launchers.job import SlotDied, failed
 from lightning_hpo.sweep.finale import Finale
 
 

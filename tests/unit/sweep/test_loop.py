@@ -11,7 +11,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import Interrupted, StudyFailed, UserError
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.sweep import asking
 from lightning_hpo.sweep.loop import Limits, Search
 from lightning_hpo.sweep.ownership import Owner

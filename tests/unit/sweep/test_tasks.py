@@ -6,7 +6,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.sweep.tasks import Task, TaskRun
 
 

@@ -13,7 +13,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import ProcessDied, UserError
-from lightning_hpo.launchers.slot import SlotDied
+from lightning_hpo.launchers.job import SlotDied
 from lightning_hpo.protocol.messages import TrialResult
 from lightning_hpo.sweep.verdict import Verdict, judge
 

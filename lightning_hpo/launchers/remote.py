@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 
 from lightning_hpo.errors import one_line
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.job import Job, SlotDied
 
 if TYPE_CHECKING:
-    from lightning_hpo.sweep.executors import End
+    from lightning_hpo.launchers.executors import End
 
 _PLUGINS = ("hydra_submitit_launcher", "hydra_ray_launcher")
 

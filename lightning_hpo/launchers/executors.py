@@ -7,7 +7,7 @@ from hydra.plugins.launcher import Launcher
 
 from lightning_hpo.errors import Interrupted, one_line
 from lightning_hpo.launchers.descendants import left_by_its_parent_alone
-from lightning_hpo.launchers.slot import Job, SlotDied
+from lightning_hpo.launchers.job import Job, SlotDied
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
