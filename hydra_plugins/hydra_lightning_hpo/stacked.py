@@ -24,6 +24,10 @@ ConfigStore.instance().store(
 )
 
 
+# What trains a batch of trials in a slot's process.
+RUN_BATCH = ("lightning_hpo.jobs.batch", "run_batch")
+
+
 class StackedLauncher(WorkersLauncher):
     """Trains batches of trials as stacks; see :mod:`lightning_hpo.launchers.stacked`."""
 
@@ -47,8 +51,6 @@ class StackedLauncher(WorkersLauncher):
         return StackedWorkers(
             batch=OmegaConf.select(self.config, "study.batch", default="auto"),
             n_slots=n_slots,
-            threads=self.threads,
-            hydra_context=self.hydra_context,
-            task_function=self.task_function,
-            config=self.config,
+            run_batch=RUN_BATCH,
+            **self.settings(),
         )

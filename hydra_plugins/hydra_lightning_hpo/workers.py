@@ -29,6 +29,10 @@ ConfigStore.instance().store(
 )
 
 
+# What runs a study's jobs, for processes that import it before the first one.
+JOBS = "lightning_hpo.jobs.run"
+
+
 class WorkersLauncher(Launcher):
     """Runs jobs in warm processes; see :mod:`lightning_hpo.launchers.workers`."""
 
@@ -46,18 +50,26 @@ class WorkersLauncher(Launcher):
         """``n_slots`` warm processes that take jobs one by one."""
         from lightning_hpo.launchers.workers import Workers
 
-        return Workers(
-            n_slots=n_slots,
-            threads=self.threads,
-            hydra_context=self.hydra_context,
-            task_function=self.task_function,
-            config=self.config,
-        )
+        return Workers(n_slots=n_slots, **self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """What every slot is told, whatever its number; a study's own jobs are imported early."""
+        from lightning_hpo.composition.application import is_ours
+
+        return {
+            "threads": self.threads,
+            "hydra_context": self.hydra_context,
+            "task_function": self.task_function,
+            "config": self.config,
+            "preload": [JOBS] if is_ours(self.task_function) else [],
+        }
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence["JobReturn"]:
         """The batch interface, for other sweepers: one slot for each job, at most one a core."""
         from lightning_hpo.launchers.workers import launch_batch
+        from lightning_hpo.machine.devices import cpu_cores
 
-        return launch_batch(self, job_overrides, initial_job_idx)
+        with self.workers(min(len(job_overrides), cpu_cores())) as workers:
+            return launch_batch(workers, job_overrides, initial_job_idx)

@@ -35,6 +35,8 @@ class SlotSetup:
     singletons: Any
     # Imported before the first job, so that its start costs nothing.
     preload: Sequence[str] = ()
+    # What trains a batch, by module and name, as ``run_batch(batch, setup, answer)``.
+    run_batch: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

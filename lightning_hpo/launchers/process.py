@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
@@ -61,9 +62,9 @@ def _work(connection: Connection, setup: SlotSetup) -> None:
         work = connection.recv()
         with left_by_its_parent_alone():
             if isinstance(work, Batch):
-                from lightning_hpo.launchers.batch import run_batch
-
-                run_batch(work, setup, lambda job, ret: _send(connection, job, ret))
+                assert setup.run_batch is not None, "only a launcher of batches submits one"
+                answer = partial(_send, connection)
+                located(setup.run_batch)(work, setup, answer)
                 continue
             ret, spent = _run(work, setup)
         _send(connection, work, ret, spent=spent)
@@ -140,9 +141,9 @@ def run_hydra_job(job: Job, setup: SlotSetup, task: TaskFunction) -> "JobReturn"
         return failed(error)
 
 
-def located(task: tuple[str, str]) -> TaskFunction:
-    module, name = task
-    function: Any = sys.modules[module] if module == "__main__" else import_module(module)
+def located(function: tuple[str, str]) -> Callable[..., Any]:
+    module, name = function
+    found: Any = sys.modules[module] if module == "__main__" else import_module(module)
     for part in name.split("."):
-        function = getattr(function, part)
-    return getattr(function, "__wrapped__", function)
+        found = getattr(found, part)
+    return getattr(found, "__wrapped__", found)

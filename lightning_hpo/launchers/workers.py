@@ -21,13 +21,10 @@ from lightning_hpo.machine.devices import cpu_cores, gpus_of_slot, visible_gpus
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
-    from hydra_plugins.hydra_lightning_hpo.workers import WorkersLauncher
-
 # A process that cannot even start will not start the next time either.
 _MAX_FAILED_STARTS = 3
 # A process in C that a job has forked may hide the end of its slot from those who wait for it.
 _LOOK_ROUND_S = 1.0
-_PRELOADED = "lightning_hpo.jobs.run"
 
 
 class Workers:
@@ -44,6 +41,8 @@ class Workers:
         hydra_context: HydraContext,
         task_function: TaskFunction,
         config: DictConfig,
+        preload: Sequence[str] = (),
+        run_batch: tuple[str, str] | None = None,
     ) -> None:
         gpus = visible_gpus()
         # In another application a key of this name is its own.
@@ -62,9 +61,8 @@ class Workers:
                     context=hydra_context,
                     config=config,
                     singletons=singletons,
-                    preload=[_PRELOADED]
-                    if task_function.__module__ == "lightning_hpo.entry"
-                    else [],
+                    preload=preload,
+                    run_batch=run_batch,
                 )
             )
             for index in range(n_slots)
@@ -165,20 +163,19 @@ def _start(slot: Slot) -> None:
 
 
 def launch_batch(
-    launcher: "WorkersLauncher", job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    workers: Workers, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
 ) -> "Sequence[JobReturn]":
-    """All jobs of a batch, in order, for sweepers that know nothing of slots."""
+    """All jobs of a batch by running ``workers``, in order, for sweepers that know no slots."""
     jobs = [Job(initial_job_idx + i, tuple(o)) for i, o in enumerate(job_overrides)]
     pending = list(jobs)
     returns: dict[int, JobReturn] = {}
-    with launcher.workers(min(len(jobs), cpu_cores())) as workers:
-        while len(returns) < len(jobs):
-            while pending and workers.n_free:
-                workers.submit(pending.pop(0))
-            for job, end in workers.wait():
-                if isinstance(end, SlotDied):
-                    end = failed(RuntimeError(end.reason))
-                returns[job.id] = end
+    while len(returns) < len(jobs):
+        while pending and workers.n_free:
+            workers.submit(pending.pop(0))
+        for job, end in workers.wait():
+            if isinstance(end, SlotDied):
+                end = failed(RuntimeError(end.reason))
+            returns[job.id] = end
     return [returns[job.id] for job in jobs]
 
 
