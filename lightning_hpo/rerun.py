@@ -5,14 +5,8 @@ are compared with the recorded ones.
 """
 
 import argparse
-import json
-import logging
-import math
 import sys
-import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -21,127 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lightning_hpo.composition.application import complain
 from lightning_hpo.errors import UserError
-from lightning_hpo.jobs.retries import lineage
-from lightning_hpo.output.masking import presentable
+from lightning_hpo.jobs.again import rerun
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
-from lightning_hpo.protocol.files import stored_config
-from lightning_hpo.storage.maker import require_own
-from lightning_hpo.storage.recorded import require_exported, trials_beside
-
-# What a trial's configuration must have; one that was cut off has lost some of it.
-_NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "mode", "seed")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Recorded and repeated values; equal when all are the same to the last bit."""
-
-    recorded: Sequence[float]
-    repeated: Sequence[float]
-
-    @property
-    def equal(self) -> bool:
-        return list(self.recorded) == list(self.repeated)
-
-    def __str__(self) -> str:
-        if self.equal:
-            return f"the same {len(self.recorded)} values, the last {self.recorded[-1]:.6g}"
-        pairs = zip(self.recorded, self.repeated, strict=False)
-        apart = max((abs(a - b) for a, b in pairs), default=math.nan)
-        n, m = len(self.recorded), len(self.repeated)
-        return f"recorded {n} values, repeated {m}; the largest difference is {apart:.3g}"
-
-
-class PlayedAgain:
-    """Takes the place of the live trial: notes what is reported, and ends where the record ends.
-
-    The notes are a file of JSON lines, [step, value], since ranks of the fit may write them.
-    """
-
-    def __init__(self, notes: Path, *, n_values: int) -> None:
-        self.notes = notes
-        self.n_values = n_values
-
-    def report(self, value: float, step: int) -> None:
-        with self.notes.open("a") as file:
-            file.write(json.dumps([step, float(value)]) + "\n")
-
-    def should_prune(self) -> bool:
-        return len(self.values()) >= self.n_values
-
-    def values(self) -> dict[int, float]:
-        """Step -> value, as far as reported."""
-        lines = self.notes.read_text().splitlines() if self.notes.is_file() else []
-        return {step: value for step, value in map(json.loads, lines)}
-
-
-def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
-    """Run trial ``number`` again with its configuration, seed and threads.
-
-    ``trust``: also where another user or machine made the study, whose code then runs.
-
-    A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
-    Raises :class:`UserError` when the folder or the trial is missing.
-    """
-    trial_dir = study_dir / "trials" / str(number)
-    require_own(study_dir, trusted=trust, way_out="--trust")
-    trials = _trials(study_dir, number, trial_dir)
-    before = trials[number].intermediate_values
-    if not before:
-        reason = presentable(str(trials[number].user_attrs.get("failure", "unknown")))
-        raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
-    cfg = stored_config(trial_dir / "config.yaml", *_NEEDED)
-    require_exported((trial_dir / "config.yaml").read_text(encoding="utf-8"))
-    threads = _threads(trial_dir)
-    # Imported late: what can be refused without torch is refused at once.
-    import torch
-
-    from lightning_hpo.jobs.trial import JobContext, run_trial
-    from lightning_hpo.machine.denormals import denormals_as_zero
-
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # The study's own warnings stand in its log.
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(threads)
-    context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
-    again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
-    with suppress(optuna.TrialPruned), denormals_as_zero():
-        run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
-    return Comparison(_in_order(before), _in_order(again.values()))
-
-
-def _in_order(values: Mapping[int, float]) -> list[float]:
-    return [values[step] for step in sorted(values)]
-
-
-def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
-    if not trial_dir.is_dir():
-        known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
-        raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
-    trials = trials_beside(trial_dir, study_dir)
-    if number >= len(trials):
-        raise UserError(
-            f"the database of {study_dir} must hold trial {number}, which has a folder, but it has"
-            f" {len(trials)} trials; put back a copy of it."
-        )
-    return trials
-
-
-def _threads(trial_dir: Path) -> int:
-    path = trial_dir / "provenance.yaml"
-    threads = stored_config(path, "threads").threads
-    if not isinstance(threads, int) or threads < 1:
-        raise UserError(f"{path} must hold the trial's number of threads, got threads={threads}.")
-    return threads
-
-
-def _new_folder(trial_dir: Path) -> Path:
-    tries = 1
-    while (folder := trial_dir / f"rerun_{tries}").exists():
-        tries += 1
-    folder.mkdir()
-    return folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

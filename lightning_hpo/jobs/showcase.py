@@ -31,6 +31,7 @@ from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.fitting.serial import fit
 from lightning_hpo.fitting.stackable import is_stacked
+from lightning_hpo.jobs.again import PlayedAgain
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.plots import save_png
@@ -38,7 +39,6 @@ from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE, RESULT_FILE
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.protocol.seeds import derive_seed
-from lightning_hpo.rerun import PlayedAgain
 from lightning_hpo.storage.recorded import trials_beside
 
 log = logging.getLogger(__name__)

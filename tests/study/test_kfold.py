@@ -39,7 +39,7 @@ def wait_for(path: Path) -> None:
 @pytest.fixture
 def rerun():
     """Runs a trial again in this process and leaves torch as it was."""
-    from lightning_hpo.rerun import rerun
+    from lightning_hpo.jobs.again import rerun
 
     threads = torch.get_num_threads()
     yield rerun

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from command import results, run, trials
 
-from lightning_hpo.rerun import rerun
+from lightning_hpo.jobs.again import rerun
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lightning_hpo.rerun import rerun
+from lightning_hpo.jobs.again import rerun
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import results, run
