@@ -5,7 +5,7 @@ from itertools import combinations
 from statistics import fmean
 
 from lightning_hpo.report.contest import Contest
-from lightning_hpo.report.words import test_value
+from lightning_hpo.results.readings import test_value
 from lightning_hpo.results.samples import Row, counterpart_on_test, difference, untested
 from lightning_hpo.results.statistics import Difference
 from lightning_hpo.results.text import count, listing, number

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lightning_hpo.protocol.stages import quantity
-from lightning_hpo.report.words import spread, test_value
+from lightning_hpo.results.readings import spread, test_value
 from lightning_hpo.results.text import number, percent
 
 _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with

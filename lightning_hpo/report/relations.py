@@ -35,8 +35,9 @@ from lightning_hpo.report.canvas import (
 )
 from lightning_hpo.report.markup import Picture
 from lightning_hpo.report.study_figures import WIDE_IN, told
-from lightning_hpo.report.words import conditional_parameters
-from lightning_hpo.results.record import MIN_COMPLETED_FOR_IMPORTANCES, Record, by_value
+from lightning_hpo.results.importances import MIN_COMPLETED_FOR_IMPORTANCES
+from lightning_hpo.results.readings import conditional_parameters
+from lightning_hpo.results.record import Record, by_value
 from lightning_hpo.results.text import count, number
 
 COLORS = colormaps["cividis"]  # made for colour-blind readers; its lightness grows evenly

@@ -33,6 +33,7 @@ from lightning_hpo.report.study_figures import (
     slices,
 )
 from lightning_hpo.report.timeline import timeline
+from lightning_hpo.results import readings
 from lightning_hpo.results.record import Record, last_value
 from lightning_hpo.results.text import duration, number, plus_minus, scale, value_range
 
@@ -80,7 +81,7 @@ def _space_table(record: Record) -> str:
         nothing = "Nothing was searched: every parameter has a fixed value."
         unknown = "No trial got as far as drawing its parameters."
         return paragraphs([unknown if record.trials else nothing])
-    partial = words.conditional_parameters(record)
+    partial = readings.conditional_parameters(record)
     partial |= {name: 0 for name in record.asked if name not in record.space}
     total = sum(bool(trial.params) for trial in record.trials)
     rows = [
@@ -273,7 +274,7 @@ def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) 
     for name in names:
         parameter = trial.params.get(name)
         yield cell(text(number(parameter)), key=_sort_key(parameter))
-    epochs = words.epochs_reported(trial)
+    epochs = readings.epochs_reported(trial)
     yield cell(str(epochs), key=epochs)
     time_s = trial.duration.total_seconds() if trial.duration else None
     yield cell(text(duration(time_s)), key="" if time_s is None else time_s)

@@ -30,7 +30,7 @@ from lightning_hpo.report.canvas import (
     to_picture,
 )
 from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.words import epochs_reported, spread, test_value
+from lightning_hpo.results.readings import epochs_reported, spread, test_value
 from lightning_hpo.results.record import Record, by_value, last_value
 from lightning_hpo.results.text import count, number, percent, plus_minus
 

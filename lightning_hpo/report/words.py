@@ -2,9 +2,7 @@
 
 import math
 import shlex
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -13,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.protocol.attributes import FORCED_RESUME
-from lightning_hpo.protocol.stages import counterpart
-from lightning_hpo.results.record import Importances, Record, by_value
+from lightning_hpo.results.importances import Importances
+from lightning_hpo.results.readings import Spread, epochs_reported, spread, test_value
+from lightning_hpo.results.record import Record, by_value
 from lightning_hpo.results.text import (
     count,
     listing,
@@ -72,31 +71,6 @@ def borders(trial: FrozenTrial) -> list[str]:
             f"{number(limit)} make sense, search a wider range."
         )
     return sentences
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The monitor over the folds: mean, standard deviation, each fold's value."""
-
-    mean: float
-    std: float
-    folds: tuple[float, ...]
-
-
-def spread(results: Mapping[str, Any]) -> Spread | None:
-    """The spread of the study's monitor, where the final job cross-validated the winner."""
-    cv, monitor = results.get("cv"), results["monitor"]
-    if not cv or cv.get(f"{monitor}_mean") is None or cv.get(f"{monitor}_std") is None:
-        return None
-    folds = tuple(fold[monitor] for fold in cv["folds"] if fold.get(monitor) is not None)
-    return Spread(cv[f"{monitor}_mean"], cv[f"{monitor}_std"], folds)
-
-
-def test_value(results: Mapping[str, Any]) -> float | None:
-    """The test set's value of the quantity that the study's monitor measures."""
-    test = results.get("test") or {}
-    name = counterpart(str(results["monitor"]), test)
-    return None if name is None else test[name]
 
 
 def sureness(record: Record) -> list[str]:
@@ -279,18 +253,6 @@ def pruning_saved(record: Record) -> str:
     )
 
 
-def epochs_reported(trial: FrozenTrial) -> int:
-    """Epochs that a trial's intermediate values stand for; each fold of a trial has its own.
-
-    Steps are epochs, counted from 0: where the first report comes at step 49, each stands for 50.
-    """
-    steps = trial.intermediate_values
-    if not steps:
-        return 0
-    every = min(steps) + 1
-    return len(steps) if every == 1 else min(len(steps) * every, max(steps) + 1)
-
-
 def mixtures(record: Record) -> list[str]:
     """Which trials ran with other settings than those before, after study.force_resume."""
     mixed: dict[str, list[int]] = {}
@@ -335,13 +297,6 @@ def importance_words(importances: Importances) -> str:
         f"{first[0]} ({percent(first[1])}) sets the best {percent(importances.top)} of the "
         f"completed trials apart most clearly, followed by {rest}{doubt}."
     )
-
-
-def conditional_parameters(record: Record) -> dict[str, int]:
-    """Parameters that only some trials have, with the number of trials that have them."""
-    asked = [trial for trial in record.trials if trial.params]
-    counts = Counter(name for trial in asked for name in trial.params)
-    return {name: many for name, many in counts.items() if many < len(asked)}
 
 
 def fixed_settings(record: Record) -> dict[str, str]:

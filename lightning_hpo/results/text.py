@@ -63,3 +63,12 @@ def scale(distribution: BaseDistribution) -> str:
         return "choice"
     kind = "whole numbers" if isinstance(distribution, IntDistribution) else "numbers"
     return f"{kind}, logarithmic" if distribution.log else kind
+
+
+def roughly(seconds: float) -> str:
+    """Seconds in one unit, as estimates and clocks are told: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

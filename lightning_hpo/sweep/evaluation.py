@@ -5,7 +5,7 @@ import time
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.sweep import outcome
+from lightning_hpo.results import trials
 from lightning_hpo.sweep.display import Display
 from lightning_hpo.sweep.finale import Finale
 from lightning_hpo.sweep.fleet import Fleet
@@ -22,7 +22,7 @@ def evaluate(
     search: Search, fleet: Fleet, display: Display, settings: Settings, facts: Facts | None
 ) -> None:
     """Run the final job on the best parameters, unless it is done or another controller's."""
-    best = outcome.chosen_trial(search.study, settings.final_trial)
+    best = trials.chosen_trial(search.study, settings.final_trial)
     if not settings.final:
         return
     if best is None and search.space:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lightning_hpo.protocol.folder import PROGRESS_FILE
 from lightning_hpo.protocol.messages import FitProgress
+from lightning_hpo.results.text import roughly
 
 _BAR_WIDTH = 12
 # In columns of a terminal.
@@ -117,15 +118,6 @@ def fit_progress(folder: Path) -> FitProgress | None:
         return None
 
 
-def duration(seconds: float) -> str:
-    """Seconds for people: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 @dataclass(frozen=True)
 class SlotTable:
     """A line for each busy slot: slot, trial or fit, bar, epochs or folds done, value, time.
@@ -154,7 +146,7 @@ class SlotTable:
                 "bar": _bar(row),
                 "words": row.words or "starting",
                 "value": row.value.rpartition(" ")[2] if "metric" in left_out else row.value,
-                "elapsed": duration(now_s - row.started_s),
+                "elapsed": roughly(now_s - row.started_s),
             }
             table.add_row("", *(cell for name, cell in cells.items() if name not in left_out))
         return table

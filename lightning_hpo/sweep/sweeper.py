@@ -35,6 +35,8 @@ from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import EMBEDDED_FILE
 from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.results import last_words, trials, written
+from lightning_hpo.results.averages import as_json
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other
@@ -42,12 +44,11 @@ from lightning_hpo.storage.study import create_storage, open_storage, storage_er
 from lightning_hpo.storage.writable import must_be_writable, writable
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
-from lightning_hpo.sweep import fingerprint, last_words, outcome
+from lightning_hpo.sweep import closing_report, fingerprint, tally
 from lightning_hpo.sweep.arguments import read_params
-from lightning_hpo.sweep.averages import as_json
 from lightning_hpo.sweep.composition import Composition
 from lightning_hpo.sweep.decisive import decisive
-from lightning_hpo.sweep.display import Display, Tally
+from lightning_hpo.sweep.display import Display
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.fleet import Fleet
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
@@ -56,6 +57,7 @@ from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.space import SearchSpace, parse_space
+from lightning_hpo.sweep.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -269,7 +271,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 self._keep_in_place(study, owner)
         log.info(f"Study name: {visible(study.study_name)}")
         in_memory = facts is None and not self.storage
-        shown = "None, in memory" if in_memory else outcome.public(self.storage, study_dir)
+        shown = "None, in memory" if in_memory else written.public(self.storage, study_dir)
         log.info(f"Storage: {shown}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
@@ -366,10 +368,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")
-        outcome.tally_earlier(search.study, display.tally)
+        tally.tally_earlier(search.study, display.tally)
         left, total = search.remaining(), search.limits.n_trials
         if self.settings.final and self.settings.final_trial is not None:
-            outcome.check_final_trial(search.study, self.settings.final_trial, to_come=left)
+            trials.check_final_trial(search.study, self.settings.final_trial, to_come=left)
         if left > 0:
             display.stage(f"search: {left} trials in {display.tally.slots} slots")
         elif left < 0:
@@ -379,22 +381,22 @@ class StudySweeperImpl(OptunaSweeperImpl):
             display.note(f"the study has its {total} trials; none is added")
         # Also with nothing left: trials that run elsewhere may yet need this controller.
         search.run()
-        if search.space and outcome.best_trial(search.study) is None:
-            outcome.require_a_complete_trial(search.study)
+        if search.space and trials.best_trial(search.study) is None:
+            trials.require_a_complete_trial(search.study)
 
     # ------------------------------------------------------------------ conclusion
 
     def _conclude(self, study: optuna.Study, facts: Facts | None, display: Display) -> None:
         """Write the results, build the report, say where everything is."""
         study_dir = self.settings.study_dir
-        outcome.save_plugin_file(study, study_dir)
-        outcome.log_best(study)
+        written.save_plugin_file(study, study_dir)
+        written.log_best(study)
         if facts is None:
             return
-        found = outcome.results(study, study_dir=study_dir, config=self.config, facts=facts)
+        found = written.results(study, study_dir=study_dir, config=self.config, facts=facts)
         write_json(study_dir / "results.json", as_json(found))
         display.stage("report")
-        outcome.report(study_dir, study)
+        closing_report.report(study_dir, study)
         display.last_words(last_words.summary(found, study_dir))
 
 

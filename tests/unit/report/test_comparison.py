@@ -24,7 +24,8 @@ from lightning_hpo.report.contest import (
     read_configuration,
 )
 from lightning_hpo.report.markup import link
-from lightning_hpo.results.record import Importances, Record
+from lightning_hpo.results.importances import Importances
+from lightning_hpo.results.record import Record
 from lightning_hpo.results.samples import Row, Study
 from lightning_hpo.results.statistics import Difference
 

@@ -12,7 +12,8 @@ from report_study import START, results_of, some_trial
 from lightning_hpo.report import study_figures
 from lightning_hpo.report.canvas import MAX_BYTES, Spot, drawing, frame_values, to_picture
 from lightning_hpo.report.timeline import schedule, timeline, timeline_words
-from lightning_hpo.results.record import Importances, Record
+from lightning_hpo.results.importances import Importances
+from lightning_hpo.results.record import Record
 
 
 def record(trials: list[FrozenTrial]) -> Record:

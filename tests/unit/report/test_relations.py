@@ -10,7 +10,8 @@ from report_study import results_of
 
 from lightning_hpo.report import relations
 from lightning_hpo.report.canvas import Frame
-from lightning_hpo.results.record import Importances, Record
+from lightning_hpo.results.importances import Importances
+from lightning_hpo.results.record import Record
 
 LR = FloatDistribution(1e-4, 1e-2, log=True)
 DROPOUT = FloatDistribution(0.0, 0.5)

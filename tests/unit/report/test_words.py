@@ -16,8 +16,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, some_trial
 
 from lightning_hpo.report import words
-from lightning_hpo.results import text
-from lightning_hpo.results.record import Importances, Record
+from lightning_hpo.results import readings, text
+from lightning_hpo.results.importances import Importances
+from lightning_hpo.results.record import Record
 
 
 def trial(
@@ -107,7 +108,7 @@ def test_pruning_saves_against_the_longest_trial() -> None:
 def test_reports_stand_for_epochs(steps: list[int], epochs: int) -> None:
     reported = trial(steps=0)
     reported.intermediate_values = dict.fromkeys(steps, 1.0)
-    assert words.epochs_reported(reported) == epochs
+    assert readings.epochs_reported(reported) == epochs
 
 
 def test_pruning_without_pruned_trials_or_values_is_said() -> None:
@@ -192,7 +193,7 @@ def test_conditional_parameters_are_those_that_only_some_trials_have() -> None:
     rng = random.Random(0)
     trials = [some_trial(number, rng) for number in range(20)]
     momentum = sum(t.params["optimizer"] == "SGD" for t in trials)
-    assert words.conditional_parameters(record(trials)) == {"optimizer.momentum": momentum}
+    assert readings.conditional_parameters(record(trials)) == {"optimizer.momentum": momentum}
 
 
 def test_fixed_settings_are_short_texts_that_no_trial_contradicts() -> None:

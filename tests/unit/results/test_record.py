@@ -16,7 +16,9 @@ from optuna.trial import TrialState, create_trial
 from report_study import results_of, some_trial, write_results, write_study
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.results.record import rate_parameters, read_record, storage_url
+from lightning_hpo.results.importances import rate_parameters
+from lightning_hpo.results.record import read_record
+from lightning_hpo.storage.readonly import storage_url
 
 
 def change(folder: Path, **changes: Any) -> None:

@@ -9,8 +9,10 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
-from lightning_hpo.sweep.display import Display, Tally
-from lightning_hpo.sweep.progress import Running, SlotTable, Steps, duration
+from lightning_hpo.results.text import roughly
+from lightning_hpo.sweep.display import Display
+from lightning_hpo.sweep.progress import Running, SlotTable, Steps
+from lightning_hpo.sweep.tally import Tally
 from lightning_hpo.sweep.verdict import Verdict
 
 COMPLETE = Verdict(TrialState.COMPLETE, values=[0.5])
@@ -101,7 +103,7 @@ def test_a_trial_that_will_be_tried_again_is_not_counted_as_failed():
     ("seconds", "text"), [(45, "45 s"), (89.6, "90 s"), (720, "12 min"), (12600, "3.5 h")]
 )
 def test_durations_are_for_people(seconds, text):
-    assert duration(seconds) == text
+    assert roughly(seconds) == text
 
 
 def test_without_a_terminal_each_trial_is_a_line_with_the_state_of_the_study():

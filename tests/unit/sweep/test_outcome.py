@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError
-from lightning_hpo.sweep import last_words, outcome
-from lightning_hpo.sweep.display import Tally
+from lightning_hpo.results import last_words, trials, written
+from lightning_hpo.sweep import closing_report
+from lightning_hpo.sweep.tally import Tally, tally_earlier
 
 
 def fold(k: int, loss: float) -> dict:
@@ -20,7 +21,7 @@ def fold(k: int, loss: float) -> dict:
 
 
 def test_cross_validation_is_summarised_by_mean_and_sample_standard_deviation():
-    found = outcome.cross_validation([fold(1, 0.5), fold(0, 0.25), fold(2, 0.75)], "val/loss")
+    found = written.cross_validation([fold(1, 0.5), fold(0, 0.25), fold(2, 0.75)], "val/loss")
     assert [f["fold"] for f in found["folds"]] == [0, 1, 2]
     assert found["folds"][0] == {"fold": 0, "epochs": 3, "best_epoch": 2, "val/loss": 0.25}
     assert (found["val/loss_mean"], found["val/loss_std"]) == (0.5, 0.25)
@@ -32,11 +33,11 @@ def test_the_metrics_of_a_cross_validation_are_those_that_its_validations_logged
     metrics = {"loss": 0.5, "acc_val": 0.25, "MyLoss": 2.0, "val_trap": 1.0, "seconds": 9.0}
     stages = {"loss": "val", "acc_val": "val", "MyLoss": "train", "val_trap": "train"}
     folds = [fold(k, 0.0) | {"metrics": metrics, "stages": stages} for k in range(2)]
-    found = outcome.cross_validation(folds, "loss")
+    found = written.cross_validation(folds, "loss")
     assert [name for name in found if name.endswith("_mean")] == ["acc_val_mean", "loss_mean"]
-    assert outcome.cross_validation(folds, "MyLoss")["MyLoss_mean"] == 2.0
+    assert written.cross_validation(folds, "MyLoss")["MyLoss_mean"] == 2.0
     single = folds[0] | {"val_fraction": 0.1, "last": metrics}
-    assert list(outcome.holdout(single, "loss")["last"]) == sorted(stages)
+    assert list(written.holdout(single, "loss")["last"]) == sorted(stages)
 
 
 # Rule: Lightning logs one value of a step and one of an epoch under three names; it counts once.
@@ -46,9 +47,9 @@ def test_a_metric_by_step_and_by_epoch_is_one_metric():
     folds = [
         fold(k, 0.0) | {"metrics": metrics, "stages": dict.fromkeys(names, "val")} for k in range(2)
     ]
-    found = outcome.cross_validation(folds, "val_loss")
+    found = written.cross_validation(folds, "val_loss")
     assert [name for name in found if name.endswith("_mean")] == ["val_loss_mean"]
-    found = outcome.cross_validation(folds, "val_loss_epoch")
+    found = written.cross_validation(folds, "val_loss_epoch")
     assert found["val_loss_epoch_mean"] == 0.5
 
 
@@ -56,7 +57,7 @@ def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_e
     found = {"val_fraction": 0.1, "epochs": 9, "best_epoch": 4, "value": 0.5, "seconds": 1.0}
     metrics = {"train/loss": 0.5, "val/loss": 0.25, "n_parameters": 7.0}
     last = {"val/loss": 0.75, "train/loss": 0.125, "lr-Adam": 0.1}
-    assert outcome.holdout(found | {"metrics": metrics, "last": last}, "val/loss") == {
+    assert written.holdout(found | {"metrics": metrics, "last": last}, "val/loss") == {
         "val_fraction": 0.1,
         "epochs": 9,
         "best_epoch": 4,
@@ -68,15 +69,15 @@ def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_e
 # Rule: one refit's test is the result; of several it is their mean, with the sample deviation.
 def test_the_test_result_is_the_mean_over_the_refits():
     one, other = {"test": {"test/accuracy": 0.5}}, {"test": {"test/accuracy": 1.0}}
-    assert outcome.test_results([]) == {"test": None, "test_std": None, "no_test": None}
+    assert written.test_results([]) == {"test": None, "test_std": None, "no_test": None}
     alone = {"test": {"test/accuracy": 0.5}, "test_std": None, "no_test": None}
-    assert outcome.test_results([one]) == alone
-    both = outcome.test_results([one, other])
+    assert written.test_results([one]) == alone
+    both = written.test_results([one, other])
     assert both["test"] == {"test/accuracy": 0.75}
     assert both["test_std"]["test/accuracy"] == pytest.approx(0.125**0.5)
     untested = {"test": {}, "no_test": "Net has no test_step"}
     none = {"test": None, "test_std": None, "no_test": "Net has no test_step"}
-    assert outcome.test_results([untested, untested]) == none
+    assert written.test_results([untested, untested]) == none
 
 
 # Rule: a final job counts for the trial that it was done for; a single fold has no spread.
@@ -85,10 +86,10 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(json.dumps(found))
     (tmp_path / "trial.json").write_text("12")
-    found = outcome._final_results(tmp_path, {12, None}, monitor="val/loss")
+    found = written._final_results(tmp_path, {12, None}, monitor="val/loss")
     assert (found["final_trial"], found["cv"]) == (12, None)
     assert found["test"] == {"test/loss": 0.25}
-    other = outcome._final_results(tmp_path, {33, None}, monitor="val/loss")
+    other = written._final_results(tmp_path, {33, None}, monitor="val/loss")
     assert other == {
         "final_trial": None,
         "cv": None,
@@ -100,7 +101,7 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
     }
     # A baseline has no trials.
     (tmp_path / "trial.json").write_text("null")
-    baseline = outcome._final_results(tmp_path, {None}, monitor="val/loss")
+    baseline = written._final_results(tmp_path, {None}, monitor="val/loss")
     assert baseline["test"] == {"test/loss": 0.25}
 
 
@@ -123,7 +124,7 @@ def test_earlier_trials_count_with_the_time_that_they_took():
         study.add_trial(trial)
     tally = Tally(total=2, slots=1, monitor="val/loss", final_rounds=2, final_cost=1.5)
     assert tally.left_s() is None
-    outcome.tally_earlier(study, tally)
+    tally_earlier(study, tally)
     assert (tally.complete, tally.pruned, tally.best) == (1, 1, (0.5, 0))
     # Nothing left to search; two rounds of fits, each half as long again as the complete trial.
     assert tally.left_s() == 2 * 1.5 * 40
@@ -133,18 +134,18 @@ def test_a_mistake_of_the_configuration_takes_no_place_in_the_total():
     study = study_of(TrialState.COMPLETE, TrialState.FAIL)
     attributes = {"failure": "no such metric", "mistake": True}
     study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL, user_attrs=attributes))
-    assert outcome.counts(study) == {"complete": 1, "pruned": 0, "failed": 1, "total": 2}
+    assert trials.counts(study) == {"complete": 1, "pruned": 0, "failed": 1, "total": 2}
 
 
 def test_a_retried_trial_counts_in_the_one_that_replaced_it():
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
     retried = optuna.trial.create_trial(state=TrialState.FAIL, user_attrs={"retried": True})
     study.add_trial(retried)
-    assert outcome.counts(study) == {"complete": 1, "pruned": 1, "failed": 1, "total": 3}
+    assert trials.counts(study) == {"complete": 1, "pruned": 1, "failed": 1, "total": 3}
 
 
 def test_the_plugins_file_is_written_also_when_nothing_completed(tmp_path):
-    outcome.save_plugin_file(study_of(TrialState.PRUNED), tmp_path)
+    written.save_plugin_file(study_of(TrialState.PRUNED), tmp_path)
     found = OmegaConf.load(tmp_path / "optimization_results.yaml")
     assert (found.name, found.best_value, found.trials.pruned) == ("optuna", None, 1)
 
@@ -153,7 +154,7 @@ def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
     study = optuna.create_study(directions=["minimize", "maximize"])
     for values in ([1.0, 1.0], [2.0, 2.0], [2.0, 0.0]):
         study.add_trial(optuna.trial.create_trial(values=values))
-    outcome.save_plugin_file(study, tmp_path)
+    written.save_plugin_file(study, tmp_path)
     found = OmegaConf.load(tmp_path / "optimization_results.yaml")
     assert [list(s["values"]) for s in found.solutions] == [[1.0, 1.0], [2.0, 2.0]]
 
@@ -168,7 +169,7 @@ def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
     ],
 )
 def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
-    assert outcome.public(storage, Path("s?")) == shown
+    assert written.public(storage, Path("s?")) == shown
 
 
 def test_the_command_for_more_trials_replaces_the_total():
@@ -180,10 +181,10 @@ def test_the_command_for_more_trials_replaces_the_total():
 
 def test_the_final_job_takes_the_best_trial_or_the_one_asked_for():
     study = study_of(TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED)
-    assert outcome.chosen_trial(study, None).number == 0
-    assert outcome.chosen_trial(study, 1).number == 1
+    assert trials.chosen_trial(study, None).number == 0
+    assert trials.chosen_trial(study, 1).number == 1
     with pytest.raises(UserError, match=r"must be a complete trial, got 2; there are \[0, 1\]"):
-        outcome.chosen_trial(study, 2)
+        trials.chosen_trial(study, 2)
 
 
 def test_a_study_without_a_complete_trial_is_a_failure_that_says_why():
@@ -191,17 +192,17 @@ def test_a_study_without_a_complete_trial_is_a_failure_that_says_why():
     reason = {"failure": "ZeroDivisionError: by zero"}
     study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL, user_attrs=reason))
     with pytest.raises(StudyFailed) as caught:
-        outcome.require_a_complete_trial(study)
+        trials.require_a_complete_trial(study)
     assert str(caught.value) == (
         "at least one trial must complete, but of 2 1 were pruned and 1 failed."
         " The last failure: ZeroDivisionError: by zero."
     )
-    outcome.require_a_complete_trial(study_of(TrialState.COMPLETE, TrialState.PRUNED))
+    trials.require_a_complete_trial(study_of(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def test_a_search_without_a_trial_has_failed():
     with pytest.raises(StudyFailed, match="none was started"):
-        outcome.require_a_complete_trial(study_of())
+        trials.require_a_complete_trial(study_of())
 
 
 # Rule: a trial that there is must be complete, or not finished; one that there is not must be among
@@ -209,14 +210,14 @@ def test_a_search_without_a_trial_has_failed():
 @pytest.mark.parametrize(("number", "to_come"), [(0, 0), (2, 0), (3, 1), (5, 3)])
 def test_a_trial_that_the_final_job_can_take(number, to_come):
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-    outcome.check_final_trial(study, number, to_come=to_come)
+    trials.check_final_trial(study, number, to_come=to_come)
 
 
 @pytest.mark.parametrize(("number", "to_come"), [(1, 9), (3, 0), (7, 4), (3, -2)])
 def test_a_trial_that_the_final_job_cannot_take_is_refused_before_the_search(number, to_come):
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     with pytest.raises(UserError, match=rf"got {number}; there are \[0\]"):
-        outcome.check_final_trial(study, number, to_come=to_come)
+        trials.check_final_trial(study, number, to_come=to_come)
 
 
 # Rule: figures and reports never cost a result.
@@ -225,7 +226,7 @@ def test_a_report_that_fails_costs_one_line(tmp_path, monkeypatch, capsys):
         raise OverflowError("too large\nto draw")
 
     monkeypatch.setattr("lightning_hpo.report.page.build_report", broken)
-    outcome.report(tmp_path, study_of(TrialState.COMPLETE))
+    closing_report.report(tmp_path, study_of(TrialState.COMPLETE))
     (line,) = capsys.readouterr().err.splitlines()
     assert "the report could not be built (OverflowError: too large to draw)" in line
     assert f"python -m lightning_hpo.report {tmp_path}" in line

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_hpo.protocol.attributes import FORCED_RESUMES
-from lightning_hpo.sweep.display import duration
+from lightning_hpo.results.text import roughly
 
 
 def summary(found: dict[str, Any], study_dir: Path) -> str:
@@ -22,7 +22,7 @@ def summary(found: dict[str, Any], study_dir: Path) -> str:
     lines += _mixed(found)
     lines += _evaluation(found)
     seconds = found["seconds"]
-    took = f"search {duration(seconds['search'])}, final job {duration(seconds['final'])}"
+    took = f"search {roughly(seconds['search'])}, final job {roughly(seconds['final'])}"
     lines += [f"took: {took}", "", *_where(study_dir, found)]
     return "\n".join(lines)
 

@@ -3,36 +3,29 @@
 import logging
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import optuna
 from omegaconf import OmegaConf
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lightning_hpo.composition.application import complain
 from lightning_hpo.composition.passwords import referred
-from lightning_hpo.errors import StudyFailed, UserError, with_type
-from lightning_hpo.jobs.retries import passed_over
-from lightning_hpo.output.masking import presentable, redact, redacted
-from lightning_hpo.protocol.attributes import FORCED_RESUMES, STOPPED_AFTER_FOLD
+from lightning_hpo.output.masking import redact, redacted
+from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.protocol.files import stored_json, stored_object
 from lightning_hpo.protocol.folder import TRIAL_FILE
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.protocol.versions import versions
+from lightning_hpo.results.averages import deviation, mean
+from lightning_hpo.results.trials import best_trial, counts, pareto_front
 from lightning_hpo.storage.embedded import url_of
 from lightning_hpo.storage.study import EMBEDDED_FILE
-from lightning_hpo.sweep.averages import deviation, mean
-from lightning_hpo.sweep.display import Tally
 
 log = logging.getLogger(__name__)
-
-_UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
 def public(storage: Any, study_dir: Path) -> str:
@@ -45,75 +38,6 @@ def public(storage: Any, study_dir: Path) -> str:
         return redact(make_url(storage).render_as_string(hide_password=True))
     except (ArgumentError, ValueError):
         return "custom"
-
-
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The best completed trial of a study with one objective, if there is any."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete or len(study.directions) > 1:
-        return None
-    # A mean over some folds is no rival for one over all.
-    whole = [t for t in complete if STOPPED_AFTER_FOLD not in t.user_attrs]
-    pick = min if study.direction is StudyDirection.MINIMIZE else max
-    return pick(whole, key=lambda trial: trial.value or 0.0, default=None)
-
-
-def chosen_trial(study: optuna.Study, number: int | None) -> FrozenTrial | None:
-    """Trial ``number`` if it is complete, or the best one if no number is given."""
-    if number is None:
-        return best_trial(study)
-    complete = {t.number: t for t in study.trials if t.state is TrialState.COMPLETE}
-    if number not in complete:
-        raise StudyFailed(_not_complete(number, complete))
-    return complete[number]
-
-
-def check_final_trial(study: optuna.Study, number: int, *, to_come: int) -> None:
-    """Raise :class:`UserError` unless trial ``number`` is complete or may yet be.
-
-    ``to_come``: the trials that the search will add.
-    """
-    trials = study.get_trials(deepcopy=False)
-    if number < len(trials):
-        possible = trials[number].state in (TrialState.COMPLETE, *_UNFINISHED)
-    else:
-        possible = number < len(trials) + to_come
-    if not possible:
-        complete = [t.number for t in trials if t.state is TrialState.COMPLETE]
-        more = f" and {to_come} to come" if to_come > 0 else ""
-        raise UserError(_not_complete(number, complete, more))
-
-
-def _not_complete(number: int, complete: Iterable[int], more: str = "") -> str:
-    known = f"{sorted(complete)}{more}"
-    return f"study.final_trial must be a complete trial, got {number}; there are {known}."
-
-
-def counts(study: optuna.Study) -> dict[str, int]:
-    """Trials by state; a failed one that takes no place in the study's total does not count."""
-    trials = study.get_trials(deepcopy=False)
-    by_state = {
-        "complete": sum(t.state is TrialState.COMPLETE for t in trials),
-        "pruned": sum(t.state is TrialState.PRUNED for t in trials),
-        "failed": sum(t.state is TrialState.FAIL and not passed_over(t) for t in trials),
-    }
-    return {**by_state, "total": sum(by_state.values())}
-
-
-def tally_earlier(study: optuna.Study, tally: Tally) -> None:
-    """Count the trials of earlier runs, and how long they took, into what the display shows."""
-    by_state = counts(study)
-    tally.complete, tally.pruned = by_state["complete"], by_state["pruned"]
-    tally.failed = by_state["failed"]
-    best = best_trial(study)
-    if best is not None and best.value is not None:
-        tally.offer(best.number, best.value)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
-        if trial.duration is None:
-            continue
-        tally.seconds.append(trial.duration.total_seconds())
-        if trial.state is TrialState.COMPLETE:
-            tally.full_seconds.append(tally.seconds[-1])
 
 
 def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
@@ -143,25 +67,6 @@ def log_best(study: optuna.Study) -> None:
         log.info(f"Number of Pareto solutions: {len(study.best_trials)}")
         for trial in study.best_trials:
             log.info(f"    Values: {trial.values}, Params: {trial.params}")
-
-
-def require_a_complete_trial(study: optuna.Study) -> None:
-    """Raise :class:`StudyFailed` when there is none, or all were pruned or failed."""
-    trials = study.get_trials(deepcopy=False)
-    if any(trial.state is TrialState.COMPLETE for trial in trials):
-        return
-    if not trials:
-        raise StudyFailed(
-            "a search must have at least one trial, but none was started; raise study.n_trials or"
-            " study.timeout_s, or give the searched parameters values."
-        )
-    n = counts(study)
-    failures = [t.user_attrs["failure"] for t in trials if "failure" in t.user_attrs]
-    last = f" The last failure: {presentable(str(failures[-1]))}." if failures else ""
-    raise StudyFailed(
-        f"at least one trial must complete, but of {n['total']} {n['pruned']} were pruned and"
-        f" {n['failed']} failed.{last}"
-    )
 
 
 def results(
@@ -256,16 +161,6 @@ def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def pareto_front(study: optuna.Study) -> list[dict[str, Any]] | None:
-    """The trials that no other beats in every objective; None for a single objective."""
-    if len(study.directions) == 1:
-        return None
-    return [
-        {"number": t.number, "values": list(t.values), "params": t.params}
-        for t in study.best_trials
-    ]
-
-
 def cross_validation(folds: list[dict[str, Any]], monitor: str) -> dict[str, Any]:
     """What the folds' validations logged, the monitor always, with mean and standard deviation."""
     folds = sorted(folds, key=lambda fold: fold["fold"])
@@ -299,19 +194,3 @@ def holdout(found: dict[str, Any], monitor: str) -> dict[str, Any]:
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
     kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
     return {**kept, **at_best, "last": at_end}
-
-
-def report(study_dir: Path, study: optuna.Study) -> None:
-    """Build the report; one that fails costs a line, never the study whose results are written."""
-    try:
-        from lightning_hpo.report.page import build_report
-
-        build_report(study_dir, study=study)
-    except Exception as error:
-        way_out = f"python -m lightning_hpo.report {study_dir}"
-        complain(
-            UserError(
-                f"the report could not be built ({with_type(error)}); the results are written. Once"
-                f" that is mended: {way_out}"
-            )
-        )
