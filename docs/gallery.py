@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from lightning_hpo.report import relations, study_figures, timeline
-from lightning_hpo.report.markup import Picture
+from lightning_hpo.report.figures import folds, history, parameters, relations, timeline
+from lightning_hpo.report.html.markup import Picture
 from lightning_hpo.results.record import read_record
 
 FOLDER = Path(__file__).parent / "gallery"
@@ -45,13 +45,13 @@ FINAL = {
 }
 SEARCHED = "cnn_dropout"
 SEARCH = {
-    "history": study_figures.history,
-    "intermediate_values": study_figures.intermediate_values,
-    "importances": study_figures.importance_bars,
+    "history": history.history,
+    "intermediate_values": history.intermediate_values,
+    "importances": parameters.importance_bars,
     "timeline": timeline.timeline,
     "parallel_coordinates": relations.parallel_coordinates,
     "contour": relations.contour,
-    "fold_spread": study_figures.fold_spread,
+    "fold_spread": folds.fold_spread,
 }
 
 

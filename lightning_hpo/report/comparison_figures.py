@@ -15,8 +15,11 @@ from optuna.trial import TrialState
 
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.stages import counterpart, quantity, recorded_stages
-from lightning_hpo.report.canvas import (
+from lightning_hpo.report.comparison_words import basis
+from lightning_hpo.report.contest import Entry, Goal, line
+from lightning_hpo.report.figures.canvas import (
     GREY,
+    WIDE_IN,
     Frame,
     Spot,
     apply_frame,
@@ -24,11 +27,9 @@ from lightning_hpo.report.canvas import (
     frame_values,
     to_picture,
 )
-from lightning_hpo.report.comparison_words import basis
-from lightning_hpo.report.contest import Entry, Goal, line
-from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.study_figures import WIDE_IN, best_so_far
-from lightning_hpo.report.timeline import schedule, unit_of
+from lightning_hpo.report.figures.history import best_so_far
+from lightning_hpo.report.figures.timeline import schedule, unit_of
+from lightning_hpo.report.html.markup import Picture
 from lightning_hpo.results.samples import Row
 from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import count, duration, listing, number

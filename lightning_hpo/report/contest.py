@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lightning_hpo.report.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
+from lightning_hpo.report.figures.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
 

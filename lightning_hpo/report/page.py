@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 
 from lightning_hpo.report import sections
-from lightning_hpo.report.document import assemble, section, write_page
+from lightning_hpo.report.html.document import assemble, section, write_page
 from lightning_hpo.report.words import verdict
 from lightning_hpo.results.record import Record, read_record
 

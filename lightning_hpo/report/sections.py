@@ -10,29 +10,26 @@ from optuna.trial import FrozenTrial, TrialState
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.stages import quantity
-from lightning_hpo.report import markup, noise, words
-from lightning_hpo.report.markup import (
-    Picture,
+from lightning_hpo.report import noise, words
+from lightning_hpo.report.figures.folds import fold_spread
+from lightning_hpo.report.figures.history import history, intermediate_values
+from lightning_hpo.report.figures.parameters import importance_bars, slices
+from lightning_hpo.report.figures.relations import contour, parallel_coordinates
+from lightning_hpo.report.figures.timeline import timeline
+from lightning_hpo.report.html import markup
+from lightning_hpo.report.html.markup import (
     bullets,
     cell,
     command,
     facts,
     figure,
+    optional,
     paragraphs,
     place_in_range,
     table,
     text,
 )
-from lightning_hpo.report.relations import contour, parallel_coordinates
 from lightning_hpo.report.stored import ERROR_FIGURES, SEARCH_FIGURES, stored_figures
-from lightning_hpo.report.study_figures import (
-    fold_spread,
-    history,
-    importance_bars,
-    intermediate_values,
-    slices,
-)
-from lightning_hpo.report.timeline import timeline
 from lightning_hpo.results import readings
 from lightning_hpo.results.record import Record, last_value
 from lightning_hpo.results.text import duration, number, plus_minus, scale, value_range
@@ -121,7 +118,7 @@ def winner(record: Record) -> str:
     )
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(words.sureness(record))
-    return html + _optional(fold_spread(record))
+    return html + optional(fold_spread(record))
 
 
 def tiles(results: Mapping[str, Any]) -> str:
@@ -219,7 +216,7 @@ def search(record: Record) -> str:
         importance_bars(record),
         timeline(record),
     ]
-    html += f'<div class="pair">\n{"".join(map(_optional, pictures))}</div>\n'
+    html += f'<div class="pair">\n{"".join(map(optional, pictures))}</div>\n'
     html += _together(record)
     small = "".join(figure(picture) for picture in slices(record))
     if small:
@@ -244,10 +241,6 @@ def _trials_side_by_side(record: Record) -> str:
         return ""
     shown = stored_figures(folder, lambda stem: stem in SEARCH_FIGURES, "")
     return "<h3>Trials side by side</h3>\n" + shown
-
-
-def _optional(picture: Picture | None) -> str:
-    return "" if picture is None else figure(picture)
 
 
 def _trial_table(record: Record) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from lightning_hpo.report.markup import figure, paragraphs, read_png
+from lightning_hpo.report.html.markup import figure, paragraphs, read_png
 
 ERROR_FIGURES = (
     "confusion_matrix",

@@ -23,7 +23,7 @@ from lightning_hpo.report.contest import (
     lookup,
     read_configuration,
 )
-from lightning_hpo.report.markup import link
+from lightning_hpo.report.html.markup import link
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.samples import Row, Study

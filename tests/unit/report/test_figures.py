@@ -9,9 +9,9 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import START, results_of, some_trial
 
-from lightning_hpo.report import study_figures
-from lightning_hpo.report.canvas import MAX_BYTES, Spot, drawing, frame_values, to_picture
-from lightning_hpo.report.timeline import schedule, timeline, timeline_words
+from lightning_hpo.report.figures import folds, history, parameters
+from lightning_hpo.report.figures.canvas import MAX_BYTES, Spot, drawing, frame_values, to_picture
+from lightning_hpo.report.figures.timeline import schedule, timeline, timeline_words
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
 
@@ -94,18 +94,18 @@ def test_large_drawings_become_small_pngs() -> None:
 def test_same_study_gives_the_same_bytes() -> None:
     rng = random.Random(0)
     study = record([some_trial(number, rng) for number in range(6)])
-    assert study_figures.history(study).data == study_figures.history(study).data
+    assert history.history(study).data == history.history(study).data
 
 
 def test_every_picture_describes_itself() -> None:
     rng = random.Random(0)
     study = record([some_trial(number, rng) for number in range(12)])
     pictures = [
-        study_figures.history(study),
-        study_figures.intermediate_values(study),
-        study_figures.fold_spread(study),
+        history.history(study),
+        history.intermediate_values(study),
+        folds.fold_spread(study),
         timeline(study),
-        *study_figures.slices(study),
+        *parameters.slices(study),
     ]
     assert len(pictures) == 4 + 6
     assert all(picture and len(picture.alt) > 30 for picture in pictures)
@@ -122,7 +122,7 @@ def test_slices_skip_what_was_not_searched_and_take_every_kind_of_choice() -> No
         )
         for choice in choices.choices
     ]
-    (picture,) = study_figures.slices(record(trials))
+    (picture,) = parameters.slices(record(trials))
     assert "over kind in 5 trials" in picture.alt
 
 
@@ -130,14 +130,14 @@ def test_values_that_are_nan_are_drawn_at_the_edge() -> None:
     trial = create_trial(
         state=TrialState.PRUNED, intermediate_values={0: float("nan"), 1: float("nan")}
     )
-    picture = study_figures.intermediate_values(record([trial]))
+    picture = history.intermediate_values(record([trial]))
     assert picture is not None
     assert picture.marks[0].label == "trial 0: nan, pruned after 2"
 
 
 def test_nothing_reported_means_no_picture() -> None:
-    assert study_figures.intermediate_values(record([create_trial(value=1.0)])) is None
-    assert study_figures.importance_bars(record([create_trial(value=1.0)])) is None
+    assert history.intermediate_values(record([create_trial(value=1.0)])) is None
+    assert parameters.importance_bars(record([create_trial(value=1.0)])) is None
 
 
 # Two slots at once, then a night without trials, then one more trial.

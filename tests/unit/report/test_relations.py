@@ -8,8 +8,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of
 
-from lightning_hpo.report import relations
-from lightning_hpo.report.canvas import Frame
+from lightning_hpo.report.figures import relations
+from lightning_hpo.report.figures.canvas import Frame
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
 

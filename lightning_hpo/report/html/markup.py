@@ -155,3 +155,7 @@ def place_in_range(position: float, *, at_border: bool) -> str:
         '<path d="M6 2v8M106 2v8M6 6h100"></path>'
         f'<circle cx="{6 + percent}" cy="6" r="4.5"></circle></svg>'
     )
+
+
+def optional(picture: Picture | None) -> str:
+    return "" if picture is None else figure(picture)

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.report.canvas import INK, LOOKS, Spot, drawing, legend_above, to_picture
-from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.study_figures import WIDE_IN, told
+from lightning_hpo.report.figures.canvas import (
+    INK,
+    LOOKS,
+    WIDE_IN,
+    Spot,
+    drawing,
+    legend_above,
+    to_picture,
+)
+from lightning_hpo.report.figures.marks import told
+from lightning_hpo.report.html.markup import Picture
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.text import count, duration, percent
 

@@ -22,7 +22,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from optuna.trial import TrialState
 
-from lightning_hpo.report.markup import Mark, Picture
+from lightning_hpo.report.html.markup import Mark, Picture
+
+WIDE_IN, SLICE_IN = 5.0, 3.6
 
 INK, GREY = "#24292f", "#6e7781"
 BLUE, ORANGE, VERMILLION, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"

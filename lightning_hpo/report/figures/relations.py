@@ -22,10 +22,11 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.report.canvas import (
+from lightning_hpo.report.figures.canvas import (
     GREEN,
     GREY,
     INK,
+    WIDE_IN,
     Frame,
     Spot,
     drawing,
@@ -33,8 +34,8 @@ from lightning_hpo.report.canvas import (
     label_log_axis,
     to_picture,
 )
-from lightning_hpo.report.markup import Picture
-from lightning_hpo.report.study_figures import WIDE_IN, told
+from lightning_hpo.report.figures.marks import told
+from lightning_hpo.report.html.markup import Picture
 from lightning_hpo.results.importances import MIN_COMPLETED_FOR_IMPORTANCES
 from lightning_hpo.results.readings import conditional_parameters
 from lightning_hpo.results.record import Record, by_value

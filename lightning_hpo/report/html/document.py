@@ -10,7 +10,7 @@ from string import Template
 from typing import TypeVar
 
 from lightning_hpo.errors import UserError, with_type
-from lightning_hpo.report.markup import paragraphs, text
+from lightning_hpo.report.html.markup import paragraphs, text
 
 T = TypeVar("T")
 
@@ -78,4 +78,4 @@ def write_page(path: Path, html: str, *, way_out: str) -> Path:
 
 
 def _resource(name: str) -> str:
-    return files("lightning_hpo.report").joinpath(name).read_text(encoding="utf-8")
+    return files("lightning_hpo.report.html").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Pictures of a search, drawn for the page."""

@@ -1,0 +1,1 @@
+"""The frame of a report: one document, its markup, style and script."""
