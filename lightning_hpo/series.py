@@ -102,7 +102,7 @@ def _compare(folders: Sequence[Path]) -> None:
     if len(ended) < 2:
         return
     # Brings scipy and matplotlib with it.
-    from lightning_hpo.report.comparison import build_comparison
+    from lightning_hpo.report.comparison.page import build_comparison
 
     try:
         page = build_comparison(ended)

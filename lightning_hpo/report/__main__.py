@@ -9,7 +9,7 @@ from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
-from lightning_hpo.report.page import build_report
+from lightning_hpo.report.study.page import build_report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def build(folders: Sequence[Path], output: Path | None) -> Path:
     """The report of one study, or the comparison of several."""
     if len(folders) > 1:
         # Brings scipy's statistics with it, which a single report does without.
-        from lightning_hpo.report.comparison import build_comparison
+        from lightning_hpo.report.comparison.page import build_comparison
 
         return build_comparison(folders, output)
     if output is not None:

@@ -11,7 +11,7 @@ from lightning_hpo.errors import UserError, with_type
 def report(study_dir: Path, study: optuna.Study) -> None:
     """Build the report; one that fails costs a line, never the study whose results are written."""
     try:
-        from lightning_hpo.report.page import build_report
+        from lightning_hpo.report.study.page import build_report
 
         build_report(study_dir, study=study)
     except Exception as error:

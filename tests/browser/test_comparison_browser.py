@@ -6,7 +6,7 @@ import pytest
 from headless import CHROMIUM, NAMES, opened, probed
 from report_study import write_study
 
-from lightning_hpo.report.comparison import build_comparison
+from lightning_hpo.report.comparison.page import build_comparison
 
 pytestmark = [
     pytest.mark.browser,

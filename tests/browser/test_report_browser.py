@@ -6,7 +6,7 @@ import pytest
 from headless import CHROMIUM, NAMES, opened, probed
 from report_study import write_study
 
-from lightning_hpo.report.page import build_report
+from lightning_hpo.report.study.page import build_report
 
 pytestmark = [
     pytest.mark.browser,

@@ -12,7 +12,7 @@ from servers import PASSWORD
 from lightning_hpo.composition.passwords import hide_passwords, referred
 from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.output.masking import redact
-from lightning_hpo.report.page import build_report
+from lightning_hpo.report.study.page import build_report
 
 URL = "postgresql://me:5ecret@db:5432/hpo"
 REFERENCE = "${oc.env:LIGHTNING_HPO_STORAGE}"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command import run
 
 from lightning_hpo.jobs.again import rerun
-from lightning_hpo.report.page import build_report
+from lightning_hpo.report.study.page import build_report
 from lightning_hpo.storage.embedded import url_of
 
 NAME = "a?b=c&d%41#e; é'x{y}[z],w"

@@ -12,10 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, write_results, write_study
 
 from lightning_hpo.report import __main__ as entry
-from lightning_hpo.report.comparison import SECTIONS, build_comparison, common_folder
-from lightning_hpo.report.comparison_figures import Curve, logged, over_time, over_trials
-from lightning_hpo.report.comparison_words import basis, headline, lead, noise_summary, pair_words
-from lightning_hpo.report.contest import (
+from lightning_hpo.report.comparison.contest import (
     Contest,
     contest_of,
     distinct_names,
@@ -23,6 +20,9 @@ from lightning_hpo.report.contest import (
     lookup,
     read_configuration,
 )
+from lightning_hpo.report.comparison.figures import Curve, logged, over_time, over_trials
+from lightning_hpo.report.comparison.page import SECTIONS, build_comparison, common_folder
+from lightning_hpo.report.comparison.words import basis, headline, lead, noise_summary, pair_words
 from lightning_hpo.report.html.markup import link
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
@@ -244,7 +244,7 @@ def test_a_row_says_what_its_values_are() -> None:
 def test_searches_are_drawn_over_trials_and_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Curve] = []
     monkeypatch.setattr(
-        "lightning_hpo.report.comparison_figures._chart",
+        "lightning_hpo.report.comparison.figures._chart",
         lambda curves, **_: drawn.extend(curves),
     )
     trials = [trial(0, 0.5, 30.0), trial(1, 0.7, 10.0), trial(2, None, 50.0), trial(3, 0.6, 40.0)]

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, some_trial, write_results
 
-from lightning_hpo.report.page import build_report
+from lightning_hpo.report.study.page import build_report
 from lightning_hpo.results.averages import as_json
 
 ODD = [1e300, 5e-324, -1.7e308, 1.7e308, math.inf, -math.inf, 0.0, 1e-300, 1.0, 1.0 + 2e-16]
@@ -57,7 +57,7 @@ def test_a_section_that_fails_costs_itself_alone(tmp_path, monkeypatch):
     def broken(record):
         raise ZeroDivisionError("by zero")
 
-    from lightning_hpo.report import page
+    from lightning_hpo.report.study import page
 
     sections = [(*s[:2], broken) if s[0] == "search" else s for s in page.SECTIONS]
     monkeypatch.setattr(page, "SECTIONS", sections)

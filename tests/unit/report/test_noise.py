@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from report_study import regression_results, results_of
 
-from lightning_hpo.report.noise import floor_words, holdout_words
+from lightning_hpo.report.study.noise import floor_words, holdout_words
 
 
 def with_error(error: float) -> dict[str, Any]:

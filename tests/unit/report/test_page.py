@@ -25,8 +25,8 @@ from report_study import (
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.report import __main__ as entry
-from lightning_hpo.report import sections
-from lightning_hpo.report.page import SECTIONS, build_report
+from lightning_hpo.report.study import winner
+from lightning_hpo.report.study.page import SECTIONS, build_report
 
 SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
 VOID = {"meta", "link", "img", "wbr", "br"}
@@ -214,8 +214,8 @@ def test_search_without_final_job_says_how_to_get_it(tmp_path: Path) -> None:
 def test_folds_say_at_which_epoch_they_were_judged() -> None:
     fold = {"fold": 0, "epochs": 8, "best_epoch": 5, "val/loss": 0.25}
     cv = {"n_splits": 2, "folds": [fold, fold], "val/loss_mean": 0.25, "val/loss_std": 0.0}
-    assert "2-fold cross-validation, each" not in sections._folds({"cv": cv})
-    at_end = sections._folds({"cv": {**cv, "at_last_epoch": True}})
+    assert "2-fold cross-validation, each" not in winner._folds({"cv": cv})
+    at_end = winner._folds({"cv": {**cv, "at_last_epoch": True}})
     assert "2-fold cross-validation, each fold at its last epoch" in at_end
 
 

@@ -15,7 +15,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, some_trial
 
-from lightning_hpo.report import words
+from lightning_hpo.report.study import again, asked, headline, search, sureness
+from lightning_hpo.report.study.winner import borders
 from lightning_hpo.results import readings, text
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
@@ -80,12 +81,12 @@ def test_border_is_judged_on_the_range_of_the_parameter(
     value: Any, distribution: BaseDistribution, expected: bool
 ) -> None:
     winner = trial(params={"p": value}, space={"p": distribution})
-    assert bool(words.borders(winner)) is expected
+    assert bool(borders(winner)) is expected
 
 
 def test_border_sentence_names_parameter_value_end_scale_and_way_out() -> None:
     winner = trial(params={"lr": 0.09}, space={"lr": FloatDistribution(1e-4, 1e-1, log=True)})
-    assert words.borders(winner) == [
+    assert borders(winner) == [
         "lr = 0.09 lies at the upper border of its range (0.0001 to 0.1) on its logarithmic "
         "scale: where values beyond 0.1 make sense, search a wider range."
     ]
@@ -94,7 +95,7 @@ def test_border_sentence_names_parameter_value_end_scale_and_way_out() -> None:
 # Two pruned trials of 2 and 4 steps, longest 10: 8 + 6 epochs saved of 36.
 def test_pruning_saves_against_the_longest_trial() -> None:
     pruned = [trial(n, steps=s, state=TrialState.PRUNED) for n, s in ((2, 2), (3, 4))]
-    assert words.pruning_saved(record([*values(1.0, 2.0), *pruned])) == (
+    assert search.pruning_saved(record([*values(1.0, 2.0), *pruned])) == (
         "Pruning stopped 2 of 4 trials, half of them within 3 epochs, and saved 14 epochs: 26 "
         "were trained instead of 40 (35 % saved), counted against the longest trial's 10."
     )
@@ -112,14 +113,14 @@ def test_reports_stand_for_epochs(steps: list[int], epochs: int) -> None:
 
 
 def test_pruning_without_pruned_trials_or_values_is_said() -> None:
-    assert words.pruning_saved(record(values(1.0))) == "No trial was pruned."
+    assert search.pruning_saved(record(values(1.0))) == "No trial was pruned."
     silent = [trial(0, steps=0, state=TrialState.PRUNED)]
-    assert "without intermediate values" in words.pruning_saved(record(silent))
+    assert "without intermediate values" in search.pruning_saved(record(silent))
 
 
 def test_lead_within_the_folds_spread_is_no_clear_win() -> None:
     # 0.50 leads by 0.01; 0.51 and 0.54 lie within 0.05 of it, 0.60 does not.
-    said = words.sureness(record(values(0.60, 0.54, 0.50, 0.51), cv=folds(0.52, 0.05)))[0]
+    said = sureness.sureness(record(values(0.60, 0.54, 0.50, 0.51), cv=folds(0.52, 0.05)))[0]
     assert "leads the second by 0.01;" in said
     assert "standard deviation of 0.05, 5 times as much" in said
     assert "2 other trials lie within one standard deviation" in said
@@ -129,17 +130,17 @@ def test_lead_within_the_folds_spread_is_no_clear_win() -> None:
     ("std", "expected"), [(0.04, "a clear one"), (0.08, "a likely winner, not a certain one")]
 )
 def test_lead_beyond_the_folds_spread_is_a_win(std: float, expected: str) -> None:
-    said = words.sureness(record(values(0.6, 0.5), cv=folds(0.5, std)))[0]
+    said = sureness.sureness(record(values(0.6, 0.5), cv=folds(0.5, std)))[0]
     assert expected in said
 
 
 def test_best_value_far_better_than_the_folds_is_called_flattering() -> None:
     both = values(0.2, 0.5)
-    assert "flatters the winner" in words.sureness(record(both, cv=folds(0.3, 0.05)))[1]
-    assert "the folds confirm" in words.sureness(record(both, cv=folds(0.22, 0.05)))[1]
+    assert "flatters the winner" in sureness.sureness(record(both, cv=folds(0.3, 0.05)))[1]
+    assert "the folds confirm" in sureness.sureness(record(both, cv=folds(0.22, 0.05)))[1]
     # When maximizing, the folds' lower mean is the worse one.
     maximized = record(both, cv=folds(0.3, 0.05), direction="maximize")
-    assert "flatters the winner" in words.sureness(maximized)[1]
+    assert "flatters the winner" in sureness.sureness(maximized)[1]
 
 
 @pytest.mark.parametrize(
@@ -156,11 +157,11 @@ def test_test_result_is_held_against_the_folds(
     study = record(
         values(0.3), cv=folds(0.3, 0.02), test={"test/loss": tested}, direction=direction
     )
-    assert expected in words.sureness(study)[-1]
+    assert expected in sureness.sureness(study)[-1]
 
 
 def test_without_cross_validation_nothing_is_claimed() -> None:
-    assert words.sureness(record(values(1.0), cv=None)) == [
+    assert sureness.sureness(record(values(1.0), cv=None)) == [
         "The winner was not cross-validated, so nothing is known about how much its value depends "
         "on the split of the data."
     ]
@@ -172,7 +173,7 @@ def test_failures_are_grouped_by_reason_most_frequent_first() -> None:
         for n, reason in enumerate(["killed.", "NaN loss", "NaN loss"])
     ]
     failed[0].set_user_attr("retried", True)
-    assert words.failures(record([*failed, trial(3, state=TrialState.FAIL)])) == [
+    assert search.failures(record([*failed, trial(3, state=TrialState.FAIL)])) == [
         "2 trials failed (1, 2): NaN loss.",
         "1 trial failed (0): killed. Tried again: 1.",
         "1 trial failed (3): no reason recorded.",
@@ -180,13 +181,15 @@ def test_failures_are_grouped_by_reason_most_frequent_first() -> None:
 
 
 def test_verdict_of_a_search_of_a_baseline_and_of_failures() -> None:
-    assert words.verdict(record(values(0.31, 0.25))) == (
+    assert headline.headline(record(values(0.31, 0.25))) == (
         "Trial 1 won with val/loss = 0.25, the lowest of 2 completed trials. Cross-validated on 5 "
         "folds, val/loss is 0.2888 ± 0.0087."
     )
-    assert words.verdict(record([], cv=None)) == "A baseline: fixed parameters, nothing searched."
+    assert (
+        headline.headline(record([], cv=None)) == "A baseline: fixed parameters, nothing searched."
+    )
     failed = [trial(n, state=TrialState.FAIL) for n in range(2)]
-    assert words.verdict(record(failed, cv=None)) == "No trial completed: of 2, 2 failed."
+    assert headline.headline(record(failed, cv=None)) == "No trial completed: of 2, 2 failed."
 
 
 def test_conditional_parameters_are_those_that_only_some_trials_have() -> None:
@@ -199,7 +202,7 @@ def test_conditional_parameters_are_those_that_only_some_trials_have() -> None:
 def test_fixed_settings_are_short_texts_that_no_trial_contradicts() -> None:
     common = {"data": "digits", "slot": 1, "config": "x" * 200, "owner": "me"}
     trials = [trial(0, a="1", **common), trial(1, a="2", **common), trial(2)]
-    assert words.fixed_settings(record(trials)) == {"data": "digits"}
+    assert asked.fixed_settings(record(trials)) == {"data": "digits"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_mean_and_deviation_share_their_decimals(
 
 def test_resume_command_replaces_the_total() -> None:
     command = "python -m lightning_hpo +experiment=x study.n_trials=100 'study.name=a b'"
-    assert words.resume_command(command, total=100) == (
+    assert again.resume_command(command, total=100) == (
         "python -m lightning_hpo +experiment=x 'study.name=a b' study.n_trials=150"
     )
 
@@ -227,8 +230,8 @@ def test_resume_command_replaces_the_total() -> None:
 def test_trials_after_a_forced_resume_are_said_not_to_compare():
     changed = "model.width (was 64, is 4)"
     mixed = record([trial(0), trial(1, forced_resume=changed), trial(2, forced_resume=changed)])
-    assert words.mixtures(mixed) == [
+    assert search.mixtures(mixed) == [
         "Since trial 1 the study ran with other settings (study.force_resume): model.width (was 64,"
         " is 4). Do not compare values with those before."
     ]
-    assert words.mixtures(record([trial(0)])) == []
+    assert search.mixtures(record([trial(0)])) == []

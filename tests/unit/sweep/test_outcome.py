@@ -225,7 +225,7 @@ def test_a_report_that_fails_costs_one_line(tmp_path, monkeypatch, capsys):
     def broken(study_dir, *, study):
         raise OverflowError("too large\nto draw")
 
-    monkeypatch.setattr("lightning_hpo.report.page.build_report", broken)
+    monkeypatch.setattr("lightning_hpo.report.study.page.build_report", broken)
     closing_report.report(tmp_path, study_of(TrialState.COMPLETE))
     (line,) = capsys.readouterr().err.splitlines()
     assert "the report could not be built (OverflowError: too large to draw)" in line

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lightning_hpo.report.html.markup import figure, paragraphs, read_png
+from lightning_hpo.results.record import Record
 
 ERROR_FIGURES = (
     "confusion_matrix",
@@ -70,3 +71,7 @@ def _caption(stem: str) -> str:
     if kind == "filters" and layer.isdigit():
         return f"Filters of convolutional layer {layer}."
     return CAPTIONS.get(stem, f"{stem.replace('_', ' ').capitalize()}.")
+
+
+def figures_of(record: Record) -> Path:
+    return record.folder / "final" / "figures"

@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.stages import counterpart, quantity, recorded_stages
-from lightning_hpo.report.comparison_words import basis
-from lightning_hpo.report.contest import Entry, Goal, line
+from lightning_hpo.report.comparison.contest import Entry, Goal, line
+from lightning_hpo.report.comparison.words import basis
 from lightning_hpo.report.figures.canvas import (
     GREY,
     WIDE_IN,

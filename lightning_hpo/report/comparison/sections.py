@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lightning_hpo.report import comparison_figures as figures
-from lightning_hpo.report.comparison_words import basis, judged, noise_summary, reading_hints
-from lightning_hpo.report.contest import Contest, Entry, lookup
+from lightning_hpo.report.comparison import figures as figures
+from lightning_hpo.report.comparison.contest import Contest, Entry, lookup
+from lightning_hpo.report.comparison.words import basis, judged, noise_summary, reading_hints
 from lightning_hpo.report.html import markup
 from lightning_hpo.report.html.markup import (
     Picture,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
-from lightning_hpo.report.contest import Contest
+from lightning_hpo.report.comparison.contest import Contest
 from lightning_hpo.results.readings import test_value
 from lightning_hpo.results.samples import Row, counterpart_on_test, difference, untested
 from lightning_hpo.results.statistics import Difference

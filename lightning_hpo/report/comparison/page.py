@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lightning_hpo.report import comparison_sections as sections
-from lightning_hpo.report.comparison_words import headline
-from lightning_hpo.report.contest import Contest, contest_of
+from lightning_hpo.report.comparison import sections as sections
+from lightning_hpo.report.comparison.contest import Contest, contest_of
+from lightning_hpo.report.comparison.words import headline
 from lightning_hpo.report.html.document import assemble, section, write_page
 from lightning_hpo.results.record import read_record
 from lightning_hpo.results.samples import read_studies

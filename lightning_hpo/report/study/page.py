@@ -5,19 +5,19 @@ from pathlib import Path
 
 import optuna
 
-from lightning_hpo.report import sections
 from lightning_hpo.report.html.document import assemble, section, write_page
-from lightning_hpo.report.words import verdict
+from lightning_hpo.report.study import again, asked, model, search, winner
+from lightning_hpo.report.study.headline import headline
 from lightning_hpo.results.record import Record, read_record
 
 # The section's id, its title, its builder.
 SECTIONS: tuple[tuple[str, str, Callable[[Record], str]], ...] = (
-    ("asked", "What was asked", sections.asked),
-    ("winner", "The result, and how sure we are", sections.winner),
-    ("search", "How it was found", sections.search),
-    ("sees", "What it sees", sections.sees),
-    ("errs", "Where it errs", sections.errs),
-    ("again", "How to run it again", sections.again),
+    ("asked", "What was asked", asked.content),
+    ("winner", "The result, and how sure we are", winner.content),
+    ("search", "How it was found", search.content),
+    ("sees", "What it sees", model.sees),
+    ("errs", "Where it errs", model.errs),
+    ("again", "How to run it again", again.content),
 )
 
 
@@ -39,7 +39,7 @@ def page(record: Record) -> str:
     return assemble(
         kind="Hyperparameter study",
         title=str(record.results["study_name"]),
-        verdict=verdict(record),
-        tiles=sections.tiles(record.results),
+        verdict=headline(record),
+        tiles=winner.tiles(record.results),
         sections=((key, title, section(build, record)) for key, title, build in SECTIONS),
     )

@@ -1,0 +1,42 @@
+"""The section of how to run it again: the commands that repeat, extend and open a study."""
+
+import shlex
+
+from lightning_hpo.report.html import markup
+from lightning_hpo.report.html.markup import command, facts, text
+from lightning_hpo.results.record import Record
+from lightning_hpo.results.text import duration
+
+
+def resume_command(command: str, *, total: int, more: int = 50) -> str:
+    """The study's command with its total of trials raised by `more`."""
+    words = [word for word in shlex.split(command) if not word.startswith("study.n_trials=")]
+    return shlex.join([*words, f"study.n_trials={total + more}"])
+
+
+def content(record: Record) -> str:
+    """The commands that repeat, extend and open the study, and the versions it ran with."""
+    results = record.results
+    folder = shlex.quote(markup.typed(record.folder))
+    html = ""
+    if results.get("command"):
+        html += "<h3>Run or finish it</h3>\n" + command(results["command"])
+        if record.trials:
+            more = resume_command(results["command"], total=results["trials"]["total"])
+            html += "<h3>Search on, with 50 more trials</h3>\n" + command(more)
+    if record.trials:
+        number = results["best"]["number"] if results["best"] else record.trials[0].number
+        html += f"<h3>Run one trial again, here number {text(number)}</h3>\n"
+        html += command(f"python -m lightning_hpo.rerun {folder} {number}")
+    html += "<h3>Look at the curves</h3>\n" + command(f"tensorboard --logdir {folder}")
+    html += "<h3>Build this page again</h3>\n"
+    html += command(f"python -m lightning_hpo.report {folder}")
+    seconds = results.get("seconds") or {}
+    html += "<h3>It ran with</h3>\n" + facts(
+        [
+            *(results.get("versions") or {}).items(),
+            ("search", duration(seconds.get("search"))),
+            ("final job", duration(seconds.get("final"))),
+        ]
+    )
+    return html

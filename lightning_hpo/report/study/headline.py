@@ -1,0 +1,39 @@
+"""A study in one sentence or two, for the top of its page."""
+
+from collections.abc import Mapping
+
+from lightning_hpo.results.readings import spread
+from lightning_hpo.results.record import Record
+from lightning_hpo.results.text import count, listing, number, plus_minus
+
+
+def headline(record: Record) -> str:
+    """The study in one sentence or two, for the top of the page."""
+    best, totals = record.results["best"], record.results["trials"]
+    if best is not None:
+        least = "lowest" if record.minimize else "highest"
+        opening = (
+            f"Trial {best['number']} won with {record.monitor} = {number(best['value'])}, the "
+            f"{least} of {count(totals['complete'], 'completed trial')}."
+        )
+    elif record.objectives > 1:
+        opening = (
+            f"A search with {record.objectives} objectives, so without a single winner: "
+            f"{count(totals['complete'], 'completed trial')}. This page shows the first objective."
+        )
+    elif totals["total"]:
+        opening = f"No trial completed: of {totals['total']}, {_states(totals)}."
+    else:
+        opening = "A baseline: fixed parameters, nothing searched."
+    folds = spread(record.results)
+    if folds is None:
+        return opening
+    splits = record.results["cv"]["n_splits"]
+    return (
+        f"{opening} Cross-validated on {splits} folds, {record.monitor} is "
+        f"{plus_minus(folds.mean, folds.std)}."
+    )
+
+
+def _states(totals: Mapping[str, int]) -> str:
+    return listing([f"{totals[s]} {s}" for s in ("pruned", "failed") if totals.get(s)]) or "none"

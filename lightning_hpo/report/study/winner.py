@@ -1,0 +1,189 @@
+"""The section of the winner: its parameters, its folds, its test result."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
+
+from lightning_hpo.report.figures.folds import fold_spread
+from lightning_hpo.report.html import markup
+from lightning_hpo.report.html.markup import (
+    bullets,
+    cell,
+    optional,
+    paragraphs,
+    place_in_range,
+    table,
+    text,
+)
+from lightning_hpo.report.study import noise
+from lightning_hpo.report.study.sureness import sureness
+from lightning_hpo.results.record import Record
+from lightning_hpo.results.text import listing, number, percent, plus_minus, value_range
+
+BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
+
+
+def place(value: float, distribution: BaseDistribution) -> float | None:
+    """Where in its range a value lies, 0 at the low end and 1 at the high one, on the range's own
+    scale; None for choices, and for ranges of one or two values, which are all border."""
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        return None
+    low, high = float(distribution.low), float(distribution.high)
+    if low == high or (distribution.step and (high - low) / distribution.step < 1.5):
+        return None
+    if distribution.log:
+        value, low, high = math.log(value), math.log(low), math.log(high)
+    return (value - low) / (high - low)
+
+
+def at_border(position: float | None) -> bool:
+    """Within 5 % of the range's length of either end (and a rounding error)."""
+    return position is not None and min(position, 1 - position) <= BORDER + 1e-9
+
+
+def borders(trial: FrozenTrial) -> list[str]:
+    """One sentence for each parameter whose optimum lies at the border of its range."""
+    sentences = []
+    for name, distribution in trial.distributions.items():
+        position = place(trial.params[name], distribution)
+        if position is None or not at_border(position):
+            continue
+        end, limit = (
+            ("lower", getattr(distribution, "low", None))
+            if position < 0.5
+            else ("upper", getattr(distribution, "high", None))
+        )
+        logarithmic = " on its logarithmic scale" if getattr(distribution, "log", False) else ""
+        sentences.append(
+            f"{name} = {number(trial.params[name])} lies at the {end} border of its range "
+            f"({value_range(distribution)}){logarithmic}: where values beyond "
+            f"{number(limit)} make sense, search a wider range."
+        )
+    return sentences
+
+
+def test_words(results: Mapping[str, Any]) -> str:
+    """The test result, which the page's head shows large, where the winner is explained."""
+    test = results.get("test")
+    if not test:
+        reason = results.get("no_test")
+        return f"There was no test: {reason}." if reason else "The test set has not been used."
+    spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
+    values = [f"{name} = {plus_minus(value, spread.get(name))}" for name, value in test.items()]
+    if not spread:
+        return f"On the test set, opened once, after the search: {listing(values)}."
+    return (
+        f"On the test set, opened once by each of {many} networks, which differ in their seeds, "
+        f"after the search: {listing(values)}, mean and standard deviation."
+    )
+
+
+def refit_words(results: Mapping[str, Any]) -> list[str]:
+    """Whether the refit kept a part of the training data to validate on."""
+    refits = results.get("refits") or [{}]
+    kept = refits[0].get("val_fraction")
+    if not kept:
+        return []
+    return [
+        f"The refit trained on {percent(1 - kept)} of the training data and kept the rest, because "
+        "something in it needs a validation."
+    ]
+
+
+def content(record: Record) -> str:
+    """The winner, its folds and its test result, and how sure all of that is."""
+    best = record.results["best"]
+    html = ""
+    if best is not None:
+        html += _winner_parameters(best, record.winner)
+        if record.winner is not None:
+            html += bullets(borders(record.winner)) or paragraphs(
+                ["No parameter lies at the border of its range."]
+            )
+    elif record.objectives > 1:
+        html += paragraphs(["With several objectives no single trial is the best."])
+    elif record.results["trials"]["total"]:
+        html += paragraphs(["There is no winner, because no trial completed."])
+    html += _folds(record.results)
+    html += paragraphs(
+        [
+            test_words(record.results),
+            *refit_words(record.results),
+            *noise.floor_words(record.results),
+            *noise.holdout_words(record.results),
+        ]
+    )
+    if best is not None or record.results.get("cv"):
+        html += "<h3>How sure is that?</h3>\n" + bullets(sureness(record))
+    return html + optional(fold_spread(record))
+
+
+def tiles(results: Mapping[str, Any]) -> str:
+    """The key figures, large: the search's best value, the folds' means, the test results."""
+    cv, best, monitor = results.get("cv") or {}, results["best"], results["monitor"]
+    shown = [(f"best {monitor}", number(best["value"]), "in the search")] if best else []
+    for key, mean in cv.items():
+        if key.endswith("_mean"):
+            name = key.removesuffix("_mean")
+            std = cv.get(f"{name}_std")
+            shown.append((name, plus_minus(mean, std), f"over {cv['n_splits']} folds"))
+    spread, many = results.get("test_std") or {}, len(results.get("refits") or [])
+    note = f"on the test set, {many} networks" if spread else "on the test set"
+    shown += [
+        (name, plus_minus(value, spread.get(name)), note)
+        for name, value in (results.get("test") or {}).items()
+    ]
+    return markup.tiles(shown)
+
+
+def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> str:
+    distributions = trial.distributions if trial else {}
+    rows = []
+    for name, value in best["params"].items():
+        distribution = distributions.get(name)
+        position = place(value, distribution) if distribution else None
+        rows.append(
+            [
+                cell(f"<code>{text(name)}</code>", head=True),
+                cell(text(number(value))),
+                cell(
+                    ""
+                    if position is None
+                    else place_in_range(position, at_border=at_border(position))
+                ),
+                cell(text(value_range(distribution)) if distribution else ""),
+            ]
+        )
+    columns = ["Parameter", "Best value", "Place in its range", "Range"]
+    return table(f"Parameters of trial {best['number']}", columns, rows)
+
+
+def _folds(results: Mapping[str, Any]) -> str:
+    cv = results.get("cv")
+    if not cv and results.get("refits", results.get("test")):
+        return paragraphs(["There was no cross-validation."])
+    if not cv:
+        return paragraphs(
+            [
+                "The final job did not run: no cross-validation, no refit, no figures of the "
+                "model. Run the study's command again with study.final=true to get them."
+            ]
+        )
+    keys = list(dict.fromkeys(key for fold in cv["folds"] for key in fold))
+    rows = [[cell(text(number(fold.get(key)))) for key in keys] for fold in cv["folds"]]
+    foot = [
+        cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
+        for key in keys
+    ]
+    # Metrics keep the names that the module logs.
+    columns = [{"best_epoch": "best epoch"}.get(key, key) for key in keys]
+    at_end = ", each fold at its last epoch" if cv.get("at_last_epoch") else ""
+    return table(f"{cv['n_splits']}-fold cross-validation{at_end}", columns, rows, foot=foot)
+
+
+def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:
+    mean = cv.get(f"{key}_mean")
+    return "" if mean is None else plus_minus(mean, cv.get(f"{key}_std"))
