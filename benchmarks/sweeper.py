@@ -36,9 +36,9 @@ from lightning_hpo.launchers.job import Job
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import create_storage
 from lightning_hpo.strategies.sampling import make_sampler
-from lightning_hpo.sweep.loop import Limits, Search
-from lightning_hpo.sweep.ownership import Owner
-from lightning_hpo.sweep.space import parse_space
+from lightning_hpo.sweep.fleet.ownership import Owner
+from lightning_hpo.sweep.search.loop import Limits, Search
+from lightning_hpo.sweep.search.space import parse_space
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 # The same space as cnn_dropout's, over keys that need no network.

@@ -6,13 +6,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.results import trials
-from lightning_hpo.sweep.display import Display
-from lightning_hpo.sweep.finale import Finale
-from lightning_hpo.sweep.fleet import Fleet
-from lightning_hpo.sweep.foreign import is_foreign
-from lightning_hpo.sweep.loop import Search
+from lightning_hpo.sweep.display.display import Display
+from lightning_hpo.sweep.finale.plan import Finale
+from lightning_hpo.sweep.finale.shown import shown_trials
+from lightning_hpo.sweep.fleet.controllers import Fleet
+from lightning_hpo.sweep.fleet.foreign import is_foreign
+from lightning_hpo.sweep.search.loop import Search
 from lightning_hpo.sweep.settings import Settings
-from lightning_hpo.sweep.shown import shown_trials
 
 # How often is looked whether a final job that runs elsewhere has ended.
 _LOOK_ROUND_S = 0.5

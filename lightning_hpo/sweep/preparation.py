@@ -16,8 +16,8 @@ from lightning_hpo.fitting.arguments import require_read
 from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.sweep.space import SearchSpace
-from lightning_hpo.sweep.verdict import required_result
+from lightning_hpo.sweep.search.space import SearchSpace
+from lightning_hpo.sweep.search.verdict import required_result
 
 # Options of these differ in numbers, not in what can be built from them.
 _ALIKE = ("optimizer", "pruner")

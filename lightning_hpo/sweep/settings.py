@@ -16,10 +16,10 @@ from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
 from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
-from lightning_hpo.sweep.display import Verbosity
-from lightning_hpo.sweep.loop import Limits
-from lightning_hpo.sweep.progress import Steps
-from lightning_hpo.sweep.shown import N_SHOWN
+from lightning_hpo.sweep.display.display import Verbosity
+from lightning_hpo.sweep.display.progress import Steps
+from lightning_hpo.sweep.finale.shown import N_SHOWN
+from lightning_hpo.sweep.search.loop import Limits
 
 _MAX_AUTO_SLOTS = 4
 # numpy's, and so Lightning's.

@@ -44,20 +44,22 @@ from lightning_hpo.storage.study import create_storage, open_storage, storage_er
 from lightning_hpo.storage.writable import must_be_writable, writable
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
-from lightning_hpo.sweep import closing_report, fingerprint, tally
-from lightning_hpo.sweep.arguments import read_params
-from lightning_hpo.sweep.composition import Composition
-from lightning_hpo.sweep.decisive import decisive
-from lightning_hpo.sweep.display import Display
+from lightning_hpo.sweep import closing_report
+from lightning_hpo.sweep.display import tally
+from lightning_hpo.sweep.display.display import Display
+from lightning_hpo.sweep.display.tally import Tally
 from lightning_hpo.sweep.evaluation import evaluate
-from lightning_hpo.sweep.fleet import Fleet
+from lightning_hpo.sweep.fleet.controllers import Fleet
+from lightning_hpo.sweep.fleet.ownership import Owner
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
-from lightning_hpo.sweep.loop import Search
-from lightning_hpo.sweep.ownership import Owner
 from lightning_hpo.sweep.preparation import prepare
+from lightning_hpo.sweep.search import fingerprint
+from lightning_hpo.sweep.search.arguments import read_params
+from lightning_hpo.sweep.search.composition import Composition
+from lightning_hpo.sweep.search.decisive import decisive
+from lightning_hpo.sweep.search.loop import Search
+from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 from lightning_hpo.sweep.settings import Settings
-from lightning_hpo.sweep.space import SearchSpace, parse_space
-from lightning_hpo.sweep.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.entry import config_dir
-from lightning_hpo.sweep.conditions import Configured
-from lightning_hpo.sweep.space import SearchSpace, parse_space
+from lightning_hpo.sweep.search.conditions import Configured
+from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 
 CONF = config_dir()
 # Composed on top of the defaults list, not as a choice within it.

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.run import run as task
-from lightning_hpo.sweep.space import SearchSpace
+from lightning_hpo.sweep.search.space import SearchSpace
 from lightning_hpo.sweep.sweeper import StudySweeperImpl
 
 

@@ -17,9 +17,9 @@ from yaml import YAMLError
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.storage.study import check_study_name
-from lightning_hpo.sweep.conditions import Configured
-from lightning_hpo.sweep.space import parse_space
-from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.search.conditions import Configured
+from lightning_hpo.sweep.search.space import parse_space
+from lightning_hpo.sweep.search.verdict import judge
 
 settings.register_profile(
     "faults",

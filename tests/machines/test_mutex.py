@@ -7,9 +7,9 @@ import time
 import optuna
 import pytest
 
-from lightning_hpo.sweep.fleet import Fleet
-from lightning_hpo.sweep.mutex import StorageMutex, short_key
-from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.fleet.controllers import Fleet
+from lightning_hpo.sweep.fleet.mutex import StorageMutex, short_key
+from lightning_hpo.sweep.fleet.ownership import Owner
 
 
 def test_only_one_at_a_time_is_inside():
@@ -68,8 +68,10 @@ class Watch:
 
     def __init__(self, monkeypatch):
         self.now_s = 0.0
-        monkeypatch.setattr("lightning_hpo.sweep.fleet.time.monotonic", lambda: self.now_s)
-        monkeypatch.setattr("lightning_hpo.sweep.fleet.time.sleep", self.sleep)
+        monkeypatch.setattr(
+            "lightning_hpo.sweep.fleet.controllers.time.monotonic", lambda: self.now_s
+        )
+        monkeypatch.setattr("lightning_hpo.sweep.fleet.controllers.time.sleep", self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
@@ -127,7 +129,7 @@ def test_the_final_job_is_claimed_by_one_and_free_again_when_that_one_dies(
     fleet._write("final_job", claim)
     watch = Watch(monkeypatch)
     monkeypatch.setattr(watch, "sleep", lambda s: (sign(fleet, "other", 2), Watch.sleep(watch, s)))
-    monkeypatch.setattr("lightning_hpo.sweep.fleet.time.sleep", watch.sleep)
+    monkeypatch.setattr("lightning_hpo.sweep.fleet.controllers.time.sleep", watch.sleep)
     assert fleet.claim_final(["x=1"], tmp_path / "final") == "is run on node7 in /f"
     assert fleet.claim_final(["x=2"], tmp_path / "final") is None
     fleet._write("final_job", claim)
@@ -164,6 +166,6 @@ def test_in_one_folder_other_parameters_wait_until_the_final_job_there_is_done(
             if len(naps) == 3:
                 its.finish_final()
 
-        monkeypatch.setattr("lightning_hpo.sweep.fleet.time.sleep", done_after_a_while)
+        monkeypatch.setattr("lightning_hpo.sweep.fleet.controllers.time.sleep", done_after_a_while)
         assert mine.claim_final(["x=2"], tmp_path / "final") is None
         assert len(naps) == 3

@@ -11,7 +11,7 @@ from quiet import quiet_trainer
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.models.fc import FCClassifier
-from lightning_hpo.sweep.progress import RunningFit, fit_progress
+from lightning_hpo.sweep.display.progress import RunningFit, fit_progress
 
 
 def told(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from lightning_hpo.jobs.showcase import label, run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.storage.study import create_storage
-from lightning_hpo.sweep.shown import choose, shown_trials
+from lightning_hpo.sweep.finale.shown import choose, shown_trials
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [

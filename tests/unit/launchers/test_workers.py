@@ -19,7 +19,7 @@ from hydra.types import HydraContext
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.launchers.workers import Workers
-from lightning_hpo.sweep.verdict import judge
+from lightning_hpo.sweep.search.verdict import judge
 
 HERE = Path(__file__).parent
 CONFIG = """

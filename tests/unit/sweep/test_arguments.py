@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.arguments import Assignment, read, read_params
+from lightning_hpo.sweep.search.arguments import Assignment, read, read_params
 
 
 def only(*arguments: str) -> Assignment:

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.entry import config_dir
-from lightning_hpo.sweep.decisive import decisive
+from lightning_hpo.sweep.search.decisive import decisive
 
 
 def composed(*overrides: str) -> DictConfig:

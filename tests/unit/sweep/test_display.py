@@ -10,10 +10,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
 from lightning_hpo.results.text import roughly
-from lightning_hpo.sweep.display import Display
-from lightning_hpo.sweep.progress import Running, SlotTable, Steps
-from lightning_hpo.sweep.tally import Tally
-from lightning_hpo.sweep.verdict import Verdict
+from lightning_hpo.sweep.display.display import Display
+from lightning_hpo.sweep.display.progress import Running, SlotTable, Steps
+from lightning_hpo.sweep.display.tally import Tally
+from lightning_hpo.sweep.search.verdict import Verdict
 
 COMPLETE = Verdict(TrialState.COMPLETE, values=[0.5])
 PRUNED = Verdict(TrialState.PRUNED, reason="pruned at epoch 1")
@@ -224,7 +224,7 @@ def test_without_a_terminal_each_fit_of_the_final_job_is_one_line(tmp_path):
 
 # Rule: lines and the live view, whose height changes, never overwrite each other.
 def test_lines_and_the_live_view_do_not_disturb_each_other(monkeypatch):
-    monkeypatch.setattr("lightning_hpo.sweep.display._REDRAW_S", 1e-4)
+    monkeypatch.setattr("lightning_hpo.sweep.display.display._REDRAW_S", 1e-4)
     console = recorder(force_terminal=True)
     display = Display(Tally(total=400, slots=4, monitor="m"), console=console)
     with display.shown():

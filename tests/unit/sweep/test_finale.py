@@ -8,7 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.launchers.job import SlotDied, failed
-from lightning_hpo.sweep.finale import Finale
+from lightning_hpo.sweep.finale.plan import Finale
 
 
 class WritingExecutor:
@@ -50,7 +50,7 @@ class WritingExecutor:
 
 @pytest.fixture
 def final_dir(tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning_hpo.sweep.finale.cpu_cores", lambda: 8)
+    monkeypatch.setattr("lightning_hpo.sweep.finale.plan.cpu_cores", lambda: 8)
     return tmp_path / "final"
 
 

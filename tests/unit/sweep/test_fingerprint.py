@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep import fingerprint
-from lightning_hpo.sweep.space import parse_space
+from lightning_hpo.sweep.search import fingerprint
+from lightning_hpo.sweep.search.space import parse_space
 
 
 def of(*, high: float = 1.0, data: str = "abc", **configuration: object) -> dict[str, object]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from lightning_hpo.sweep.foreign import is_foreign
+from lightning_hpo.sweep.fleet.foreign import is_foreign
 
 
 def running(*, age_s: float = 60.0, **more) -> FrozenTrial:

@@ -12,10 +12,10 @@ from optuna.trial import TrialState
 
 from lightning_hpo.errors import Interrupted, StudyFailed, UserError
 from lightning_hpo.launchers.job import Job, SlotDied
-from lightning_hpo.sweep import asking
-from lightning_hpo.sweep.loop import Limits, Search
-from lightning_hpo.sweep.ownership import Owner
-from lightning_hpo.sweep.space import parse_space
+from lightning_hpo.sweep.fleet.ownership import Owner
+from lightning_hpo.sweep.search import asking
+from lightning_hpo.sweep.search.loop import Limits, Search
+from lightning_hpo.sweep.search.space import parse_space
 
 
 class FakeExecutor:

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.results import last_words, trials, written
 from lightning_hpo.sweep import closing_report
-from lightning_hpo.sweep.tally import Tally, tally_earlier
+from lightning_hpo.sweep.display.tally import Tally, tally_earlier
 
 
 def fold(k: int, loss: float) -> dict:

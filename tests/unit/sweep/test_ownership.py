@@ -10,12 +10,12 @@ import time
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.fleet.ownership import Owner
 
 HOLD = """
 import sys
 from pathlib import Path
-from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.fleet.ownership import Owner
 with Owner(Path(sys.argv[1])) as owner:
     print(owner.id, flush=True)
     sys.stdin.read()

@@ -7,9 +7,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.sweep.conditions import Configured
 from lightning_hpo.sweep.preparation import prepare
-from lightning_hpo.sweep.space import SearchSpace, parse_space
+from lightning_hpo.sweep.search.conditions import Configured
+from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 
 GROUPS = {"model", "optimizer"}
 SPACE = ["model=choice(fc,own)", "optimizer=choice(adam,sgd)", "optimizer.lr=interval(0.1, 1)"]

@@ -9,7 +9,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, make_sampler
-from lightning_hpo.sweep.space import parse_space
+from lightning_hpo.sweep.search.space import parse_space
 
 
 def suggestions(study: optuna.Study, n: int) -> list[float]:

@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.loop import Limits
-from lightning_hpo.sweep.progress import Steps
+from lightning_hpo.sweep.display.progress import Steps
+from lightning_hpo.sweep.search.loop import Limits
 from lightning_hpo.sweep.settings import Settings
 
 

@@ -5,8 +5,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.sweep.conditions import Configured
-from lightning_hpo.sweep.space import SearchSpace, parse_space
+from lightning_hpo.sweep.search.conditions import Configured
+from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 
 ARGUMENTS = [
     "optimizer.momentum=interval(0.85, 0.98)",

@@ -7,7 +7,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.job import Job, SlotDied
-from lightning_hpo.sweep.tasks import Task, TaskRun
+from lightning_hpo.sweep.finale.tasks import Task, TaskRun
 
 
 class Ending:

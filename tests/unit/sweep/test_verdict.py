@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from lightning_hpo.errors import ProcessDied, UserError
 from lightning_hpo.launchers.job import SlotDied
 from lightning_hpo.protocol.messages import TrialResult
-from lightning_hpo.sweep.verdict import Verdict, judge
+from lightning_hpo.sweep.search.verdict import Verdict, judge
 
 
 class Odd:

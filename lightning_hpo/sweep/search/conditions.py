@@ -7,7 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.sweep.arguments import Assignment
+from lightning_hpo.sweep.search.arguments import Assignment
 
 # parameter -> {parent: the values of the parent with which the parameter exists}
 Conditions = Mapping[str, Mapping[str, Sequence[Any]]]

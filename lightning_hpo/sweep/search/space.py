@@ -16,8 +16,8 @@ from optuna.trial import Trial
 
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError, did_you_mean
-from lightning_hpo.sweep.arguments import Assignment, read
-from lightning_hpo.sweep.conditions import (
+from lightning_hpo.sweep.search.arguments import Assignment, read
+from lightning_hpo.sweep.search.conditions import (
     NOTHING_CONFIGURED,
     Conditions,
     Configured,

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from lightning_hpo.results.text import roughly
 from lightning_hpo.results.trials import best_trial, counts
-from lightning_hpo.sweep.verdict import Verdict
+from lightning_hpo.sweep.search.verdict import Verdict
 
 
 @dataclass

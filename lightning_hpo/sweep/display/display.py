@@ -17,9 +17,9 @@ from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.terminal import take_any_text
 from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.text import roughly
-from lightning_hpo.sweep.progress import Running, RunningFit, SlotTable, Steps, fit_title
-from lightning_hpo.sweep.tally import Tally
-from lightning_hpo.sweep.verdict import Verdict
+from lightning_hpo.sweep.display.progress import Running, RunningFit, SlotTable, Steps, fit_title
+from lightning_hpo.sweep.display.tally import Tally
+from lightning_hpo.sweep.search.verdict import Verdict
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 

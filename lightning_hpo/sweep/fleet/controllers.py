@@ -1,6 +1,6 @@
 """The controllers of one study, on one machine or on many: who is alive, and who does what.
 
-In a study's own folder the kernel answers: :mod:`lightning_hpo.sweep.ownership`. On a shared
+In a study's own folder the kernel answers: :mod:`lightning_hpo.sweep.fleet.ownership`. On a shared
 storage each controller signs an attribute of the study again and again, and one whose signature has
 not changed for six intervals, by the watch of the one who looks, is dead.
 """
@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import optuna
 
 from lightning_hpo.storage.study import storage_errors
-from lightning_hpo.sweep.mutex import StorageMutex, short_key
-from lightning_hpo.sweep.ownership import Owner
+from lightning_hpo.sweep.fleet.mutex import StorageMutex, short_key
+from lightning_hpo.sweep.fleet.ownership import Owner
 
 log = logging.getLogger(__name__)
 

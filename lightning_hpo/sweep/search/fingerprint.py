@@ -10,7 +10,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.attributes import FORCED_RESUME, FORCED_RESUMES
-from lightning_hpo.sweep.space import SearchSpace
+from lightning_hpo.sweep.search.space import SearchSpace
 
 _ATTRIBUTE = "fingerprint"
 _CONFIGURATION = "configuration"

@@ -7,7 +7,7 @@ from typing import Any
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job, SlotDied
-from lightning_hpo.sweep.verdict import required_result
+from lightning_hpo.sweep.search.verdict import required_result
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from lightning_hpo.machine.signals import whole
 from lightning_hpo.protocol.attributes import MISTAKE, RETRIED
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.storage.writable import must_be_writable
-from lightning_hpo.sweep import asking
-from lightning_hpo.sweep.fleet import Controller
-from lightning_hpo.sweep.foreign import is_foreign
-from lightning_hpo.sweep.space import SearchSpace
-from lightning_hpo.sweep.verdict import Verdict, judge
+from lightning_hpo.sweep.fleet.controllers import Controller
+from lightning_hpo.sweep.fleet.foreign import is_foreign
+from lightning_hpo.sweep.search import asking
+from lightning_hpo.sweep.search.space import SearchSpace
+from lightning_hpo.sweep.search.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn

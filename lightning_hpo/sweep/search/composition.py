@@ -12,8 +12,8 @@ from omegaconf.errors import InterpolationKeyError, InterpolationToMissingValueE
 
 from lightning_hpo.composition.passwords import require_hidden
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.sweep.conditions import Configured
-from lightning_hpo.sweep.space import SearchSpace
+from lightning_hpo.sweep.search.conditions import Configured
+from lightning_hpo.sweep.search.space import SearchSpace
 
 _ABSENT = object()
 _UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")

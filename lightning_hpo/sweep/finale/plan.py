@@ -20,7 +20,7 @@ from lightning_hpo.launchers.job import Job
 from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
 from lightning_hpo.protocol.folder import MARKER, PROGRESS_FILE, TRIAL_FILE
-from lightning_hpo.sweep.tasks import Task, TaskRun
+from lightning_hpo.sweep.finale.tasks import Task, TaskRun
 
 _RESULT = "result.json"
 # Far from any trial number, so that logs of trials and of the final job are told apart.

@@ -1,0 +1,1 @@
+"""Who runs what: owners, controllers that share a study, the lock between them."""
