@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 NAMES = ["filters", "grad_cam", "feature_maps", "weight_histograms", "confusion_matrix", "mistakes"]
 CLASSIFIERS_OWN = [GradCam, Filters, FeatureMaps, WeightHistograms, ConfusionMatrix, Mistakes]
 

@@ -61,7 +61,7 @@ def test_an_uncaught_error_of_a_process_shows_no_password() -> None:
         f"print('{URL}')\n"
         f"raise RuntimeError('{URL}')"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=60
     )
