@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that ``--help``, ``--cfg`` and shell completi
 
 import logging
 import os
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,4 @@ def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
 
 def console() -> None:
     """Where the console script of an editable installation from before still looks for its door."""
-    from lightning_hpo.__main__ import console as command
-
-    command()
+    runpy.run_module("lightning_hpo", run_name="__main__")
