@@ -25,6 +25,7 @@ from hydra.types import RunMode
 from lightning_hpo.composition.application import complain
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.folder import StudyFolder
 
 _SEVERAL = re.compile(r"\+{0,2}(experiment|budget)=")
 _NAMES = ("study.name", "hydra.sweeper.study_name")
@@ -98,7 +99,7 @@ def _typed(words: Sequence[str]) -> Iterator[None]:
 
 def _compare(folders: Sequence[Path]) -> None:
     """Say where the page is that compares them; that there is none costs a line, not the status."""
-    ended = [folder for folder in folders if (folder / "results.json").is_file()]
+    ended = [folder for folder in folders if StudyFolder(folder).results.is_file()]
     if len(ended) < 2:
         return
     # Brings scipy and matplotlib with it.

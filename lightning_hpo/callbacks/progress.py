@@ -11,7 +11,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from lightning_hpo.protocol.files import write_json
-from lightning_hpo.protocol.folder import PROGRESS_FILE
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitProgress
 from lightning_hpo.protocol.stages import counterpart
 
@@ -23,7 +23,7 @@ class ProgressFile:
     """How many of ``epochs`` are done in the fit in ``folder``, and the latest ``metric``."""
 
     def __init__(self, folder: Path, *, epochs: int, metric: str) -> None:
-        self.path = folder / PROGRESS_FILE
+        self.path = JobFolder(folder).progress
         self.epochs = epochs
         self.metric = metric
         self._next_s = 0.0

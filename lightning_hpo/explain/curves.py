@@ -1,25 +1,26 @@
 """Learning curves of the final job, from the files of its fits."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from lightning_hpo import plots
+from lightning_hpo.protocol.files import written_object
+from lightning_hpo.protocol.folder import FinalFolder, JobFolder
 from lightning_hpo.protocol.metrics import read_curves
 from lightning_hpo.protocol.stages import curve_keys, recorded_stages
 
 
 def learning_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str, Figure]:
     """Every metric that was logged by epoch in training or validation; none when none was."""
-    folders = sorted(final_dir.glob("fold_*"))
+    final = FinalFolder(final_dir)
+    folders = final.folds()
     folds = [_curves(folder) for folder in folders]
-    refit = _curves(final_dir / "refit")
+    refit = _curves(final.refit)
     keys = sorted({key for fold in (*folds, refit) for key in fold})
     if not keys:
         return {}
-    best_epochs = [_result(folder)["best_epoch"] for folder in folders]
+    best_epochs = [written_object(folder.result)["best_epoch"] for folder in folders]
     figure = plots.learning_curves(
         {key: [f[key] for f in folds if key in f] for key in keys},
         refit={key: refit[key] for key in keys if key in refit},
@@ -31,12 +32,12 @@ def learning_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str, 
 
 def holdout_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str, Figure]:
     """The fit without early stopping, where it was done, with the epochs of the refit marked."""
-    folder = final_dir / "holdout"
-    if not folder.is_dir():
+    final = FinalFolder(final_dir)
+    if not final.holdout.path.is_dir():
         return {}
-    found, refit = _result(folder), _curves(final_dir / "refit")
+    found, refit = written_object(final.holdout.result), _curves(final.refit)
     figure = plots.learning_curves(
-        {key: [values] for key, values in _curves(folder).items()},
+        {key: [values] for key, values in _curves(final.holdout).items()},
         best_epochs=[found["best_epoch"]],
         noise_floor=noise_floor,
         stop_epochs=max(map(len, refit.values()), default=None),
@@ -46,18 +47,12 @@ def holdout_curves(final_dir: Path, *, noise_floor: float | None) -> dict[str, F
     return {"learning_curves_holdout": figure}
 
 
-def _result(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return found
-
-
-def _curves(folder: Path) -> dict[str, list[float]]:
+def _curves(folder: JobFolder) -> dict[str, list[float]]:
     """``stage/quantity`` -> one value an epoch, by the stages that the fit's result records."""
-    path = folder / "metrics.csv"
-    if not path.is_file():
+    if not folder.metrics.is_file():
         # Nothing was logged.
         return {}
-    curves = read_curves(path)
-    stages = recorded_stages(_result(folder), curves)
+    curves = read_curves(folder.metrics)
+    stages = recorded_stages(written_object(folder.result), curves)
     keys = curve_keys({name: stages[name] for name in curves if name in stages})
     return {key: curves[name] for name, key in sorted(keys.items(), key=lambda pair: pair[1])}

@@ -24,6 +24,7 @@ from lightning_hpo.explain.curves import holdout_curves, learning_curves
 from lightning_hpo.explain.predictions import is_regression
 from lightning_hpo.explain.regression import regression_figures
 from lightning_hpo.explain.weights import filter_figures, layer_weights, weight_histograms
+from lightning_hpo.protocol.folder import FinalFolder
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def explain(
     test data may be looked at.
     """
     drawn = Drawn()
-    folder = final_dir / "figures"
+    folder = FinalFolder(final_dir).figures
     folder.mkdir(exist_ok=True)
     boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
     for what, draw in _attempts(module, data, final_dir, untrained or {}, tested=tested):

@@ -14,7 +14,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict
 from lightning_hpo.plots.regression import Line, Samples
-from lightning_hpo.protocol.folder import PREDICTIONS_FILE
+from lightning_hpo.protocol.folder import FinalFolder
 
 _ACTIVATIONS = "torch.nn.modules.activation"
 
@@ -69,12 +69,13 @@ def _fit(module: pl.LightningModule, data: TensorDataModule, final_dir: Path) ->
 
 
 def _fold_lines(final_dir: Path) -> Line | None:
-    found = [load_predictions(p) for p in sorted(final_dir.glob(f"fold_*/{PREDICTIONS_FILE}"))]
+    paths = [fold.predictions for fold in FinalFolder(final_dir).folds()]
+    found = [load_predictions(path) for path in paths if path.is_file()]
     return Line(found[0][0], np.stack([y for _, y in found])) if found else None
 
 
 def _holdout_line(final_dir: Path) -> Line | None:
-    path = final_dir / "holdout" / PREDICTIONS_FILE
+    path = FinalFolder(final_dir).holdout.predictions
     return Line(*load_predictions(path)) if path.is_file() else None
 
 

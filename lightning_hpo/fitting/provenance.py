@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.passwords import referred_tree
-from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.versions import versions
 
 # Of the job that runs. A data module is built deep inside a fit, which knows no job's folder.
@@ -29,8 +29,8 @@ def recorded(cfg: DictConfig, folder: Path) -> Iterator[None]:
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     # It may hold a password, and a trial that is run again needs no storage.
     resolved["study"]["storage"] = None
-    OmegaConf.save(OmegaConf.create(referred_tree(resolved)), folder / CONFIG_FILE)
-    path = folder / PROVENANCE_FILE
+    OmegaConf.save(OmegaConf.create(referred_tree(resolved)), JobFolder(folder).config)
+    path = JobFolder(folder).provenance
     _save(path, threads=torch.get_num_threads(), versions=_versions(), git_commit=_git_commit())
     token = _present.set(path)
     try:

@@ -18,7 +18,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
-from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
 from lightning_hpo.protocol.stages import Stage
@@ -101,8 +101,8 @@ class StackedFits:
             context.folder, columns, every, params=context.searched, objective=objective
         )
         data, module = self.folds[fold].data, self.folds[fold].module
-        save_indices(context.folder / INDICES_FILE, data)
-        save_over_grid(context.folder / PREDICTIONS_FILE, module, data)
+        save_indices(JobFolder(context.folder).indices, data)
+        save_over_grid(JobFolder(context.folder).predictions, module, data)
 
 
 def _last(curve: Curve) -> float:

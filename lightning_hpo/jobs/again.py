@@ -15,6 +15,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable
 from lightning_hpo.protocol.files import stored_config
+from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported, trials_beside
 
@@ -73,16 +74,16 @@ def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
     Raises :class:`UserError` when the folder or the trial is missing.
     """
-    trial_dir = study_dir / "trials" / str(number)
+    trial = StudyFolder(study_dir).trial(number)
     require_own(study_dir, trusted=trust, way_out="--trust")
-    trials = _trials(study_dir, number, trial_dir)
+    trials = _trials(study_dir, number, trial.path)
     before = trials[number].intermediate_values
     if not before:
         reason = presentable(str(trials[number].user_attrs.get("failure", "unknown")))
         raise UserError(f"a trial must have reported a value to be compared; {number}: {reason}")
-    cfg = stored_config(trial_dir / "config.yaml", *_NEEDED)
-    require_exported((trial_dir / "config.yaml").read_text(encoding="utf-8"))
-    threads = _threads(trial_dir)
+    cfg = stored_config(trial.config, *_NEEDED)
+    require_exported(trial.config.read_text(encoding="utf-8"))
+    threads = _threads(trial)
     # Imported late: what can be refused without torch is refused at once.
     import torch
 
@@ -93,8 +94,8 @@ def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     # The study's own warnings stand in its log.
     warnings.simplefilter("ignore")
     torch.set_num_threads(threads)
-    context = JobContext(_new_folder(trial_dir), dict(trials[number].params))
-    again = PlayedAgain(context.folder / "reported.jsonl", n_values=len(before))
+    context = JobContext(_new_folder(trial), dict(trials[number].params))
+    again = PlayedAgain(JobFolder(context.folder).reported, n_values=len(before))
     with suppress(optuna.TrialPruned), denormals_as_zero():
         run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
     return Comparison(_in_order(before), _in_order(again.values()))
@@ -106,7 +107,7 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
     if not trial_dir.is_dir():
-        known = sorted(int(p.name) for p in (study_dir / "trials").glob("[0-9]*"))
+        known = StudyFolder(study_dir).trial_numbers()
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
     trials = trials_beside(trial_dir, study_dir)
     if number >= len(trials):
@@ -117,17 +118,18 @@ def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.
     return trials
 
 
-def _threads(trial_dir: Path) -> int:
-    path = trial_dir / "provenance.yaml"
-    threads = stored_config(path, "threads").threads
+def _threads(trial: JobFolder) -> int:
+    threads = stored_config(trial.provenance, "threads").threads
     if not isinstance(threads, int) or threads < 1:
-        raise UserError(f"{path} must hold the trial's number of threads, got threads={threads}.")
+        raise UserError(
+            f"{trial.provenance} must hold the trial's number of threads, got threads={threads}."
+        )
     return threads
 
 
-def _new_folder(trial_dir: Path) -> Path:
+def _new_folder(trial: JobFolder) -> Path:
     tries = 1
-    while (folder := trial_dir / f"rerun_{tries}").exists():
+    while (folder := trial.path / f"rerun_{tries}").exists():
         tries += 1
     folder.mkdir()
     return folder

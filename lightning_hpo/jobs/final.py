@@ -5,7 +5,6 @@ One job for each fold of the cross-validation, one that trains on a part of the 
 Each leaves its result as JSON in ``final/``.
 """
 
-import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,14 +29,12 @@ from lightning_hpo.fitting.serial import fit
 from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.jobs.final_test import run_test
-from lightning_hpo.protocol.files import write_json
-from lightning_hpo.protocol.folder import INDICES_FILE, PREDICTIONS_FILE
+from lightning_hpo.protocol.files import write_json, written_object
+from lightning_hpo.protocol.folder import FinalFolder, JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
-
-RESULT_FILE = "result.json"
 
 
 def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
@@ -73,14 +70,14 @@ def _fit_part(
     if is_stacked(cfg):
         file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
         return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
-    path = context.folder / PREDICTIONS_FILE
+    folder = JobFolder(context.folder)
     kept = (
-        BestPredictions(path, monitor=cfg.monitor, mode=cfg.mode)
+        BestPredictions(folder.predictions, monitor=cfg.monitor, mode=cfg.mode)
         if keep_best
-        else LastPredictions(path)
+        else LastPredictions(folder.predictions)
     )
     told = EpochProgress(context.folder, monitor=cfg.monitor)
-    return fit(cfg, split, seed, context, [FoldIndices(context.folder / INDICES_FILE), kept, told])
+    return fit(cfg, split, seed, context, [FoldIndices(folder.indices), kept, told])
 
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
@@ -109,7 +106,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     module = build.module(cfg, data)
     untrained = layer_weights(module)
     trainer, trained = _train_refit(cfg, module, data, context)
-    checkpoint = final_dir / "model.ckpt"
+    checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not is_stacked(cfg):
         trainer.save_checkpoint(checkpoint, weights_only=True)
@@ -159,8 +156,8 @@ def _train_refit(
 
 def fold_results(final_dir: Path) -> list[dict[str, Any]]:
     """The results of the folds that are done, in their order."""
-    found = [json.loads(p.read_text()) for p in final_dir.glob(f"fold_*/{RESULT_FILE}")]
-    return sorted(found, key=lambda result: result["fold"])
+    paths = [fold.result for fold in FinalFolder(final_dir).folds()]
+    return [written_object(path) for path in paths if path.is_file()]
 
 
 def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
@@ -176,5 +173,5 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    write_json(folder / RESULT_FILE, result)
+    write_json(JobFolder(folder).result, result)
     return result

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.attributes import CONTINUES, MISTAKE, RETRIED
 from lightning_hpo.protocol.files import stored_config, stored_object, write_json
-from lightning_hpo.protocol.folder import RESULT_FILE
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult
 
 log = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> lis
     ``folder``: of the trial that goes on; the others lie beside it. One whose configuration differs
     in more than the study's own keys, for example after a resume, is passed over.
     """
-    folders = {n: folder.parent / str(n) for n in numbers}
+    folders = {n: JobFolder(folder.parent / str(n)) for n in numbers}
     usable = [n for n in numbers if _same_fits(cfg, folders[n])]
     found: list[Finished] = []
     for fold in range(int(cfg.cv.n_splits)):
-        results = ((n, _read(folders[n] / f"fold_{fold}" / RESULT_FILE)) for n in usable)
+        results = ((n, _read(folders[n].fold(fold).result)) for n in usable)
         done = next(((n, result) for n, result in results if result is not None), None)
         if done is None:
             break
@@ -78,7 +78,7 @@ def write_result(folder: Path, fold: int, result: FitResult, taken_from: int | N
     content = {"fold": fold, **asdict(result)}
     if taken_from is not None:
         content["taken_from_trial"] = taken_from
-    write_json(folder / RESULT_FILE, content)
+    write_json(JobFolder(folder).result, content)
 
 
 def say_what_continues(live: optuna.trial.Trial, taken: Sequence[Finished]) -> None:
@@ -112,9 +112,9 @@ def _read(path: Path) -> FitResult | None:
         return None
 
 
-def _same_fits(cfg: DictConfig, folder: Path) -> bool:
+def _same_fits(cfg: DictConfig, folder: JobFolder) -> bool:
     try:
-        return _of_fits(stored_config(folder / "config.yaml")) == _of_fits(cfg)
+        return _of_fits(stored_config(folder.config)) == _of_fits(cfg)
     except UserError:
         # Of a try that ended before it could say what it ran, or damaged since.
         return False

@@ -21,7 +21,7 @@ from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.stacked_trial import StackedTrial
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.machine.denormals import denormals_as_zero
-from lightning_hpo.protocol.folder import TRIAL_FILE
+from lightning_hpo.protocol.folder import FinalFolder
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.storage.study import attach_trial
 from lightning_hpo.strategies.replay import ReplayPruner
@@ -98,7 +98,7 @@ def _live_trial(cfg: DictConfig) -> optuna.trial.Trial | None:
 
 def _chosen_trial(cfg: DictConfig, final_dir: Path) -> optuna.trial.Trial | None:
     """The trial whose parameters the final job has; None where nothing was searched."""
-    number = json.loads((final_dir / TRIAL_FILE).read_text())
+    number = json.loads(FinalFolder(final_dir).trial.read_text())
     return None if number is None else _trial(cfg, number, pruner=None)
 
 

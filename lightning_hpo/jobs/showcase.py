@@ -5,7 +5,6 @@ seed, its split and its threads, hence to the same bits, a pruned one for as man
 lived. One job a trial leaves its network in ``final/showcase_<role>``, and one more draws.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -35,8 +34,8 @@ from lightning_hpo.jobs.again import PlayedAgain
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.plots import save_png
-from lightning_hpo.protocol.files import write_json
-from lightning_hpo.protocol.folder import CONFIG_FILE, PROVENANCE_FILE, RESULT_FILE
+from lightning_hpo.protocol.files import write_json, written_object
+from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.storage.recorded import trials_beside
@@ -71,13 +70,13 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
 
     Of several folds the first one's network. Nothing is fitted for data that have no figure.
     """
-    trial_dir = study_dir / "trials" / str(number)
-    cfg = OmegaConf.load(trial_dir / CONFIG_FILE)
+    trial = StudyFolder(study_dir).trial(number)
+    cfg = OmegaConf.load(trial.config)
     assert isinstance(cfg, DictConfig)
-    trials = trials_beside(trial_dir, study_dir)
+    trials = trials_beside(trial.path, study_dir)
     told, started_s = trials[number], time.monotonic()
     found = {"number": number, "state": told.state.name, "told": told.value, "monitor": cfg.monitor}
-    with recorded(cfg, folder), _threads_of(trial_dir):
+    with recorded(cfg, folder), _threads_of(trial):
         if not can_be_shown(build.data_module(cfg, splits.search_split(cfg, 0))):
             return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
         context = JobContext(folder, dict(told.params))
@@ -98,7 +97,7 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
 def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: int) -> Again:
     live = None
     if told.state is TrialState.PRUNED:
-        notes = context.folder / "reported.jsonl"
+        notes = JobFolder(context.folder).reported
         # Of a try that was interrupted.
         notes.unlink(missing_ok=True)
         live = PlayedAgain(notes, n_values=len(told.intermediate_values))
@@ -134,9 +133,9 @@ def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _threads_of(trial_dir: Path) -> Iterator[None]:
+def _threads_of(trial: JobFolder) -> Iterator[None]:
     """As many CPU threads as the trial had: sums of another order differ in their last bits."""
-    before, provenance = torch.get_num_threads(), OmegaConf.load(trial_dir / PROVENANCE_FILE)
+    before, provenance = torch.get_num_threads(), OmegaConf.load(trial.provenance)
     torch.set_num_threads(int(provenance.threads))
     try:
         yield
@@ -146,8 +145,10 @@ def _threads_of(trial_dir: Path) -> Iterator[None]:
 
 def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     """Draw the trials that were fitted into ``final/figures`` and TensorBoard; their numbers."""
-    folders = {role: final_dir / f"showcase_{role}" for role in _ROLES}
-    results = {role: _read(path) for role, path in folders.items() if _is_done(path)}
+    final = FinalFolder(final_dir)
+    folders = {role: final.job(f"showcase_{role}") for role in _ROLES}
+    done = {role: folder.result for role, folder in folders.items() if folder.result.is_file()}
+    results = {role: written_object(path) for role, path in done.items()}
     shown = {role: result for role, result in results.items() if result["is_shown"]}
     if not shown:
         return {"trials": {}}
@@ -157,7 +158,7 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     try:
         trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
         figure = trials_side_by_side(trials, n_folds=n_folds)
-        save_png(figure, final_dir / "figures" / f"{FIGURE}.png")
+        save_png(figure, final.figures / f"{FIGURE}.png")
     except Exception as error:
         log.warning(f"figure {FIGURE} is left out: {why(error)}")
         return {"trials": numbers, "left_out": {FIGURE: why(error)}}
@@ -166,13 +167,13 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     return {"trials": numbers}
 
 
-def _shown(role: str, result: dict[str, Any], folder: Path) -> ShownTrial:
-    cfg = OmegaConf.load(folder / CONFIG_FILE)
+def _shown(role: str, result: dict[str, Any], folder: JobFolder) -> ShownTrial:
+    cfg = OmegaConf.load(folder.config)
     assert isinstance(cfg, DictConfig)
     data: Any = build.data_module(cfg, splits.search_split(cfg, 0))
     pl.seed_everything(cfg.seed, verbose=False)
     module = build.module(cfg, data)
-    module.load_state_dict(torch.load(folder / _WEIGHTS_FILE, weights_only=True))
+    module.load_state_dict(torch.load(folder.path / _WEIGHTS_FILE, weights_only=True))
     return ShownTrial(label(role, result), module.eval(), data)
 
 
@@ -185,15 +186,6 @@ def label(role: str, result: dict[str, Any]) -> str:
     return f"{name}\n{ended} {epochs}\n{mean}{result['monitor']} {result['told']:.4g}"
 
 
-def _is_done(folder: Path) -> bool:
-    return (folder / RESULT_FILE).is_file()
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
-    return found
-
-
 def _write(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    write_json(folder / RESULT_FILE, result)
+    write_json(JobFolder(folder).result, result)
     return result

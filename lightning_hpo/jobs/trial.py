@@ -25,6 +25,7 @@ from lightning_hpo.jobs.retries import (
 )
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.strategies.pruning import over_folds
@@ -68,7 +69,7 @@ def _fit_fold(
     split = splits.search_split(cfg, fold)
     if splits.n_folds(cfg) == 1:
         return fit(cfg, split, seed, context, _reporters(cfg, live, fold))
-    of_fold = JobContext(context.folder / f"fold_{fold}", context.searched)
+    of_fold = JobContext(JobFolder(context.folder).fold(fold).path, context.searched)
     result = fit(cfg, split, seed, of_fold, _reporters(cfg, live, fold))
     write_result(of_fold.folder, fold, result)
     return result
@@ -110,7 +111,8 @@ def _continue(
         if not _by_fold(cfg):
             first = fold * _steps_per_fold(cfg)
             report_again(live, done.number, range(first, first + _steps_per_fold(cfg)))
-        write_result(context.folder / f"fold_{fold}", fold, done.result, taken_from=done.number)
+        of_fold = JobFolder(context.folder).fold(fold).path
+        write_result(of_fold, fold, done.result, taken_from=done.number)
     if taken:
         say_what_continues(live, taken)
     return numbers[-1], taken

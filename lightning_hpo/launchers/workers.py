@@ -17,6 +17,7 @@ from lightning_hpo.errors import StudyFailed, one_line
 from lightning_hpo.launchers.job import Answer, Job, SlotDied, SlotSetup, failed
 from lightning_hpo.launchers.slot import Slot
 from lightning_hpo.machine.devices import cpu_cores, gpus_of_slot, visible_gpus
+from lightning_hpo.protocol.folder import StudyFolder
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -50,13 +51,14 @@ class Workers:
         per_trial = float(share_of_gpus or 1) if is_ours(task_function) else 1.0
         share = _threads_of_slot(threads, n_slots)
         singletons = _hydra_singletons()
+        folder = StudyFolder(Path(config.hydra.sweep.dir))
         self._slots = [
             Slot(
                 SlotSetup(
                     index=index,
                     env=_environment(index, share, gpus, per_trial),
                     threads=share,
-                    log_file=Path(config.hydra.sweep.dir) / "logs" / f"slot_{index}.log",
+                    log_file=folder.slot_log(index),
                     task=(task_function.__module__, task_function.__qualname__),
                     context=hydra_context,
                     config=config,

@@ -27,6 +27,12 @@ def stored_object(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def written_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``, which a job of this very run has written."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def is_whole_checkpoint(path: Path) -> bool:
     """Whether ``path`` is a file as torch saves it: a ZIP archive, whose directory comes last."""
     try:

@@ -1,12 +1,200 @@
-"""The names of what lies in a study's folder."""
+"""The study's folder: where everything lies that controller, jobs and report leave for each other.
 
-EMBEDDED_FILE = "study.db"
-CONFIG_FILE = "config.yaml"
-PROVENANCE_FILE = "provenance.yaml"
-PROGRESS_FILE = "progress.json"
-RESULT_FILE = "result.json"
-METRICS_FILE = "metrics.csv"
-PREDICTIONS_FILE = "predictions.npz"
-INDICES_FILE = "fold_indices.npz"
-MARKER = "overrides.json"
-TRIAL_FILE = "trial.json"
+    folder = StudyFolder(Path("studies/cnn_dropout"))
+    folder.trial(3).config            # studies/cnn_dropout/trials/3/config.yaml
+    folder.final.fold(2).result       # studies/cnn_dropout/final/fold_2/result.json
+    folder.final.refits()             # those that have begun, in their order
+
+Nothing here makes a folder or reads a file; a path is given whether anything lies there or not.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# Where a trial's job is told to run, below the study's folder.
+TRIALS = "trials"
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """What one job leaves: a trial, one of its folds, or a fit of the final job."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The job's configuration, resolved."""
+        return self.path / "config.yaml"
+
+    @property
+    def provenance(self) -> Path:
+        """Versions, git commit, threads, checksum of the data."""
+        return self.path / "provenance.yaml"
+
+    @property
+    def told(self) -> Path:
+        """The configuration as Hydra composed it, interpolations unresolved."""
+        return self.path / ".hydra" / "config.yaml"
+
+    @property
+    def result(self) -> Path:
+        """What the job found; there when it is done."""
+        return self.path / "result.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Everything that was logged, by epoch and step."""
+        return self.path / "metrics.csv"
+
+    @property
+    def indices(self) -> Path:
+        """The samples of a fold: ``train`` and ``val``."""
+        return self.path / "fold_indices.npz"
+
+    @property
+    def predictions(self) -> Path:
+        """What a fold's network predicts over a grid of inputs."""
+        return self.path / "predictions.npz"
+
+    @property
+    def progress(self) -> Path:
+        """How far a running fit is; gone when it ends."""
+        return self.path / "progress.json"
+
+    @property
+    def reported(self) -> Path:
+        """What a trial that is fitted again reports: JSON lines [step, value]."""
+        return self.path / "reported.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "trial.log"
+
+    def fold(self, number: int) -> "JobFolder":
+        """Of a trial of several folds, one."""
+        return JobFolder(self.path / f"fold_{number}")
+
+
+@dataclass(frozen=True)
+class FinalFolder:
+    """``final/``: the folds, the refits, the other fits of the final job, checkpoint, figures."""
+
+    path: Path
+
+    @property
+    def overrides(self) -> Path:
+        """What decides this final job: the overrides that it was begun with."""
+        return self.path / "overrides.json"
+
+    @property
+    def trial(self) -> Path:
+        """The number of the trial whose parameters it has."""
+        return self.path / "trial.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "model.ckpt"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def holdout(self) -> JobFolder:
+        return self.job("holdout")
+
+    def job(self, name: str) -> JobFolder:
+        """The fit of this name, such as ``fold_2`` or ``refit``."""
+        return JobFolder(self.path / name)
+
+    def fold(self, number: int) -> JobFolder:
+        return self.job(f"fold_{number}")
+
+    @property
+    def refit(self) -> JobFolder:
+        """The first refit, whose network is the checkpoint."""
+        return self.job("refit")
+
+    def folds(self) -> list[JobFolder]:
+        """Those that have begun, in their order."""
+        return _numbered(self.path, "fold")
+
+    def refits(self) -> list[JobFolder]:
+        """Those that have begun, in their order; the first is ``refit``."""
+        first = [self.refit] if self.refit.path.is_dir() else []
+        return [*first, *_numbered(self.path, "refit")]
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """One study's folder, ``studies/<name>`` by default."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """The embedded storage."""
+        return self.path / "study.db"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def plugin_results(self) -> Path:
+        """The file that the stock plugin writes too."""
+        return self.path / "optimization_results.yaml"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def owners(self) -> Path:
+        """The locks of the controllers that work on this study."""
+        return self.path / "owners"
+
+    @property
+    def logs(self) -> Path:
+        """Of the slots and of the preparation."""
+        return self.path / "logs"
+
+    @property
+    def mark(self) -> Path:
+        """By whom it was made."""
+        return self.path / "made_by.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / TRIALS
+
+    @property
+    def final(self) -> FinalFolder:
+        return FinalFolder(self.path / "final")
+
+    def trial(self, number: int) -> JobFolder:
+        return JobFolder(self.trials / str(number))
+
+    def trial_numbers(self) -> list[int]:
+        """Of the trials that have a folder, ascending."""
+        names = [path.name for path in self.trials.glob("[0-9]*") if path.name.isdecimal()]
+        return sorted(map(int, names))
+
+    def slot_log(self, slot: int) -> Path:
+        """What the process of a slot wrote."""
+        return self.logs / f"slot_{slot}.log"
+
+
+def _numbered(folder: Path, kind: str) -> list[JobFolder]:
+    """``fold_0``, ``fold_1``, ..., by number: ``fold_10`` comes after ``fold_9``."""
+    prefix = f"{kind}_"
+    found = [path for path in folder.glob(f"{prefix}*") if path.name[len(prefix) :].isdecimal()]
+    return [JobFolder(path) for path in sorted(found, key=lambda p: int(p.name[len(prefix) :]))]
+
+
+def aside(path: Path) -> Path:
+    """Where ``path`` is moved when something else takes its place: ``final_1``, ``final_2``, ..."""
+    count = 1
+    while (free := path.with_name(f"{path.name}_{count}")).exists():
+        count += 1
+    return free

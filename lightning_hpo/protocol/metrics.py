@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_hpo.protocol.folder import METRICS_FILE
+from lightning_hpo.protocol.folder import JobFolder
 
 _NOT_METRICS = ("epoch", "step")
 
@@ -25,7 +25,7 @@ def write_metrics(
     """
     sparse = sparse or {}
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / METRICS_FILE).open("w", newline="") as file:
+    with JobFolder(folder).metrics.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["epoch", "step", *columns, *sparse])
         for epoch in range(max(len(column) for column in columns.values())):
@@ -43,7 +43,7 @@ def read_curves(path: Path) -> dict[str, list[float]]:
     Rows without an epoch, such as those of Lightning's LearningRateMonitor, are left out.
     """
     with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["epoch"]]
+        rows = [row for row in csv.DictReader(file) if row.get("epoch")]
     n_epochs = 1 + max((int(row["epoch"]) for row in rows), default=-1)
     curves: dict[str, list[float]] = {}
     for row in rows:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_hpo.protocol.attributes import FORCED_RESUMES
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.results.text import roughly
 
 
@@ -77,10 +78,11 @@ def _test_line(found: dict[str, Any]) -> str:
 
 
 def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
-    rows = [("report", "report.html"), ("results", "results.json"), ("trials", "trials/")]
+    folder = StudyFolder(study_dir)
+    rows = [("report", folder.report), ("results", folder.results), ("trials", f"{folder.trials}/")]
     if found["refits"]:
-        rows += [("model", "final/model.ckpt"), ("figures", "final/figures/")]
-    lines = [f"{what:<12}{study_dir / where}" for what, where in rows]
+        rows += [("model", folder.final.checkpoint), ("figures", f"{folder.final.figures}/")]
+    lines = [f"{what:<12}{where}" for what, where in rows]
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
 
 

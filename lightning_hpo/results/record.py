@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.results.importances import Importances, rate_parameters
 from lightning_hpo.results.shape import misfits
 from lightning_hpo.storage.readonly import opened_study
@@ -105,7 +106,7 @@ def _configured_space(study: optuna.Study) -> dict[str, BaseDistribution]:
 
 
 def read_results(study_dir: Path) -> dict[str, Any]:
-    path = study_dir / "results.json"
+    path = StudyFolder(study_dir).results
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

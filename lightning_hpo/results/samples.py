@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.record import read_results
 from lightning_hpo.results.statistics import Difference, paired, welch
@@ -84,9 +85,9 @@ class Study:
         return all(map(np.array_equal, ours, theirs))
 
     def _val_indices(self) -> list[Any]:
-        names = [f"final/fold_{fold['fold']}/fold_indices.npz" for fold in self.folds]
-        found = [path for name in names if (path := self.folder / name).is_file()]
-        return [_indices(path) for path in found]
+        final = StudyFolder(self.folder).final
+        paths = [final.fold(fold["fold"]).indices for fold in self.folds]
+        return [_indices(path) for path in paths if path.is_file()]
 
 
 def _indices(path: Path) -> Any:

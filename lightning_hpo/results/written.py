@@ -16,14 +16,13 @@ from lightning_hpo.composition.passwords import referred
 from lightning_hpo.output.masking import redact, redacted
 from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.protocol.files import stored_json, stored_object
-from lightning_hpo.protocol.folder import TRIAL_FILE
+from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results.averages import deviation, mean
 from lightning_hpo.results.trials import best_trial, counts, pareto_front
 from lightning_hpo.storage.embedded import url_of
-from lightning_hpo.storage.study import EMBEDDED_FILE
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 def public(storage: Any, study_dir: Path) -> str:
     """The storage as it may be shown: without a password."""
     if storage is None:
-        return url_of(study_dir / EMBEDDED_FILE)
+        return url_of(StudyFolder(study_dir).database)
     if not isinstance(storage, str):
         return str(storage.get("_target_", "custom"))
     try:
@@ -54,7 +53,7 @@ def save_plugin_file(study: optuna.Study, study_dir: Path) -> None:
             "best_value": best.value if best else None,
         }
     found["trials"] = counts(study)
-    OmegaConf.save(OmegaConf.create(redacted(found)), study_dir / "optimization_results.yaml")
+    OmegaConf.save(OmegaConf.create(redacted(found)), StudyFolder(study_dir).plugin_results)
 
 
 def log_best(study: optuna.Study) -> None:
@@ -92,7 +91,7 @@ def results(
         else None,
         "pareto": pareto_front(study),
         FORCED_RESUMES: study.user_attrs.get(FORCED_RESUMES, []),
-        **_final_results(study_dir / "final", numbers, monitor=config.monitor),
+        **_final_results(StudyFolder(study_dir).final, numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
@@ -110,14 +109,14 @@ def results(
     return {"study_name": study.study_name, **redacted(found)}
 
 
-def _final_results(final_dir: Path, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
+def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
     """What the final job found, if it was that of one of these trials; else nothing."""
-    number = stored_json(final_dir / TRIAL_FILE)
+    number = stored_json(final.trial)
     if isinstance(number, int) and number not in numbers:
         return {"final_trial": None, "cv": None, "holdout": None, "refits": [], **test_results([])}
-    folds = _whole(sorted(final_dir.glob("fold_*/result.json")))
-    longest = stored_object(final_dir / "holdout" / "result.json")
-    refits = _refits(final_dir)
+    folds = _whole(final.folds())
+    longest = stored_object(final.holdout.result)
+    refits = _whole(final.refits())
     return {
         "final_trial": number,
         # One that failed may have left a single fold, which has no spread.
@@ -128,15 +127,9 @@ def _final_results(final_dir: Path, numbers: Set[int | None], *, monitor: str) -
     }
 
 
-def _refits(final_dir: Path) -> list[dict[str, Any]]:
-    """The results of the networks that were tested, in their order."""
-    paths = [final_dir / "refit", *final_dir.glob("refit_*")]
-    paths.sort(key=lambda path: int(path.name.partition("_")[2] or 0))
-    return _whole([path / "result.json" for path in paths if (path / "result.json").exists()])
-
-
-def _whole(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The results in these files; a damaged one, which the final job would make again, is named."""
+def _whole(folders: Sequence[JobFolder]) -> list[dict[str, Any]]:
+    """The results of those that are done; a damaged one, which would be made again, is named."""
+    paths = [folder.result for folder in folders if folder.result.exists()]
     found = {path: stored_object(path) for path in paths}
     for path in (path for path, result in found.items() if result is None):
         log.warning(f"{path} is damaged and left out; with study.final=true it is made again")

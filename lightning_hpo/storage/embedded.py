@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from lightning_hpo.errors import UserError, one_line
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import StudyFolder
 
 LOCK_TIMEOUT_S = 60
 
@@ -33,13 +33,13 @@ def url_of(path: Path) -> str:
 def is_own_file(spec: Any, study_dir: Path) -> bool:
     """Whether ``study.storage=spec`` means the embedded storage of ``study_dir``, by any name."""
     database = sqlite_database(spec, study_dir)
-    return database is not None and database.resolve() == (study_dir / EMBEDDED_FILE).resolve()
+    return database is not None and database.resolve() == StudyFolder(study_dir).database.resolve()
 
 
 def sqlite_database(spec: Any, study_dir: Path) -> Path | None:
     """The file that ``study.storage=spec`` means; None for any storage that is not SQLite's."""
     if spec is None:
-        return study_dir / EMBEDDED_FILE
+        return StudyFolder(study_dir).database
     try:
         url = make_url(spec)
     except (ArgumentError, ValueError):
@@ -111,4 +111,4 @@ def _write_without_waiting_for_the_disk(connection: Any, record: object) -> None
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{url_of(Path(sys.argv[1]) / EMBEDDED_FILE)}\n")
+    sys.stdout.write(f"{url_of(StudyFolder(Path(sys.argv[1])).database)}\n")

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.files import stored_object
+from lightning_hpo.protocol.folder import StudyFolder
 
-MARK_FILE = "made_by.json"
 # By systemd; it stays over the machine's whole life, and is not to be told to others as it is.
 _MACHINE_ID = Path("/etc/machine-id")
 
@@ -28,14 +28,15 @@ def leave_mark(study_dir: Path) -> None:
     _keep_secret()
     content = {"user": _user(), "host": socket.gethostname(), "marks": _marks()}
     # Of several controllers that begin at a time each has a draft of its own.
-    draft = study_dir / f".{MARK_FILE}.{os.getpid()}"
+    mark = StudyFolder(study_dir).mark
+    draft = mark.with_name(f".{mark.name}.{os.getpid()}")
     draft.write_text(json.dumps(content))
-    draft.replace(study_dir / MARK_FILE)
+    draft.replace(mark)
 
 
 def is_own(study_dir: Path) -> bool:
     """Whether this user made the study in ``study_dir``, here or from the same home."""
-    path = study_dir / MARK_FILE
+    path = StudyFolder(study_dir).mark
     found, ours = (stored_object(path) or {}).get("marks"), _marks()
     if not isinstance(found, list) or path.lstat().st_uid != os.getuid():
         return False
@@ -50,7 +51,7 @@ def require_own(study_dir: Path, *, trusted: bool, way_out: str) -> None:
     """
     if trusted or not study_dir.is_dir() or is_own(study_dir):
         return
-    found = stored_object(study_dir / MARK_FILE) or {}
+    found = stored_object(StudyFolder(study_dir).mark) or {}
     who = f"{found.get('user')} on {found.get('host')}" if found else "somebody unknown"
     raise UserError(
         f"the study in {study_dir} was made by {who}: its configuration, which names code, would"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import StudyFolder, aside
 from lightning_hpo.storage.maker import is_own, leave_mark, require_own
 
 
@@ -51,11 +51,11 @@ def check_links(study_dir: Path) -> None:
     A whole folder may be one, for example to another disk; so may the database, which is never
     written anew.
     """
-    final = study_dir / "final"
-    folders = [study_dir, *(study_dir / name for name in ("owners", "logs")), *final.glob("**/")]
+    study = StudyFolder(study_dir)
+    folders = [study_dir, study.owners, study.logs, *study.final.path.glob("**/")]
     for folder in filter(Path.is_dir, folders):
         for path in folder.iterdir():
-            if path.is_symlink() and not path.is_dir() and path.name != EMBEDDED_FILE:
+            if path.is_symlink() and not path.is_dir() and path.name != study.database.name:
                 raise UserError(
                     f"a study must write into its own folder, but {path} is a link to"
                     f" {os.readlink(path)}; remove the link."
@@ -71,7 +71,8 @@ def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
     way_out = "study.trust=true"
     if replayed is not None:
         require_own(Path(replayed), trusted=trusted, way_out=way_out)
-    if any((study_dir / name).exists() for name in (EMBEDDED_FILE, "trials", "final")):
+    study = StudyFolder(study_dir)
+    if any(path.exists() for path in (study.database, study.trials, study.final.path)):
         require_own(study_dir, trusted=trusted, way_out=way_out)
     if not is_own(study_dir):
         leave_mark(study_dir)
@@ -79,11 +80,11 @@ def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
 
 def check_folder_is_new(study_dir: Path, *, name: str | None) -> None:
     """Raise :class:`UserError` when a study without trials would write into those of another."""
-    folders = _trial_folders(study_dir)
-    if folders:
+    known = StudyFolder(study_dir).trial_numbers()
+    if known:
         raise UserError(
             f"a study's folder and database belong together, but {study_dir} has folders of"
-            f" {len(folders)} trials and the database none of study '{name}'. Put its database"
+            f" {len(known)} trials and the database none of study '{name}'. Put its database"
             " back, or begin a new study with another study.name and study.dir."
         )
 
@@ -94,18 +95,12 @@ def set_aside_unknown_trials(study_dir: Path, *, n_trials: int) -> str | None:
     A copy of the database that was put back, or one that met a power failure, may lack the last
     trials.
     """
-    unknown = [folder for folder in _trial_folders(study_dir) if int(folder.name) >= n_trials]
+    study = StudyFolder(study_dir)
+    unknown = [number for number in study.trial_numbers() if number >= n_trials]
     if not unknown:
         return None
-    count = 1
-    while (aside := study_dir / f"trials_{count}").exists():
-        count += 1
-    aside.mkdir()
-    for folder in unknown:
-        folder.rename(aside / folder.name)
-    numbers = sorted(int(folder.name) for folder in unknown)
-    return f"folders of trials {numbers}, which the database does not have, are kept in {aside}"
-
-
-def _trial_folders(study_dir: Path) -> list[Path]:
-    return [path for path in (study_dir / "trials").glob("[0-9]*") if path.name.isdecimal()]
+    kept = aside(study.trials)
+    kept.mkdir()
+    for number in unknown:
+        study.trial(number).path.rename(kept / str(number))
+    return f"folders of trials {unknown}, which the database does not have, are kept in {kept}"

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.masking import MASK, redact
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import url_of
 from lightning_hpo.storage.maker import is_own
 from lightning_hpo.storage.study import parsed
@@ -64,7 +64,7 @@ def storage_url(study_dir: Path, stored: str | None) -> str:
     """Where the trials are: the folder's own database, which travels with a moved folder, or the
     URL in `results.json`. A password hidden there is left to the variable that a study's command
     reads too, or to the database's client (for PostgreSQL: PGPASSWORD or ~/.pgpass)."""
-    own = study_dir / EMBEDDED_FILE
+    own = StudyFolder(study_dir).database
     file = sqlite_file(stored) if stored else own
     if stored is None or (file is not None and file.name == own.name and own.exists()):
         return url_of(own)

@@ -15,11 +15,8 @@ from yaml import YAMLError
 from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.files import stored_config
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.storage.study import open_storage, storage_errors
-
-# Where Hydra records what a job was told, and we what that meant.
-_TOLD, _RESOLVED = Path(".hydra", "config.yaml"), "config.yaml"
 
 
 def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
@@ -27,12 +24,12 @@ def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
 
     Raises :class:`UserError` where none is recorded or its storage is out of reach.
     """
-    if (study_dir / EMBEDDED_FILE).is_file():
+    if StudyFolder(study_dir).database.is_file():
         return _trials(None, study_dir, name=None)
-    folders = [path.parent for path in (study_dir / "trials").glob(f"*/{_RESOLVED}")]
-    if not folders:
+    trials = _recorded(study_dir)
+    if not trials:
         raise UserError(f"a study must have run in its folder, got {study_dir}, which has none.")
-    return trials_beside(folders[0], study_dir)
+    return trials_beside(trials[0].path, study_dir)
 
 
 def check_holds_no_other(study_dir: Path, name: str) -> None:
@@ -49,7 +46,7 @@ def check_holds_no_other(study_dir: Path, name: str) -> None:
 
 
 def _names_in_file(study_dir: Path) -> list[str]:
-    file = (study_dir / EMBEDDED_FILE).absolute()
+    file = StudyFolder(study_dir).database.absolute()
     # A damaged or foreign file is for who opens it to refuse.
     with (
         suppress(sqlite3.Error),
@@ -60,24 +57,30 @@ def _names_in_file(study_dir: Path) -> list[str]:
 
 
 def _names_in_folders(study_dir: Path) -> list[str]:
-    paths = (study_dir / "trials").glob(f"*/{_RESOLVED}")
-    for path in paths:
+    for trial in _recorded(study_dir):
         # Half written by a kill, or damaged: any other trial tells the same.
         with suppress(OSError, YAMLError):
-            name = OmegaConf.select(OmegaConf.load(path), "study.name")
+            name = OmegaConf.select(OmegaConf.load(trial.config), "study.name")
             return [] if name is None else [str(name)]
     return []
 
 
+def _recorded(study_dir: Path) -> list[JobFolder]:
+    """The trials whose folders say what ran, by number."""
+    study = StudyFolder(study_dir)
+    trials = map(study.trial, study.trial_numbers())
+    return [trial for trial in trials if trial.config.is_file()]
+
+
 def trials_beside(trial_dir: Path, study_dir: Path) -> list[FrozenTrial]:
     """All trials of the study to which the trial in ``trial_dir`` belongs, by number."""
-    name = stored_config(trial_dir / _RESOLVED, "study.name").study.name
+    name = stored_config(JobFolder(trial_dir).config, "study.name").study.name
     return _trials(_storage(trial_dir), study_dir, name=name)
 
 
 def _trials(spec: Any, study_dir: Path, *, name: str | None) -> list[FrozenTrial]:
     """``name``: of the study; None: the only one that the storage has."""
-    database = study_dir / EMBEDDED_FILE
+    database = StudyFolder(study_dir).database
     # Damaged pages also read as rows that cannot be.
     unreadable: tuple[type[Exception], ...] = (*storage_errors(), ValueError, TypeError, KeyError)
     if spec is None and not database.is_file():
@@ -107,7 +110,7 @@ def _trials(spec: Any, study_dir: Path, *, name: str | None) -> list[FrozenTrial
 
 
 def _storage(trial_dir: Path) -> Any:
-    path = trial_dir / _TOLD
+    path = JobFolder(trial_dir).told
     if not path.is_file():
         return None
     # Interpolations such as ${oc.env:...} stand there, never their values.

@@ -27,7 +27,7 @@ from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.vault import secrets_of_storage
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.output.masking import MASK, learn, redact, storage_secrets
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import LOCK_TIMEOUT_S, EmbeddedStorage, use_write_ahead_log
 
 _CONNECT_TIMEOUT_S = 10
@@ -66,7 +66,7 @@ def create_storage(spec: Any, study_dir: Path) -> BaseStorage:
     ``spec``: None for the embedded one in ``study_dir``, a URL, or a mapping with ``_target_``.
     """
     if spec is None:
-        use_write_ahead_log(study_dir / EMBEDDED_FILE)
+        use_write_ahead_log(StudyFolder(study_dir).database)
     return open_storage(spec, study_dir)
 
 
@@ -76,7 +76,7 @@ def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
     Raises :class:`UserError`, without the password, for one that is malformed or out of reach.
     """
     if spec is None:
-        return _embedded((study_dir / EMBEDDED_FILE).resolve())
+        return _embedded(StudyFolder(study_dir).database.resolve())
     learn(secrets_of_storage(spec))
     if isinstance(spec, str):
         return _from_url(spec)
@@ -218,7 +218,7 @@ def attach_trial(
     spec: Any, study_dir: Path, *, study_name: str, number: int, pruner: BasePruner | None
 ) -> Trial:
     """The live trial ``number``, which reports and prunes from this process."""
-    if spec is None and not (study_dir / EMBEDDED_FILE).is_file():
+    if spec is None and not StudyFolder(study_dir).database.is_file():
         # Opening it would make a new one.
         raise UserError(f"a trial needs the study's database, but {study_dir} holds none any more.")
     # The parameters are already suggested: a sampler that costs nothing keeps the attachment cheap.

@@ -4,6 +4,7 @@ import time
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.results import trials
 from lightning_hpo.sweep.display.display import Display
@@ -74,7 +75,7 @@ def _finale(
     told = ("study.refit_validates=true",) if validates else ()
     return Finale(
         executor=search.executor,
-        final_dir=settings.study_dir / "final",
+        final_dir=StudyFolder(settings.study_dir).final.path,
         overrides=(*search.space.overrides(params), *settings.final_overrides, *told),
         n_splits=settings.final_folds,
         say=display.stage,
@@ -91,4 +92,4 @@ def _showcase(search: Search, settings: Settings) -> dict[str, int]:
     """The trials that the final job fits again, by their roles."""
     if not settings.showcase:
         return {}
-    return shown_trials(search.study, settings.study_dir / "trials")
+    return shown_trials(search.study, settings.study_dir)

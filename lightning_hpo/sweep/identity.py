@@ -15,12 +15,13 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.paths import anchored, anchored_url
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.folder import TRIALS
 from lightning_hpo.storage.study import check_study_name
 
 # Groups of which each option is a study of its own, and keys that all trials of a study share.
 _SEVERAL = ("experiment", "budget")
 _OF_STUDY = ("study", "monitor", "mode")
-_SUBDIR = "trials/${study.trial_number}"
+_SUBDIR = f"{TRIALS}/${{study.trial_number}}"
 
 
 @dataclass(frozen=True)

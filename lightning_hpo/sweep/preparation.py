@@ -15,6 +15,7 @@ from lightning_hpo.errors import StudyFailed
 from lightning_hpo.fitting.arguments import require_read
 from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job, SlotDied
+from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.space import SearchSpace
 from lightning_hpo.sweep.search.verdict import required_result
@@ -77,7 +78,7 @@ def _job(space: SearchSpace, number: int, params: Mapping[str, Any]) -> Job:
 
 
 def _failure(study_dir: Path, number: int) -> str:
-    log = study_dir / "logs" / _folder(number) / "trial.log"
+    log = JobFolder(StudyFolder(study_dir).logs / _folder(number)).log
     return f"the preparation must succeed, but: {{reason}}; see {log}."
 
 

@@ -33,7 +33,7 @@ from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.files import write_json
-from lightning_hpo.protocol.folder import EMBEDDED_FILE
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.results import last_words, trials, written
 from lightning_hpo.results.averages import as_json
@@ -159,7 +159,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if self.settings.is_study:
             if self.storage is not None:
                 open_storage(self.storage, study_dir)
-            elif not (study_dir / EMBEDDED_FILE).exists():
+            elif not StudyFolder(study_dir).database.exists():
                 check_folder_is_new(study_dir, name=self.study_name)
             claim(study_dir, trusted=self.settings.trust, replayed=self.settings.replay)
         return study_dir
@@ -396,7 +396,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if facts is None:
             return
         found = written.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        write_json(study_dir / "results.json", as_json(found))
+        write_json(StudyFolder(study_dir).results, as_json(found))
         display.stage("report")
         closing_report.report(study_dir, study)
         display.last_words(last_words.summary(found, study_dir))

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.figures.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
@@ -93,7 +94,7 @@ def contest_of(studies: Sequence[Study], records: Sequence[Record]) -> Contest:
             index,
             record_of[study.folder],
             _searched_with(record_of[study.folder]),
-            read_configuration(study.folder / "final" / "refit" / "config.yaml"),
+            read_configuration(StudyFolder(study.folder).final.refit.config),
         )
         for name, (study, index) in zip(names, ordered, strict=True)
     ]
@@ -138,4 +139,4 @@ def _searched_with(record: Record) -> Mapping[str, Any]:
         return {}
     best = record.results["best"]
     number = best["number"] if best else record.trials[0].number
-    return read_configuration(record.folder / "trials" / str(number) / "config.yaml")
+    return read_configuration(StudyFolder(record.folder).trial(number).config)

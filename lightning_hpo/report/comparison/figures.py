@@ -1,6 +1,6 @@
 """Figures of several studies: intervals for each metric, searches and learning curves together."""
 
-import csv
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -14,6 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
 from lightning_hpo.protocol.files import stored_object
+from lightning_hpo.protocol.folder import JobFolder, StudyFolder
+from lightning_hpo.protocol.metrics import read_curves
 from lightning_hpo.protocol.stages import counterpart, quantity, recorded_stages
 from lightning_hpo.report.comparison.contest import Entry, Goal, line
 from lightning_hpo.report.comparison.words import basis
@@ -170,9 +172,9 @@ def learning_curves(entries: Sequence[Entry], goal: Goal) -> Picture | None:
     found = [
         (metric, Curve(entry, *points, label=f"{entry.name}: {number(points[1][-1])} at the end"))
         for entry in entries
-        for folder in _refit_folders(entry.record.folder)
+        for folder in StudyFolder(entry.record.folder).final.refits()
         if (metric := _in_training(folder, goal.monitor))
-        if (points := logged(folder / "metrics.csv", metric))
+        if (points := logged(folder.metrics, metric))
     ]
     if not found:
         return None
@@ -192,29 +194,20 @@ def learning_curves(entries: Sequence[Entry], goal: Goal) -> Picture | None:
     )
 
 
-def _in_training(folder: Path, monitor: str) -> str | None:
+def _in_training(folder: JobFolder, monitor: str) -> str | None:
     """What the refit logged in training of the quantity that is monitored."""
-    path = folder / "metrics.csv"
-    if not path.is_file():
+    if not folder.metrics.is_file():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        columns = next(csv.reader(file), [])
-    stages = recorded_stages(stored_object(folder / "result.json") or {}, columns)
-    return counterpart(monitor, [name for name in columns if stages.get(name) == "train"])
-
-
-def _refit_folders(study_dir: Path) -> list[Path]:
-    found = [study_dir / "final" / "refit", *(study_dir / "final").glob("refit_*")]
-    return sorted(found, key=lambda folder: (len(folder.name), folder.name))
+    names = list(read_curves(folder.metrics))
+    stages = recorded_stages(stored_object(folder.result) or {}, names)
+    return counterpart(monitor, [name for name in names if stages.get(name) == "train"])
 
 
 def logged(path: Path, metric: str) -> tuple[list[float], list[float]] | None:
     """Epochs, counted from 1, and the metric's values from a `metrics.csv`; None without any."""
-    if not path.is_file():
-        return None
-    with path.open(newline="", encoding="utf-8") as file:
-        points = [(row["epoch"], row[metric]) for row in csv.DictReader(file) if row.get(metric)]
-    return ([int(e) + 1.0 for e, _ in points], [float(v) for _, v in points]) if points else None
+    values = read_curves(path).get(metric, []) if path.is_file() else []
+    points = [(epoch, value) for epoch, value in enumerate(values, 1) if not math.isnan(value)]
+    return ([float(epoch) for epoch, _ in points], [v for _, v in points]) if points else None
 
 
 def _chart(

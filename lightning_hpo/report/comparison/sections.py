@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.comparison import figures as figures
 from lightning_hpo.report.comparison.contest import Contest, Entry, lookup
 from lightning_hpo.report.comparison.words import basis, judged, noise_summary, reading_hints
@@ -293,7 +294,7 @@ def _folders(contest: Contest) -> list[str]:
 
 
 def _report(entry: Entry, place: Path) -> str:
-    page = entry.record.folder / "report.html"
+    page = StudyFolder(entry.record.folder).report
     if page.is_file():
         return markup.link(os.path.relpath(page.resolve(), place.resolve()), entry.name)
     folder = shlex.quote(markup.typed(entry.record.folder))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.html.document import assemble, section, write_page
 from lightning_hpo.report.study import again, asked, model, search, winner
 from lightning_hpo.report.study.headline import headline
@@ -32,7 +33,7 @@ def build_report(study_dir: Path, *, study: optuna.Study | None = None) -> Path:
     """
     html = page(read_record(study_dir, study=study))
     way_out = "free space there or correct its permissions"
-    return write_page(study_dir / "report.html", html, way_out=way_out)
+    return write_page(StudyFolder(study_dir).report, html, way_out=way_out)
 
 
 def page(record: Record) -> str:

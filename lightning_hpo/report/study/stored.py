@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.html.markup import figure, paragraphs, read_png
 from lightning_hpo.results.record import Record
 
@@ -74,4 +75,4 @@ def _caption(stem: str) -> str:
 
 
 def figures_of(record: Record) -> Path:
-    return record.folder / "final" / "figures"
+    return StudyFolder(record.folder).final.figures

@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lightning_hpo.protocol.folder import PROGRESS_FILE
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitProgress
 from lightning_hpo.results.text import roughly
 
@@ -113,7 +113,7 @@ def fit_title(name: str) -> str:
 def fit_progress(folder: Path) -> FitProgress | None:
     """What the fit in ``folder`` has told last; None before it has."""
     try:
-        return FitProgress(**json.loads((folder / PROGRESS_FILE).read_text()))
+        return FitProgress(**json.loads(JobFolder(folder).progress.read_text()))
     except FileNotFoundError:
         return None
 

@@ -19,10 +19,9 @@ from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job
 from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
-from lightning_hpo.protocol.folder import MARKER, PROGRESS_FILE, TRIAL_FILE
+from lightning_hpo.protocol.folder import FinalFolder, JobFolder, aside
 from lightning_hpo.sweep.finale.tasks import Task, TaskRun
 
-_RESULT = "result.json"
 # Far from any trial number, so that logs of trials and of the final job are told apart.
 _FIRST_JOB_ID = 1_000_000
 _SHOWCASE = "showcase"
@@ -61,6 +60,10 @@ class Finale:
     observer: FitObserver | None = None
 
     @property
+    def folder(self) -> FinalFolder:
+        return FinalFolder(self.final_dir)
+
+    @property
     def identity(self) -> list[str]:
         """What decides the model: bookkeeping, such as study.n_trials, does not."""
         bookkeeping = ("study.", "hydra.", "hydra/")
@@ -92,7 +95,7 @@ class Finale:
 
     def sign(self) -> None:
         """Say whose parameters these are: of trials with the same ones the latest best."""
-        write_json(self.final_dir / TRIAL_FILE, self.trial)
+        write_json(self.folder.trial, self.trial)
 
     def _wanted(self) -> set[str]:
         """The folders of what is to be done."""
@@ -110,7 +113,7 @@ class Finale:
         """The trial that was fitted again in this folder."""
         if self._missing([name]):
             return None
-        found = stored_object(self.final_dir / name / _RESULT)
+        found = stored_object(self.folder.job(name).result)
         return None if found is None else found.get("number")
 
     def _tasks(self, wanted: Set[str]) -> list[Task]:
@@ -154,9 +157,9 @@ class Finale:
 
         One that is missing was removed by who needs it no more.
         """
-        if stored_object(self.final_dir / name / _RESULT) is None:
+        if stored_object(self.folder.job(name).result) is None:
             return False
-        checkpoint = self.final_dir / "model.ckpt"
+        checkpoint = self.folder.checkpoint
         return name != "refit" or not checkpoint.exists() or is_whole_checkpoint(checkpoint)
 
     def _words_for_parts(self) -> str:
@@ -177,28 +180,26 @@ class Finale:
     def _started(self, job: Job) -> None:
         folder = self.final_dir.parent / _subdir(job)
         # A fit that was interrupted leaves one, which says nothing about this fit.
-        (folder / PROGRESS_FILE).unlink(missing_ok=True)
+        JobFolder(folder).progress.unlink(missing_ok=True)
         if self.observer is not None and folder.name != _SHOWCASE:
             self.observer.fit_started(folder.name, self.executor.next_slot, folder)
 
     def _ended(self, job: Job, result: Mapping[str, Any] | None) -> None:
         folder = self.final_dir.parent / _subdir(job)
-        (folder / PROGRESS_FILE).unlink(missing_ok=True)
+        JobFolder(folder).progress.unlink(missing_ok=True)
         if self.observer is not None and folder.name != _SHOWCASE:
             self.observer.fit_ended(folder.name, result)
 
     def _same_parameters(self) -> bool:
-        return stored_json(self.final_dir / MARKER) == self.identity
+        return stored_json(self.folder.overrides) == self.identity
 
     def _begin(self) -> None:
         if self.final_dir.exists():
-            earlier = 1
-            while (aside := self.final_dir.with_name(f"final_{earlier}")).exists():
-                earlier += 1
-            self.final_dir.rename(aside)
-            self.say(f"the final job of earlier parameters is kept in {aside}")
+            kept = aside(self.final_dir)
+            self.final_dir.rename(kept)
+            self.say(f"the final job of earlier parameters is kept in {kept}")
         self.final_dir.mkdir(parents=True)
-        write_json(self.final_dir / MARKER, self.identity)
+        write_json(self.folder.overrides, self.identity)
 
 
 def _subdir(job: Job) -> str:

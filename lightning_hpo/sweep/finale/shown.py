@@ -8,17 +8,19 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.folder import StudyFolder
 
 N_SHOWN = 3  # at most
 
 
-def shown_trials(study: optuna.Study, trials_dir: Path) -> dict[str, int]:
-    """Numbers by role, of trials with a folder in ``trials_dir``; none for several objectives."""
+def shown_trials(study: optuna.Study, study_dir: Path) -> dict[str, int]:
+    """Numbers by role, of trials with a folder in ``study_dir``; none for several objectives."""
     if len(study.directions) > 1:
         return {}
     trials = study.get_trials(deepcopy=False)
     # A machine with a disk of its own keeps the folders of the trials that ran there.
-    here = [trial for trial in trials if (trials_dir / f"{trial.number}" / "config.yaml").is_file()]
+    folder = StudyFolder(study_dir)
+    here = [trial for trial in trials if folder.trial(trial.number).config.is_file()]
     return choose(here, minimize=study.direction is StudyDirection.MINIMIZE)
 
 

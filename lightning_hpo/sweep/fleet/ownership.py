@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.originals import Originals
 
 
@@ -32,7 +33,7 @@ class Owner:
         self.study_dir = study_dir.resolve()
         self.originals = Originals()
         self._place = Originals()
-        self._folder = self.study_dir / "owners"
+        self._folder = StudyFolder(self.study_dir).owners
         self._path = self._folder / f"{uuid.uuid4().hex[:12]}.lock"
         # With its path: controllers of one storage need not share a folder.
         self.id = f"{socket.gethostname()}:{self._path}"

@@ -19,6 +19,7 @@ from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.predictions import save_predictions
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.plots.regression import Line
+from lightning_hpo.protocol.folder import JobFolder
 
 ALWAYS = {"learning_curves", "predicted_against_true", "activations", "weight_histograms"}
 
@@ -157,7 +158,7 @@ def test_curves_of_any_name_share_the_panel_of_their_quantity(tmp_path: Path) ->
     (tmp_path / "result.json").write_text(json.dumps({"best_epoch": 0, "stages": stages}))
     header = "epoch,step,train_loss_step,train_loss_epoch,loss_val,MyLoss,test_acc"
     (tmp_path / "metrics.csv").write_text(f"{header}\n0,1,9,1,2,3,4\n1,2,9,5,6,7,8\n")
-    assert curves._curves(tmp_path) == {
+    assert curves._curves(JobFolder(tmp_path)) == {
         "train/MyLoss": [3, 7],
         "train/loss": [1, 5],
         "val/loss": [2, 6],

@@ -111,8 +111,8 @@ def test_nothing_is_shown_without_one_best_trial(tmp_path: Path) -> None:
     single = optuna.create_study()
     single.add_trial(create_trial(state=COMPLETE, value=0.1))
     assert shown_trials(single, tmp_path) == {}
-    (tmp_path / "0").mkdir()
-    (tmp_path / "0" / "config.yaml").touch()
+    (tmp_path / "trials" / "0").mkdir(parents=True)
+    (tmp_path / "trials" / "0" / "config.yaml").touch()
     assert shown_trials(single, tmp_path) == {"best": 0}
     assert shown_trials(several, tmp_path) == {}
 
@@ -158,10 +158,7 @@ def search(study_dir: Path, rates: list[float], *overrides: str, pruned: int) ->
 
 def showcase(study: optuna.Study, study_dir: Path, *overrides: str) -> dict[str, dict]:
     """What the jobs of the final job return, by the names of their folders."""
-    jobs = {
-        f"showcase_{role}": number
-        for role, number in shown_trials(study, study_dir / "trials").items()
-    }
+    jobs = {f"showcase_{role}": number for role, number in shown_trials(study, study_dir).items()}
     found = {}
     for name, number in [*jobs.items(), ("showcase", None)]:
         folder = study_dir / "final" / name
@@ -180,7 +177,7 @@ def test_trials_of_a_classifier_side_by_side(tmp_path: Path) -> None:
     study = search(tmp_path, [1e-2, 1e-3, 1e-1, 1e-4], *SMALL_CNN, pruned=1)
     states = [trial.state for trial in study.trials]
     assert states == [COMPLETE, COMPLETE, COMPLETE, PRUNED]
-    chosen = shown_trials(study, tmp_path / "trials")
+    chosen = shown_trials(study, tmp_path)
     found = showcase(study, tmp_path, *SMALL_CNN)
     assert found.pop("showcase") == {"trials": chosen}
     assert list(found) == ["showcase_best", "showcase_median", "showcase_pruned"]

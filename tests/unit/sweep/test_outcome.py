@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
 from lightning_hpo.errors import StudyFailed, UserError
+from lightning_hpo.protocol.folder import FinalFolder
 from lightning_hpo.results import last_words, trials, written
 from lightning_hpo.sweep import closing_report
 from lightning_hpo.sweep.display.tally import Tally, tally_earlier
@@ -86,10 +87,10 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(json.dumps(found))
     (tmp_path / "trial.json").write_text("12")
-    found = written._final_results(tmp_path, {12, None}, monitor="val/loss")
+    found = written._final_results(FinalFolder(tmp_path), {12, None}, monitor="val/loss")
     assert (found["final_trial"], found["cv"]) == (12, None)
     assert found["test"] == {"test/loss": 0.25}
-    other = written._final_results(tmp_path, {33, None}, monitor="val/loss")
+    other = written._final_results(FinalFolder(tmp_path), {33, None}, monitor="val/loss")
     assert other == {
         "final_trial": None,
         "cv": None,
@@ -101,7 +102,7 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
     }
     # A baseline has no trials.
     (tmp_path / "trial.json").write_text("null")
-    baseline = written._final_results(tmp_path, {None}, monitor="val/loss")
+    baseline = written._final_results(FinalFolder(tmp_path), {None}, monitor="val/loss")
     assert baseline["test"] == {"test/loss": 0.25}
 
 
