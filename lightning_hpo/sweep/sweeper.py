@@ -32,11 +32,11 @@ from lightning_hpo.launchers.executors import BatchExecutor, Executor
 from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
+from lightning_hpo.protocol.averages import as_json
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.results import last_words, trials, written
-from lightning_hpo.results.averages import as_json
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other

@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from report_study import results_of, some_trial, write_results
 
+from lightning_hpo.protocol.averages import as_json
 from lightning_hpo.report.study.page import build_report
-from lightning_hpo.results.averages import as_json
 
 ODD = [1e300, 5e-324, -1.7e308, 1.7e308, math.inf, -math.inf, 0.0, 1e-300, 1.0, 1.0 + 2e-16]
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from lightning_hpo.results.averages import as_json, deviation, mean
+from lightning_hpo.protocol.averages import as_json, deviation, mean
 
 
 def test_finite_values_have_the_plain_mean_and_deviation():
