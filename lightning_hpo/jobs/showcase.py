@@ -37,13 +37,13 @@ from lightning_hpo.plots import save_png
 from lightning_hpo.protocol.files import write_json, written_object
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.parts import ROLES
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.storage.recorded import trials_beside
 
 log = logging.getLogger(__name__)
 
 FIGURE = "trials_side_by_side"
-_ROLES = ("best", "median", "pruned")
 _WEIGHTS_FILE = "network.pt"
 
 
@@ -146,7 +146,7 @@ def _threads_of(trial: JobFolder) -> Iterator[None]:
 def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     """Draw the trials that were fitted into ``final/figures`` and TensorBoard; their numbers."""
     final = FinalFolder(final_dir)
-    folders = {role: final.job(f"showcase_{role}") for role in _ROLES}
+    folders = {role: final.job(f"showcase_{role}") for role in ROLES}
     done = {role: folder.result for role, folder in folders.items() if folder.result.is_file()}
     results = {role: written_object(path) for role, path in done.items()}
     shown = {role: result for role, result in results.items() if result["is_shown"]}

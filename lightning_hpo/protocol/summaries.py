@@ -1,4 +1,4 @@
-"""What the parts of a final job contribute to ``results.json``, from what their fits found."""
+"""What a final job's parts give ``results.json``, from what their fits found, and words for it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from lightning_hpo.protocol.averages import deviation, mean
 from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
 
 
-def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
+def test_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """``test``: each metric's mean over the refits, and ``test_std``: its standard deviation.
 
     ``no_test``: why the refits were not tested.
@@ -25,7 +25,7 @@ def test_results(refits: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def cross_validation(folds: list[dict[str, Any]], monitor: str) -> dict[str, Any]:
+def cross_validation(folds: Sequence[Mapping[str, Any]], monitor: str) -> dict[str, Any]:
     """What the folds' validations logged, the monitor always, with mean and standard deviation."""
     folds = sorted(folds, key=lambda fold: fold["fold"])
     names = _validated(folds, monitor)
@@ -51,10 +51,53 @@ def _validated(fits: Sequence[Mapping[str, Any]], monitor: str) -> list[str]:
     return [name for name in names if all(name in fit["metrics"] for fit in fits)]
 
 
-def holdout(found: dict[str, Any], monitor: str) -> dict[str, Any]:
+def holdout(found: Mapping[str, Any], monitor: str) -> dict[str, Any]:
     """Of the fit without early stopping: metrics at its best epoch and, as ``last``, at its end."""
     at_best = {name: found["metrics"][name] for name in _validated([found], monitor)}
     logged = without_forks(recorded_stages(found), keep=monitor)
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
     kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
     return {**kept, **at_best, "last": at_end}
+
+
+def cross_validation_words(found: Mapping[str, Any]) -> list[str]:
+    """Means and standard deviations over the folds, from ``results.json``."""
+    cv = found["cv"]
+    if not cv:
+        return []
+    means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
+    values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
+    return [f"{cv['n_splits']}-fold cross-validation: {values}"]
+
+
+def holdout_words(found: Mapping[str, Any]) -> list[str]:
+    """What the fit without early stopping reached at its end."""
+    if not found["holdout"]:
+        return []
+    values = ", ".join(f"{name} {value:.4f}" for name, value in found["holdout"]["last"].items())
+    return [f"without early stopping, {found['holdout']['epochs']} epochs: {values}"]
+
+
+def refit_words(found: Mapping[str, Any]) -> list[str]:
+    """The test, and what was different from what one expects of a refit and of its figures."""
+    lines, refits = [], found["refits"]
+    if found["test"]:
+        lines.append(_test_line(found))
+    elif found["no_test"]:
+        lines.append(f"no test: {found['no_test']}")
+    if refits and refits[0].get("val_fraction"):
+        kept = f"{refits[0]['val_fraction']:.0%} of the training data"
+        lines.append(f"the refit kept {kept} to validate on")
+    left_out = {name for refit in refits for name in refit.get("left_out") or {}}
+    if left_out:
+        lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
+    return lines
+
+
+def _test_line(found: Mapping[str, Any]) -> str:
+    spread = found["test_std"]
+    if spread is None:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
+        return f"test, opened once: {values}"
+    values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
+    return f"test, opened once by each of {len(found['refits'])} networks: {values}"

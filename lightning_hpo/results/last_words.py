@@ -1,12 +1,12 @@
 """The last words of a study on the terminal: what came out, where it is, what to type next."""
 
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.results.text import roughly
 
 
@@ -21,7 +21,8 @@ def summary(found: dict[str, Any], study_dir: Path) -> str:
         lines.append(f"best: trial {found['best']['number']} with {value}")
         lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
     lines += _mixed(found)
-    lines += _evaluation(found)
+    for part in PARTS:
+        lines += part.words(found)
     seconds = found["seconds"]
     took = f"search {roughly(seconds['search'])}, final job {roughly(seconds['final'])}"
     lines += [f"took: {took}", "", *_where(study_dir, found)]
@@ -35,46 +36,6 @@ def _mixed(found: dict[str, Any]) -> list[str]:
         " its values with those before"
         for forced in found[FORCED_RESUMES]
     ]
-
-
-def _evaluation(found: dict[str, Any]) -> list[str]:
-    lines = []
-    if found["cv"]:
-        cv = found["cv"]
-        means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
-        values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
-        lines.append(f"{cv['n_splits']}-fold cross-validation: {values}")
-    if found["holdout"]:
-        values = ", ".join(
-            f"{name} {value:.4f}" for name, value in found["holdout"]["last"].items()
-        )
-        lines.append(f"without early stopping, {found['holdout']['epochs']} epochs: {values}")
-    if found["test"]:
-        lines.append(_test_line(found))
-    elif found["no_test"]:
-        lines.append(f"no test: {found['no_test']}")
-    return lines + _remarks(found["refits"])
-
-
-def _remarks(refits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What was different from what one expects of a refit and of its figures."""
-    lines = []
-    if refits and refits[0].get("val_fraction"):
-        kept = f"{refits[0]['val_fraction']:.0%} of the training data"
-        lines.append(f"the refit kept {kept} to validate on")
-    left_out = {name for refit in refits for name in refit.get("left_out") or {}}
-    if left_out:
-        lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
-    return lines
-
-
-def _test_line(found: dict[str, Any]) -> str:
-    spread = found["test_std"]
-    if spread is None:
-        values = ", ".join(f"{name} {value:.4f}" for name, value in found["test"].items())
-        return f"test, opened once: {values}"
-    values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
-    return f"test, opened once by each of {len(found['refits'])} networks: {values}"
 
 
 def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.protocol.files import stored_json, stored_object
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.protocol.summaries import cross_validation, holdout, test_results
+from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results.trials import best_trial, counts, pareto_front
 from lightning_hpo.storage.embedded import url_of
@@ -111,19 +111,12 @@ def results(
 def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
     """What the final job found, if it was that of one of these trials; else nothing."""
     number = stored_json(final.trial)
-    if isinstance(number, int) and number not in numbers:
-        return {"final_trial": None, "cv": None, "holdout": None, "refits": [], **test_results([])}
-    folds = _whole(final.folds())
-    longest = stored_object(final.holdout.result)
-    refits = _whole(final.refits())
-    return {
-        "final_trial": number,
-        # One that failed may have left a single fold, which has no spread.
-        "cv": cross_validation(folds, monitor) if len(folds) > 1 else None,
-        "holdout": None if longest is None else holdout(longest, monitor),
-        "refits": refits,
-        **test_results(refits),
-    }
+    is_of_another = isinstance(number, int) and number not in numbers
+    found: dict[str, Any] = {"final_trial": None if is_of_another else number}
+    for part in PARTS:
+        results = [] if is_of_another else _whole(part.folders(final))
+        found |= part.summary(results, monitor)
+    return found
 
 
 def _whole(folders: Sequence[JobFolder]) -> list[dict[str, Any]]:

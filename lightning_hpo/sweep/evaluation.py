@@ -1,6 +1,7 @@
 """From a search to its final job: on whose parameters, and whether it is to run here and now."""
 
 import time
+from dataclasses import replace
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -73,17 +74,14 @@ def _finale(
     params = best.params if best else {}
     validates = facts is not None and facts.refit_needs_validation is not None
     told = ("study.refit_validates=true",) if validates else ()
+    shown = _showcase(search, settings) if facts and facts.can_be_shown else {}
     return Finale(
         executor=search.executor,
         final_dir=StudyFolder(settings.study_dir).final.path,
         overrides=(*search.space.overrides(params), *settings.final_overrides, *told),
-        n_splits=settings.final_folds,
+        asked=replace(settings.final_asked, validates=validates, shown=shown),
         say=display.stage,
-        holdout=settings.final_holdout,
-        n_refits=settings.n_refits,
-        validates=validates,
         trial=best.number if best else None,
-        showcase=_showcase(search, settings) if facts and facts.can_be_shown else {},
         observer=display,
     )
 

@@ -5,7 +5,7 @@ no key of its configuration is taken for one of ours, whatever its name.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,9 +16,9 @@ from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
 from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
+from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
 from lightning_hpo.sweep.display.display import Verbosity
 from lightning_hpo.sweep.display.progress import Steps
-from lightning_hpo.sweep.finale.shown import N_SHOWN
 from lightning_hpo.sweep.search.loop import Limits
 
 _MAX_AUTO_SLOTS = 4
@@ -193,22 +193,6 @@ class Settings:
         return bool(self._select("study.final", False))
 
     @property
-    def final_folds(self) -> int:
-        """Folds of the final cross-validation; 0: none."""
-        wanted = self.final and self._select_final("cv.final")
-        return int(self._select_final("cv.n_splits")) if wanted else 0
-
-    @property
-    def final_holdout(self) -> bool:
-        """Whether the final job also trains on a part of the data for all epochs."""
-        return self.final and bool(self._select_final("cv.final_holdout"))
-
-    @property
-    def n_refits(self) -> int:
-        """Networks that the final job trains on all training data."""
-        return int(self._select("study.n_refits", 1))
-
-    @property
     def showcase(self) -> bool:
         """Whether the final job also fits some trials again, to show them side by side."""
         return self.final and bool(self._select("study.showcase", False))
@@ -234,20 +218,27 @@ class Settings:
         return self._in_final().get(key, self._select(key))
 
     @property
+    def final_asked(self) -> Asked:
+        """What the final job is asked for, but for which trials it shows."""
+        wanted = self._select_final("cv.final")
+        return Asked(
+            n_folds=int(self._select_final("cv.n_splits")) if wanted else 0,
+            holdout=bool(self._select_final("cv.final_holdout")),
+            n_refits=int(self._select("study.n_refits", 1)),
+        )
+
+    @property
     def final_fits(self) -> int:
         """Fits of the final job that may run beside each other, before the refit."""
-        return self.final_folds + self.final_holdout
+        return first_fits(self.final_asked) if self.final else 0
 
     def final_rounds(self, slots: int) -> int:
-        """Fits of the final job that follow each other in a slot; a single refit has all slots."""
+        """Fits of the final job that follow each other in a slot."""
         if not self.final:
             return 0
-        shown = N_SHOWN if self.showcase else 0
-        if self.n_refits == 1:
-            return -(-(self.final_fits + shown) // slots) + 1
-        # However many slots there are, refits follow the folds.
-        at_least = 2 if self.final_fits else 1
-        return max(-(-(self.final_fits + shown + self.n_refits) // slots), at_least)
+        # As many as there may be: which they are, the search will show.
+        shown = dict.fromkeys(ROLES, 0) if self.showcase else {}
+        return rounds(replace(self.final_asked, shown=shown), slots)
 
     def final_cost(self, n_samples: int | None) -> float:
         """How much longer a fit of the final job takes than a trial: by its epochs and samples.
@@ -342,7 +333,7 @@ class Settings:
         if not isinstance(wanted, int) or wanted < 1:
             key = "study.n_jobs" if self.is_study else "hydra.sweeper.n_jobs"
             raise UserError(f"{key} must be 'auto' or at least 1, got {key}={wanted}.")
-        return min(wanted, max(n_trials, self.final_fits, self.n_refits))
+        return min(wanted, max(n_trials, self.final_fits, self.final_asked.n_refits))
 
     def limits(self, n_trials: int) -> Limits:
         """When the search ends."""

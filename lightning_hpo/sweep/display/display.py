@@ -15,7 +15,7 @@ from rich.text import Text
 
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.terminal import take_any_text
-from lightning_hpo.protocol.stages import counterpart
+from lightning_hpo.protocol.parts import told_value
 from lightning_hpo.results.text import roughly
 from lightning_hpo.sweep.display.progress import Running, RunningFit, SlotTable, Steps, fit_title
 from lightning_hpo.sweep.display.tally import Tally
@@ -191,10 +191,7 @@ def _outcome(verdict: Verdict, monitor: str) -> Text:
 
 def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:
     """A fold's validation value, a refit's test; ``result``: what its job returned."""
-    metric, value = monitor, result.get("value")
-    if value is None:
-        metric = counterpart(monitor, result["test"]) or ""
-        value = result["test"].get(metric)
-    what = "" if value is None else f"{metric} {value:.4f}, "
+    told = told_value(result, monitor)
+    what = "" if told is None else f"{told[0]} {told[1]:.4f}, "
     done = f"{what}{result['epochs']} epochs, {result['seconds']:.1f} s"
     return f"{fit_title(name):<9}  {done}"

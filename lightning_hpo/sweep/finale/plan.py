@@ -1,17 +1,11 @@
-"""The final job, seen from the controller: fold jobs on all slots, then the refit on all cores.
-
-Several refits, which differ in their seeds, share the slots as the folds do.
-
-Beside the folds may run one more fit, the holdout, for which no early stopping applies.
-
-Some trials of the search are fitted again, wherever a slot is free, and drawn side by side.
+"""The final job, seen from the controller: which fits of its parts are done, and in which order.
 
 What is done stays done: a final job that was interrupted goes on at the missing folds, and one that
 belongs to other parameters is moved aside, not overwritten.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +14,11 @@ from lightning_hpo.launchers.job import Job
 from lightning_hpo.machine.devices import cpu_cores
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_json, stored_object, write_json
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder, aside
+from lightning_hpo.protocol.parts import PARTS, Asked, Fit, Part
 from lightning_hpo.sweep.finale.tasks import Task, TaskRun
 
 # Far from any trial number, so that logs of trials and of the final job are told apart.
 _FIRST_JOB_ID = 1_000_000
-_SHOWCASE = "showcase"
 
 
 class FitObserver(Protocol):
@@ -38,25 +32,18 @@ class FitObserver(Protocol):
 
 @dataclass(frozen=True)
 class Finale:
-    """Cross-validation of ``overrides`` in ``n_splits`` folds (0: none), then refits and tests.
+    """The final job of ``overrides``: the parts that are ``asked`` for; see protocol/parts.py.
 
-    ``holdout``: whether the fit on a part of the training data for all epochs is done too.
-    ``validates``: whether the refits validate too, on a part of the data.
-    ``trial``: the number of the trial whose parameters these are.
-    ``showcase``: the trials to be shown side by side, by their roles; see shown.py.
-    ``observer``: is told of each fit by the name of its folder.
+    ``trial``: the number of the trial whose parameters these are. ``observer``: is told of each fit
+    by the name of its folder.
     """
 
     executor: Executor
     final_dir: Path
     overrides: tuple[str, ...]
-    n_splits: int
+    asked: Asked
     say: Callable[[str], None]
-    holdout: bool = False
-    n_refits: int = 1
-    validates: bool = False
     trial: int | None = None
-    showcase: Mapping[str, int] = field(default_factory=dict)
     observer: FitObserver | None = None
 
     @property
@@ -71,18 +58,17 @@ class Finale:
         return [o for o in self.overrides if o.startswith(kept) or not o.startswith(bookkeeping)]
 
     def is_done(self) -> bool:
-        """Whether this very final job has already been done."""
-        drawn = [_SHOWCASE] if self.showcase else []
-        return self._same_parameters() and not self._missing([*self._refits, *drawn])
+        """Whether this very final job has already been done: nothing more would come of it."""
+        awaited = {name for part in PARTS for name in part.after}
+        last = [part for part in PARTS if part.name not in awaited]
+        return self._same_parameters() and not any(map(self._missing, last))
 
     def run(self) -> None:
         """Do what is missing; raises :class:`StudyFailed` when a fit fails."""
         if not self._same_parameters():
             self._begin()
         self.sign()
-        wanted = self._wanted()
-        tasks = enumerate(self._tasks(wanted))
-        jobs = {self._job(k, task): task for k, task in tasks if task.name in wanted}
+        jobs = self._jobs(self._wanted())
         said = set[str]()
 
         def started(job: Job) -> None:
@@ -97,98 +83,82 @@ class Finale:
         """Say whose parameters these are: of trials with the same ones the latest best."""
         write_json(self.folder.trial, self.trial)
 
-    def _wanted(self) -> set[str]:
-        """The folders of what is to be done."""
-        parts = self._missing(self._parts)
-        # The folds say how long a refit trains.
-        refits = self._refits if parts else self._missing(self._refits)
-        return {*parts, *refits, *(self._not_shown() if self._missing([_SHOWCASE]) else [])}
+    def _wanted(self) -> dict[str, list[Fit]]:
+        """Of each part the fits that are to be done."""
+        wanted: dict[str, list[Fit]] = {}
+        for part in PARTS:
+            # What rests on results that are made again is made again too.
+            again = not part.extra and any(wanted[name] for name in part.after)
+            wanted[part.name] = list(part.fits(self.asked)) if again else self._missing(part)
+        for part in PARTS:
+            if part.only_for is not None and not wanted[part.only_for]:
+                wanted[part.name] = []
+        return wanted
 
-    def _not_shown(self) -> list[str]:
-        """What the figure still waits for: also a role that was another trial's before."""
-        other = [name for name, number in self._shown.items() if self._fitted(name) != number]
-        return [*other, _SHOWCASE]
+    def _missing(self, part: Part) -> list[Fit]:
+        return [fit for fit in part.fits(self.asked) if not self._is_done(fit)]
 
-    def _fitted(self, name: str) -> int | None:
-        """The trial that was fitted again in this folder."""
-        if self._missing([name]):
-            return None
-        found = stored_object(self.folder.job(name).result)
-        return None if found is None else found.get("number")
-
-    def _tasks(self, wanted: Set[str]) -> list[Task]:
-        """All that the final job consists of; what comes first goes first to a free slot."""
-        parts = [Task(name, self._words_for_parts()) for name in self._parts]
-        shown = self._showcase_tasks() if self.showcase else []
-        return [*parts, *self._refit_tasks(alone=len(wanted & {*self._refits}) == 1), *shown]
-
-    def _refit_tasks(self, *, alone: bool) -> list[Task]:
-        several = f" with {self.n_refits} seeds" if self.n_refits > 1 else ""
-        on = "" if self.validates else " on all training data"
-        says = f"refit{on}{several}, test, figures"
-        after = frozenset(self._parts)
-        return [Task(name, says, after=after, alone=alone) for name in self._refits]
-
-    def _showcase_tasks(self) -> list[Task]:
-        """Fit the shown trials again, each in a job, and draw them in another."""
-        trials = ", ".join(f"{number} ({role})" for role, number in self.showcase.items())
-        says = f"trials {trials} again, to be seen side by side"
-        fits = [Task(name, says, extra=True, trial=n) for name, n in self._shown.items()]
-        drawn = f"figure of trials {trials}"
-        return [*fits, Task(_SHOWCASE, drawn, after=frozenset(self._shown), extra=True)]
-
-    @property
-    def _parts(self) -> list[str]:
-        return [f"fold_{k}" for k in range(self.n_splits)] + ["holdout"] * self.holdout
-
-    @property
-    def _shown(self) -> dict[str, int]:
-        return {f"{_SHOWCASE}_{role}": number for role, number in self.showcase.items()}
-
-    @property
-    def _refits(self) -> list[str]:
-        return ["refit", *(f"refit_{k}" for k in range(1, self.n_refits))]
-
-    def _missing(self, fits: Sequence[str]) -> list[str]:
-        return [name for name in fits if not self._is_done(name)]
-
-    def _is_done(self, name: str) -> bool:
+    def _is_done(self, fit: Fit) -> bool:
         """Whether this fit has left its result, and the first refit no damaged network.
 
-        One that is missing was removed by who needs it no more.
+        One that is missing was removed by who needs it no more. A folder of a trial that is fitted
+        again may hold another one's.
         """
-        if stored_object(self.folder.job(name).result) is None:
+        found = stored_object(self.folder.job(fit.folder).result)
+        if found is None or (fit.trial is not None and found.get("number") != fit.trial):
             return False
         checkpoint = self.folder.checkpoint
-        return name != "refit" or not checkpoint.exists() or is_whole_checkpoint(checkpoint)
+        is_first = self.folder.job(fit.folder) == self.folder.refit
+        return not is_first or not checkpoint.exists() or is_whole_checkpoint(checkpoint)
 
-    def _words_for_parts(self) -> str:
-        folds = f"cross-validation of the best parameters, {self.n_splits} folds"
-        longest = "a fit without early stopping"
-        return ", and ".join([folds] * bool(self.n_splits) + [longest] * self.holdout)
+    def _jobs(self, wanted: Mapping[str, Sequence[Fit]]) -> dict[Job, Task]:
+        """What is to be done; what comes first goes first to a free slot."""
+        jobs: dict[Job, Task] = {}
+        for part in PARTS:
+            after = frozenset(fit.folder for name in part.after for fit in wanted[name])
+            alone = part.alone and len(wanted[part.name]) == 1
+            says = self._says(part)
+            for fit in wanted[part.name]:
+                task = Task(fit.folder, says, after, alone=alone, extra=part.extra)
+                jobs[self._job(len(jobs), part, fit, alone=alone)] = task
+        return jobs
 
-    def _job(self, index: int, task: Task) -> Job:
-        kind, _, number = task.name.partition("_")
-        numbers = {"fold": "null", "refit": "null", kind: number or "null"}
-        told = (f"study.job={kind}", *(f"study.{k}={numbers[k]}" for k in ("fold", "refit")))
-        if task.trial is not None:
-            told = (*told, f"study.trial_number={task.trial}")
-        where = f"hydra.sweep.subdir={self.final_dir.name}/{task.name}"
-        threads = cpu_cores() if task.alone else None
+    def _says(self, part: Part) -> str:
+        """One line for all that may begin at once, but for what is extra."""
+        beside = [
+            other
+            for other in PARTS
+            if (other.after, other.extra) == (part.after, part.extra) and other.fits(self.asked)
+        ]
+        return ", and ".join(other.says(self.asked) for other in beside)
+
+    def _job(self, index: int, part: Part, fit: Fit, *, alone: bool) -> Job:
+        number = "null" if fit.number is None else fit.number
+        numbers = {"fold": "null", "refit": "null", part.job: number}
+        told = [f"study.job={part.job}", *(f"study.{k}={numbers[k]}" for k in ("fold", "refit"))]
+        if fit.trial is not None:
+            told.append(f"study.trial_number={fit.trial}")
+        where = f"hydra.sweep.subdir={self.final_dir.name}/{fit.folder}"
+        threads = cpu_cores() if alone else None
         return Job(_FIRST_JOB_ID + index, (*self.overrides, *told, where), threads)
 
     def _started(self, job: Job) -> None:
         folder = self.final_dir.parent / _subdir(job)
         # A fit that was interrupted leaves one, which says nothing about this fit.
         JobFolder(folder).progress.unlink(missing_ok=True)
-        if self.observer is not None and folder.name != _SHOWCASE:
+        if self.observer is not None and self._is_fit(folder.name):
             self.observer.fit_started(folder.name, self.executor.next_slot, folder)
 
     def _ended(self, job: Job, result: Mapping[str, Any] | None) -> None:
         folder = self.final_dir.parent / _subdir(job)
         JobFolder(folder).progress.unlink(missing_ok=True)
-        if self.observer is not None and folder.name != _SHOWCASE:
+        if self.observer is not None and self._is_fit(folder.name):
             self.observer.fit_ended(folder.name, result)
+
+    def _is_fit(self, folder: str) -> bool:
+        return any(
+            part.is_fit and folder == fit.folder for part in PARTS for fit in part.fits(self.asked)
+        )
 
     def _same_parameters(self) -> bool:
         return stored_json(self.folder.overrides) == self.identity

@@ -9,8 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.folder import StudyFolder
-
-N_SHOWN = 3  # at most
+from lightning_hpo.protocol.parts import ROLES
 
 
 def shown_trials(study: optuna.Study, study_dir: Path) -> dict[str, int]:
@@ -45,9 +44,10 @@ def choose(trials: Sequence[FrozenTrial], *, minimize: bool) -> dict[str, int]:
         if trial.state is TrialState.PRUNED and trial.intermediate_values
     ]
     complete.sort()
-    found = {"best": complete[0][1]} if complete else {}
-    if len(complete) > 1:
-        found["median"] = complete[len(complete) // 2][1]
-    if pruned:
-        found["pruned"] = max(pruned)[1]
-    return found
+    of_roles = (
+        complete[0][1] if complete else None,
+        complete[len(complete) // 2][1] if len(complete) > 1 else None,
+        max(pruned)[1] if pruned else None,
+    )
+    found = zip(ROLES, of_roles, strict=True)
+    return {role: number for role, number in found if number is not None}

@@ -16,8 +16,7 @@ class Task:
 
     ``name``: of its folder. ``says``: the line above it, told once for all tasks that share it.
     ``after``: the names of those that must have ended. ``alone``: on all cores, beside nothing
-    else. ``extra``: when it fails, only what is after it falls away. ``trial``: the number of the
-    trial that it fits again.
+    else. ``extra``: when it fails, only what is after it falls away.
     """
 
     name: str
@@ -25,7 +24,6 @@ class Task:
     after: frozenset[str] = frozenset()
     alone: bool = False
     extra: bool = False
-    trial: int | None = None
 
 
 @dataclass

@@ -71,7 +71,7 @@ def test_the_final_job_may_differ_from_the_trials():
         "data.train_limit=null",
         "augment.mode=append",
     )
-    assert found.final_folds == 3
+    assert found.final_asked.n_folds == 3
 
 
 def test_the_final_jobs_configuration_must_be_a_mapping():

@@ -8,6 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.errors import StudyFailed, UserError
 from lightning_hpo.launchers.job import SlotDied, failed
+from lightning_hpo.protocol.parts import PARTS, Asked, Fit, Part
 from lightning_hpo.sweep.finale.plan import Finale
 
 
@@ -54,9 +55,12 @@ def final_dir(tmp_path, monkeypatch):
     return tmp_path / "final"
 
 
-def finale(final_dir, executor, *overrides, n_splits=2, say=len, **more) -> Finale:
+def finale(
+    final_dir, executor, *overrides, n_splits=2, say=len, trial=None, observer=None, **asked
+) -> Finale:
     overrides = tuple(overrides or ("x=1",))
-    return Finale(executor, final_dir, overrides, n_splits, say, **more)
+    asked = Asked(n_splits, shown=asked.pop("showcase", {}), **asked)
+    return Finale(executor, final_dir, overrides, asked, say, trial=trial, observer=observer)
 
 
 def test_folds_share_the_slots_and_the_refit_gets_all_cores(final_dir):
@@ -347,3 +351,26 @@ def test_a_final_job_that_does_not_say_whose_it_is_is_kept_aside(final_dir):
     finale(final_dir, executor := WritingExecutor(final_dir)).run()
     assert len(executor.ran) == 3
     assert (final_dir.with_name("final_1") / "refit" / "result.json").is_file()
+
+
+# Rule: a part that is declared is planned: run in its place, waited for, done again with what it
+# rests on.
+def test_a_declared_part_is_planned(final_dir, monkeypatch):
+    ensemble = Part(
+        name="ensemble",
+        job="ensemble",
+        fits=lambda asked: [Fit("ensemble")],
+        says=lambda asked: "ensemble of the refits",
+        after=("refits",),
+    )
+    monkeypatch.setattr("lightning_hpo.sweep.finale.plan.PARTS", (*PARTS, ensemble))
+    executor, said = WritingExecutor(final_dir), []
+    finale(final_dir, executor, n_splits=2, n_refits=2, say=said.append).run()
+    names = [name for name, *_ in executor.ran]
+    assert names == ["fold_0", "fold_1", "refit", "refit_1", "ensemble"]
+    assert said[-1] == "ensemble of the refits"
+    assert finale(final_dir, None, n_splits=2, n_refits=2).is_done()
+    (final_dir / "refit_1" / "result.json").unlink()
+    executor = WritingExecutor(final_dir)
+    finale(final_dir, executor, n_splits=2, n_refits=2).run()
+    assert [name for name, *_ in executor.ran] == ["refit_1", "ensemble"]
