@@ -3,15 +3,7 @@
 from omegaconf import DictConfig
 
 from lightning_hpo.data.folds import Split
-from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import arguments
-
-
-def n_folds(cfg: DictConfig) -> int:
-    """How many fits a trial of the search consists of."""
-    if cfg.cv.search not in ("holdout", "kfold"):
-        raise UserError(f"cv.search must be 'holdout' or 'kfold', got cv.search={cfg.cv.search}.")
-    return int(cfg.cv.n_splits) if cfg.cv.search == "kfold" else 1
 
 
 def search_split(cfg: DictConfig, fold: int) -> Split:

@@ -18,6 +18,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
 from lightning_hpo.fitting.observers import listed
+from lightning_hpo.fitting.plan import steps_are_folds
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.training import Member, Stopping
 
@@ -80,14 +81,6 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
     )
 
 
-def is_stacked(cfg: DictConfig) -> bool:
-    """Whether the fits of ``cfg`` train as stacked networks."""
-    parallel = cfg.cv.get("parallel", "serial")
-    if parallel not in ("serial", "stacked"):
-        raise UserError(f"cv.parallel must be 'serial' or 'stacked', got cv.parallel={parallel}.")
-    return bool(parallel == "stacked")
-
-
 def checked_stopping(cfg: DictConfig) -> Stopping:
     """The early stopping of ``cfg``; :class:`UserError` for settings that a stack cannot honour."""
     if cfg.monitor != "val/loss" or cfg.mode != "min":
@@ -113,8 +106,7 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
         raise UserError(
             f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"
         )
-    target = str((cfg.get("pruner") or {}).get("_target_", ""))
-    if target.endswith("WilcoxonPruner"):
+    if steps_are_folds(OmegaConf.select(cfg, "pruner._target_")):
         raise UserError(
             "the Wilcoxon pruner compares fold after fold, but stacked folds end together;"
             f" choose pruner=median, or {_SERIAL}"

@@ -25,8 +25,8 @@ from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.observers import callback_nodes
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.protocol.files import write_json, written_object
@@ -45,7 +45,7 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """
     fold = int(cfg.study.fold)
     seed = derive_seed(cfg.seed, "fold", fold)
-    to_the_end = bool(cfg.get("scheduler"))
+    to_the_end = TrialPlan.of(cfg).scheduled
     result = _fit_part(cfg, splits.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
     if to_the_end:
         at_end = {**result.metrics, **result.last}
@@ -67,7 +67,7 @@ def _fit_part(
     cfg: DictConfig, split: Split, seed: int, context: JobContext, *, keep_best: bool
 ) -> FitResult:
     """Fit a part of the data; what is kept of the network is from its best or its last epoch."""
-    if is_stacked(cfg):
+    if TrialPlan.of(cfg).stacked:
         file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
         return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
     folder = JobFolder(context.folder)
@@ -108,10 +108,11 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     trainer, trained = _train_refit(cfg, module, data, context)
     checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
-    if number is None and not is_stacked(cfg):
+    stacked = TrialPlan.of(cfg).stacked
+    if number is None and not stacked:
         trainer.save_checkpoint(checkpoint, weights_only=True)
     test, reason = run_test(trainer, module, data)
-    if number is None and is_stacked(cfg):
+    if number is None and stacked:
         trainer.save_checkpoint(checkpoint, weights_only=True)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
@@ -146,7 +147,7 @@ def _train_refit(
     observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
-    if is_stacked(cfg):
+    if TrialPlan.of(cfg).stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
         losses = train_in_place(cfg, module, data, epochs, report=file.report)
         return trainer, Trained(epochs, {"train/loss": "train"}, losses)
@@ -166,7 +167,8 @@ def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
         return int(asked)
     # Without a validation split the refit cannot stop by itself: it takes the folds' advice, but
     # for a schedule, whose last epochs, at small rates, are those that count.
-    folds = fold_results(final_dir) if cfg.cv.final and not cfg.get("scheduler") else []
+    advise = cfg.cv.final and not TrialPlan.of(cfg).scheduled
+    folds = fold_results(final_dir) if advise else []
     if not folds:
         return int(cfg.trainer.max_epochs)
     return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))

@@ -10,6 +10,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
@@ -20,14 +21,15 @@ from lightning_hpo.protocol.messages import Facts, JobContext
 def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     """Build everything once and rehearse a fit; raises :class:`UserError` for mistakes."""
     build.check_accelerator(cfg)
-    if stackable.is_stacked(cfg):
+    plan = TrialPlan.of(cfg)
+    if plan.stacked:
         stackable.checked_stopping(cfg)
     if cfg.study.final and cfg.cv.final:
         build.data_module(cfg, splits.final_split(cfg, cfg.cv.n_splits - 1))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
-    data = build.data_module(cfg, splits.search_split(cfg, splits.n_folds(cfg) - 1))
+    data = build.data_module(cfg, splits.search_split(cfg, plan.n_folds - 1))
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     module = build.module(cfg, data)
@@ -35,7 +37,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     if is_ours(module):
         # Another one's may log some of its metrics later, or at its end alone.
         logged = [*trainer.callback_metrics, *objective.OF_EVERY_FIT]
-        objective.require_logged(cfg.study.get("objectives") or (), logged)
+        objective.require_logged(plan.objectives, logged)
     refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.fitting import build, observers
-from lightning_hpo.fitting.stackable import is_stacked
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
 
 
@@ -27,7 +27,7 @@ def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
     ``data`` have a validation split. Raises :class:`UserError` where the refit cannot run either
     way, or where ``study.refit_validates=false`` forbids what it needs.
     """
-    if not cfg.study.final or is_stacked(cfg):
+    if not cfg.study.final or TrialPlan.of(cfg).stacked:
         return None
     module, asked = build.module(cfg, data), cfg.study.get("refit_validates")
     if all(map(is_ours, [module, *_callbacks(cfg)])):

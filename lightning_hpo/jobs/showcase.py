@@ -27,9 +27,9 @@ from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.explain.final import why
 from lightning_hpo.explain.trials import ShownTrial, can_be_shown, trials_side_by_side
 from lightning_hpo.fitting import build, splits
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.jobs.again import PlayedAgain
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
@@ -83,13 +83,12 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
         again = _again(cfg, context, told, origin=lineage(trials, number)[-1])
     torch.save(again.weights, folder / _WEIGHTS_FILE)
     seconds = time.monotonic() - started_s
-    n_folds = splits.n_folds(cfg)
     return {
         **found,
         "is_shown": True,
         "value": again.value,
         "epochs": again.epochs,
-        "n_folds": n_folds,
+        "n_folds": TrialPlan.of(cfg).n_folds,
         "seconds": seconds,
     }
 
@@ -101,7 +100,7 @@ def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: i
         # Of a try that was interrupted.
         notes.unlink(missing_ok=True)
         live = PlayedAgain(notes, n_values=len(told.intermediate_values))
-    if is_stacked(cfg):
+    if TrialPlan.of(cfg).stacked:
         return _stacked_again(cfg, context, live, origin=origin)
     kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
     told_live = EpochProgress(context.folder, monitor=cfg.monitor)

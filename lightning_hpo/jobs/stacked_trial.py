@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import Reported
 from lightning_hpo.fitting import splits
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
@@ -27,9 +28,10 @@ class StackedTrial:
         self.cfg = cfg
         self.context = context
         self.live = live
-        folds = range(splits.n_folds(cfg))
+        plan = TrialPlan.of(cfg)
+        folds = range(plan.n_folds)
         # By several objectives nothing can be compared midway.
-        reports = live is not None and not cfg.study.objectives
+        reports = live is not None and not plan.objectives
         self.fits = StackedFits(
             cfg,
             splits=[splits.search_split(cfg, fold) for fold in folds],

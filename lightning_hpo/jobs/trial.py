@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from statistics import fmean
 
 import optuna
-from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import (
@@ -12,8 +11,8 @@ from lightning_hpo.callbacks.reporting import (
     Reported,
 )
 from lightning_hpo.fitting import splits
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.fitting.stackable import is_stacked
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import (
     Finished,
@@ -44,55 +43,61 @@ def run_trial(
     taken: list[Finished] = []
     if origin is None:
         origin = cfg.study.trial_number or 0
-    if is_stacked(cfg):
+    plan = TrialPlan.of(cfg)
+    if plan.stacked:
         return run_stacked(StackedTrial(cfg, context, live, origin=origin))
     if isinstance(live, optuna.trial.Trial):
         live.study.pruner = over_folds(
-            live.study.pruner, n_folds=splits.n_folds(cfg), steps_per_fold=_steps_per_fold(cfg)
+            live.study.pruner, n_folds=plan.n_folds, steps_per_fold=plan.steps_per_fold
         )
-        origin, taken = _continue(cfg, context, live)
+        origin, taken = _continue(cfg, plan, context, live)
     fits: list[FitResult] = []
-    for fold in range(splits.n_folds(cfg)):
+    for fold in range(plan.n_folds):
         if fold < len(taken):
             fits.append(taken[fold].result)
         else:
             seed = derive_seed(cfg.seed, "trial", origin, fold)
-            fits.append(_fit_fold(cfg, context, live, fold, seed))
-        if live is not None and _stops(cfg, live, fits):
+            fits.append(_fit_fold(cfg, plan, context, live, fold, seed))
+        if live is not None and _stops(plan, live, fits):
             return TrialResult(fmean(f.value for f in fits), tuple(fits), stopped_after_fold=fold)
-    return objective.of(fits, further=cfg.study.objectives)
+    return objective.of(fits, further=plan.objectives)
 
 
 def _fit_fold(
-    cfg: DictConfig, context: JobContext, live: Reported | None, fold: int, seed: int
+    cfg: DictConfig,
+    plan: TrialPlan,
+    context: JobContext,
+    live: Reported | None,
+    fold: int,
+    seed: int,
 ) -> FitResult:
     split = splits.search_split(cfg, fold)
-    if splits.n_folds(cfg) == 1:
-        return fit(cfg, split, seed, context, _reporters(cfg, live, fold))
+    if plan.n_folds == 1:
+        return fit(cfg, split, seed, context, _reporters(plan, live, fold))
     of_fold = JobContext(JobFolder(context.folder).fold(fold).path, context.searched)
-    result = fit(cfg, split, seed, of_fold, _reporters(cfg, live, fold))
+    result = fit(cfg, split, seed, of_fold, _reporters(plan, live, fold))
     write_result(of_fold.folder, fold, result)
     return result
 
 
-def _reporters(cfg: DictConfig, live: Reported | None, fold: int) -> list[PruningCallback]:
+def _reporters(plan: TrialPlan, live: Reported | None, fold: int) -> list[PruningCallback]:
     # By several objectives nothing can be compared midway.
-    if live is None or _by_fold(cfg) or cfg.study.objectives:
+    if live is None or plan.steps_are_folds or plan.objectives:
         return []
     if isinstance(live, optuna.trial.Trial):
         # As the storage has it by now: what ranks of earlier folds reported is not known here.
         live = optuna.trial.Trial(live.study, live._trial_id)
-    first_step = fold * _steps_per_fold(cfg)
-    return [PruningCallback(live, monitor=cfg.monitor, first_step=first_step)]
+    first_step = plan.steps_of(fold).start
+    return [PruningCallback(live, monitor=plan.monitor, first_step=first_step)]
 
 
-def _stops(cfg: DictConfig, live: Reported, fits: Sequence[FitResult]) -> bool:
+def _stops(plan: TrialPlan, live: Reported, fits: Sequence[FitResult]) -> bool:
     """Report the latest fold to the Wilcoxon pruner; whether it stops the trial before its end."""
-    if not _by_fold(cfg):
+    if not plan.steps_are_folds:
         return False
     fold = len(fits) - 1
     live.report(fits[-1].value, step=fold)
-    if len(fits) == splits.n_folds(cfg) or not live.should_prune():
+    if len(fits) == plan.n_folds or not live.should_prune():
         return False
     if isinstance(live, optuna.trial.Trial):
         live.set_user_attr(STOPPED_AFTER_FOLD, fold)
@@ -100,29 +105,18 @@ def _stops(cfg: DictConfig, live: Reported, fits: Sequence[FitResult]) -> bool:
 
 
 def _continue(
-    cfg: DictConfig, context: JobContext, live: optuna.trial.Trial
+    cfg: DictConfig, plan: TrialPlan, context: JobContext, live: optuna.trial.Trial
 ) -> tuple[int, list[Finished]]:
     """The original's number, and the folds that this trial takes over from those it retries."""
     if "retry_of" not in live.user_attrs:
         return live.number, []
     numbers = lineage(live.study.get_trials(deepcopy=False), live.number)
-    taken = finished_folds(cfg, context.folder, numbers[1:]) if splits.n_folds(cfg) > 1 else []
+    taken = finished_folds(cfg, context.folder, numbers[1:]) if plan.n_folds > 1 else []
     for fold, done in enumerate(taken):
-        if not _by_fold(cfg):
-            first = fold * _steps_per_fold(cfg)
-            report_again(live, done.number, range(first, first + _steps_per_fold(cfg)))
+        if not plan.steps_are_folds:
+            report_again(live, done.number, plan.steps_of(fold))
         of_fold = JobFolder(context.folder).fold(fold).path
         write_result(of_fold, fold, done.result, taken_from=done.number)
     if taken:
         say_what_continues(live, taken)
     return numbers[-1], taken
-
-
-def _steps_per_fold(cfg: DictConfig) -> int:
-    return int(cfg.trainer.max_epochs)
-
-
-def _by_fold(cfg: DictConfig) -> bool:
-    # The Wilcoxon pruner compares trials on identical folds, so a step is a fold, not an epoch.
-    target = (cfg.get("pruner") or {}).get("_target_")
-    return target is not None and issubclass(get_class(target), optuna.pruners.WilcoxonPruner)

@@ -15,6 +15,7 @@ from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
 from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
 from lightning_hpo.sweep.display.display import Verbosity
@@ -172,12 +173,8 @@ class Settings:
         epochs = self._select("trainer.max_epochs")
         if not self.is_study or epochs is None:
             return None
-        # Stacked folds train side by side.
-        serial = self._select("cv.parallel", "serial") == "serial"
-        in_turn = serial and self._select("cv.search") == "kfold"
-        # By name: the class itself would be imported with torch, which nothing here waits for.
-        by_fold = "Wilcoxon" in str(self._select("pruner._target_", ""))
-        return Steps(epochs, int(self.config.cv.n_splits) if in_turn else 1, by_fold=by_fold)
+        plan = TrialPlan.of(self.config)
+        return Steps(epochs, plan.serial_folds, by_fold=plan.steps_are_folds)
 
     @property
     def heartbeat_s(self) -> float:
