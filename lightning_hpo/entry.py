@@ -20,7 +20,8 @@ from yaml import YAMLError
 
 from lightning_hpo import series
 from lightning_hpo.composition.application import complain, declare_ours
-from lightning_hpo.errors import Interrupted, UserError
+from lightning_hpo.errors import Interrupted, UserError, one_line
+from lightning_hpo.machine import caller
 from lightning_hpo.machine.signals import raise_interrupts
 from lightning_hpo.output.streams import mask_output
 
@@ -55,6 +56,10 @@ def task(cfg: DictConfig) -> Any:
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
     logging.captureWarnings(True)
     try:
+        if caller.is_present():
+            raise UserError(
+                "run() starts a study, got hydra.mode=RUN, which is one job; leave it out."
+            )
         name = OmegaConf.select(cfg, "study.name")
         check_study_name(None if name is None else str(name))
         return run(cfg)
@@ -67,6 +72,7 @@ def task(cfg: DictConfig) -> Any:
 def main() -> int:
     """Run the command line; the exit status as documented in the README."""
     mask_output()
+    caller.meet()
     show_tracebacks = bool(os.environ.get("HYDRA_FULL_ERROR"))
     # With this, Hydra lets exceptions reach us instead of printing and exiting by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -75,6 +81,11 @@ def main() -> int:
 
     def find_studies() -> None:
         several.extend(series.asked_for(sys.argv[1:], config_dir()))
+        if several and caller.is_present():
+            raise UserError(
+                f"run() starts one study, got words that ask for {len(several)}; call it for each,"
+                " then compare(...) their folders."
+            )
 
     status = _status(find_studies, show_tracebacks)
     if status or not several:
@@ -107,19 +118,25 @@ def _status(part: Callable[[], None], show_tracebacks: bool) -> int:
     except KeyboardInterrupt:
         return 130
     except (UserError, HydraException, OmegaConfBaseException, YAMLError) as error:
-        if show_tracebacks:
-            raise
-        complain(error)
-        return 1
+        return _refuse(error, show_tracebacks)
     except (ValueError, TypeError):
         from lightning_hpo.composition.typed import mistake_in
 
         mistake = mistake_in(sys.argv[1:], config_dir())
         if mistake is None or show_tracebacks:
             raise
-        complain(mistake)
-        return 1
+        return _refuse(mistake, show_tracebacks)
     return 0
+
+
+def _refuse(mistake: Exception, show_tracebacks: bool) -> int:
+    """Say what it is, to who has asked for the study; the exit status."""
+    caller.tell(error=one_line(mistake))
+    if show_tracebacks:
+        raise mistake
+    if not caller.is_present():
+        complain(mistake)
+    return 1
 
 
 def console() -> None:

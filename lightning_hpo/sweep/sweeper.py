@@ -30,6 +30,7 @@ from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.launchers.executors import BatchExecutor, Executor
 from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
+from lightning_hpo.machine import caller
 from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.averages import as_json
@@ -154,6 +155,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _checked_places(self) -> Path:
         """The study's folder; what would fail after the preparation fails before it."""
         study_dir = writable(self.settings.study_dir)
+        caller.tell(folder=str(study_dir.absolute()))
         if self.identity is not None:
             check_holds_no_other(study_dir, self.identity.name)
         if self.settings.is_study:
