@@ -32,13 +32,11 @@ from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.results.samples import (
     Row,
     Study,
-    difference,
-    metrics_of,
     read_studies,
+    required_metrics,
     rows_of,
     untested,
 )
-from lightning_hpo.results.statistics import interval
 
 
 def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
@@ -62,7 +60,7 @@ def _seconds(study: Study) -> float:
 
 def verdict(a: Row, b: Row, metric: str) -> str:
     """In words: which is larger, by how much, and whether that is within noise."""
-    found = difference(a, b, metric)
+    found = a.minus(b, metric)
     if found is None:
         return f"{metric}: {a.name} and {b.name} cannot be compared, one of them has no values"
     apart = f"{metric}: {a.name} - {b.name} = {found.mean:+.4f}"
@@ -72,18 +70,13 @@ def verdict(a: Row, b: Row, metric: str) -> str:
     return f"{apart}, 95 % in [{found.low:+.4f}, {found.high:+.4f}]: {word}; {found.method}"
 
 
-def compare(folders: Sequence[Path]) -> str:
+def comparison(folders: Sequence[Path]) -> str:
     """Table and verdicts on every pair of rows.
 
     Raises :class:`UserError` for a folder without readable results, and for fewer than two.
     """
     rows = rows_of(read_studies(folders))
-    metrics = metrics_of(rows)
-    if not metrics:
-        raise UserError(
-            "a comparison needs studies whose final job has run, with a cross-validation or a test,"
-            " got none; run their commands again with study.final=true."
-        )
+    metrics = required_metrics(rows)
     lines = [
         table(rows, metrics),
         "",
@@ -99,7 +92,7 @@ def _cell(row: Row, metric: str) -> str:
     values = row.values(metric)
     if len(values) < 2:
         return f"{values[0]:.4f}" if values else "-"
-    low, high = interval(values, folds=row.over_folds(metric))
+    low, high = row.interval(metric)
     return f"{fmean(values):.4f} ± {stdev(values):.4f} [{low:.4f}, {high:.4f}]"
 
 
@@ -112,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "study_dir", type=Path, nargs="+", metavar="STUDY_DIR", help="holds results.json"
     )
     try:
-        text = compare(parser.parse_args(arguments).study_dir)
+        text = comparison(parser.parse_args(arguments).study_dir)
     except UserError as error:
         complain(error)
         return 1

@@ -6,7 +6,7 @@ import shlex
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from math import inf
 from pathlib import Path
@@ -19,7 +19,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.record import read_results
-from lightning_hpo.results.statistics import Difference, paired, welch
+from lightning_hpo.results.statistics import Difference, interval, paired, welch
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epochs", "best_epoch")
@@ -37,7 +37,7 @@ class Study:
     """One folder's ``results.json``."""
 
     folder: Path
-    results: Mapping[str, Any]
+    results: Mapping[str, Any] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -121,6 +121,15 @@ class Row:
         return names[0] if len(names) == 1 else f"{_in_common(names)} ({len(names)} seeds)"
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        return tuple(study.folder for study in self.studies)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Of the cross-validation, then of the test, each in alphabetic order."""
+        return metrics_of([self])
+
+    @property
     def over_seeds(self) -> bool:
         return len(self.studies) > 1
 
@@ -131,6 +140,14 @@ class Row:
             each = [_values(study, metric) for study in self.studies]
             return [fmean(values) for values in each if values]
         return _values(self.studies[0], metric)
+
+    def interval(self, metric: str) -> tuple[float, float]:
+        """The ends of the 95 % interval of the mean of the values; infinite for a single one."""
+        return interval(self.values(metric), folds=self.over_folds(metric))
+
+    def minus(self, other: "Row", metric: str) -> Difference | None:
+        """The difference of the means, see :func:`difference`."""
+        return difference(self, other, metric)
 
     def over_folds(self, metric: str) -> bool:
         """Whether the values are of one cross-validation."""
@@ -223,6 +240,17 @@ def metrics_of(rows: Sequence[Row]) -> list[str]:
     val = {name for study in studies for name in study.of_folds}
     test = {name for study in studies for name in study.of_test}
     return sorted(val) + sorted(test - val)
+
+
+def required_metrics(rows: Sequence[Row]) -> list[str]:
+    """:func:`metrics_of`; raises :class:`UserError` where there are none."""
+    metrics = metrics_of(rows)
+    if not metrics:
+        raise UserError(
+            "a comparison needs studies whose final job has run, with a cross-validation or a test,"
+            " got none; run their commands again with study.final=true."
+        )
+    return metrics
 
 
 def _in_common(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lightning_hpo.compare import compare, main
+from lightning_hpo.compare import comparison, main
 from lightning_hpo.results.samples import (
     Row,
     Study,
@@ -135,7 +135,7 @@ def test_the_interval_over_refits_is_printed(tmp_path: Path) -> None:
     a = study(tmp_path, "a", [], cv=None, **refits([11, 12, 13], SMALL))
     b = study(tmp_path, "b", [], cv=None, **refits([11, 12, 13], SMALL))
     # 0.91 -+ T_2 * 0.01 / sqrt(3) = 0.91 -+ 0.0248
-    assert "0.9100 ± 0.0100 [0.8852, 0.9348]" in compare([a, b]).splitlines()[1]
+    assert "0.9100 ± 0.0100 [0.8852, 0.9348]" in comparison([a, b]).splitlines()[1]
 
 
 # Rule: refits of equal seeds are paired, which sees a small difference that all of them share.
@@ -292,7 +292,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
-    assert "-" in compare([one, bare]).splitlines()[2]
+    assert "-" in comparison([one, bare]).splitlines()[2]
 
 
 # Rule: what a metric is of, folds or tests, is where it stands in the results, not its name.
@@ -320,4 +320,4 @@ def test_metrics_of_any_name_are_compared(tmp_path):
 def test_a_study_without_a_test_is_named(tmp_path):
     one = study(tmp_path, "one", SMALL, test=None, no_test="Net has no test_step")
     other = study(tmp_path, "other", SMALL)
-    assert compare([one, other]).splitlines()[-1] == "one has no test: Net has no test_step"
+    assert comparison([one, other]).splitlines()[-1] == "one has no test: Net has no test_step"
