@@ -4,8 +4,8 @@ import json
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,16 +66,19 @@ class PlayedAgain:
         return {step: value for step, value in map(json.loads, lines)}
 
 
-def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
+def rerun(
+    study_dir: Path, number: int, *, trust: bool = False, way_out: str = "--trust"
+) -> Comparison:
     """Run trial ``number`` again with its configuration, seed and threads.
 
-    ``trust``: also where another user or machine made the study, whose code then runs.
+    ``trust``: also where another user or machine made the study, whose code then runs; ``way_out``:
+    what a user adds to say so.
 
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
     Raises :class:`UserError` when the folder or the trial is missing.
     """
     trial = StudyFolder(study_dir).trial(number)
-    require_own(study_dir, trusted=trust, way_out="--trust")
+    require_own(study_dir, trusted=trust, way_out=way_out)
     trials = _trials(study_dir, number, trial.path)
     before = trials[number].intermediate_values
     if not before:
@@ -85,20 +88,32 @@ def rerun(study_dir: Path, number: int, *, trust: bool = False) -> Comparison:
     require_exported(trial.config.read_text(encoding="utf-8"))
     threads = _threads(trial)
     # Imported late: what can be refused without torch is refused at once.
-    import torch
-
     from lightning_hpo.jobs.trial import JobContext, run_trial
     from lightning_hpo.machine.denormals import denormals_as_zero
 
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # The study's own warnings stand in its log.
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(threads)
     context = JobContext(_new_folder(trial), dict(trials[number].params))
     again = PlayedAgain(JobFolder(context.folder).reported, n_values=len(before))
-    with suppress(optuna.TrialPruned), denormals_as_zero():
+    with suppress(optuna.TrialPruned), denormals_as_zero(), _quietly_with(threads):
         run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
     return Comparison(_in_order(before), _in_order(again.values()))
+
+
+@contextmanager
+def _quietly_with(threads: int) -> Iterator[None]:
+    """With so many threads of torch, and without what stands in the study's log; then as before."""
+    import torch
+
+    lightning, n_threads = logging.getLogger("pytorch_lightning"), torch.get_num_threads()
+    level = lightning.level
+    lightning.setLevel(logging.WARNING)
+    torch.set_num_threads(threads)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(n_threads)
+        lightning.setLevel(level)
 
 
 def _in_order(values: Mapping[int, float]) -> list[float]:
