@@ -18,8 +18,9 @@ from harness.invariants import assert_whole
 from omegaconf import OmegaConf
 from program import Program
 
-from lightning_hpo import compare, rerun
-from lightning_hpo.report import __main__ as report
+from lightning_hpo.compare import main as compare
+from lightning_hpo.report.__main__ import main as report
+from lightning_hpo.rerun import main as rerun
 
 N_TRIALS = 2
 WHAT = (f"study.n_trials={N_TRIALS}", "study.final=true")
@@ -100,7 +101,7 @@ def test_a_report_of_a_damaged_study_is_written_or_refused_in_one_line(
     finished, tmp_path, kind, way
 ):
     study_dir = damaged_copy(finished, tmp_path / "study", kind, way)
-    status, err = in_this_process(report.main, study_dir)
+    status, err = in_this_process(report, study_dir)
     assert_clear(status, err)
     # Of a database that is not there, the one that the results name is read.
     unreadable = kind in ("results", "database") and (kind, way) != ("database", "removed")
@@ -121,7 +122,7 @@ def test_a_comparison_with_a_damaged_study_is_made_or_refused_in_one_line(
     finished, tmp_path, kind, way
 ):
     study_dir = damaged_copy(finished, tmp_path / "study", kind, way)
-    for main in (compare.main, report.main):
+    for main in (compare, report):
         status, err = in_this_process(main, study_dir, finished)
         assert_clear(status, err)
         if status == 1:
@@ -143,7 +144,7 @@ def test_a_comparison_with_a_damaged_study_is_made_or_refused_in_one_line(
 def test_a_rerun_from_a_damaged_record_is_refused_in_one_line(finished, tmp_path, kind, way):
     study_dir = damaged_copy(finished, tmp_path / "study", kind, way)
     before = names(study_dir)
-    status, err = in_this_process(rerun.main, study_dir, 0)
+    status, err = in_this_process(rerun, study_dir, 0)
     assert_clear(status, err)
     assert status == 1
     # Nothing is made in its place.

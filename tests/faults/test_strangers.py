@@ -8,8 +8,8 @@ from harness.invariants import assert_one_line
 from omegaconf import OmegaConf
 from report_study import write_results, write_study
 
-from lightning_hpo import rerun
 from lightning_hpo.report import __main__ as report
+from lightning_hpo.rerun import main as rerun
 from lightning_hpo.storage import maker
 
 
@@ -35,11 +35,11 @@ def study_dir(tmp_path) -> Path:
 def test_a_strangers_trial_runs_again_only_with_trust(study_dir, capsys, marked):
     if marked:
         made_by_a_stranger(study_dir)
-    status = rerun.main([str(study_dir), "0"])
+    status = rerun([str(study_dir), "0"])
     who = "eve on laptop" if marked else "somebody unknown"
     assert_one_line(status, capsys.readouterr().err, f"was made by {who}", "add --trust")
     # With trust it gets as far as what else its record lacks.
-    assert rerun.main([str(study_dir), "0", "--trust"]) == 1
+    assert rerun([str(study_dir), "0", "--trust"]) == 1
     assert "provenance.yaml" in capsys.readouterr().err
     assert not (study_dir.parents[1] / "ran").exists()
 
@@ -48,7 +48,7 @@ def test_ones_own_study_is_known_again_wherever_it_lies(study_dir, tmp_path, cap
     maker.leave_mark(study_dir)
     moved = study_dir.rename(tmp_path / "moved")
     assert maker.is_own(moved)
-    assert rerun.main([str(moved), "0"]) == 1
+    assert rerun([str(moved), "0"]) == 1
     assert "provenance.yaml" in capsys.readouterr().err
 
 
@@ -93,7 +93,7 @@ def test_a_report_connects_to_no_server_that_a_strangers_results_name(
 ):
     monkeypatch.setenv("PGPASSWORD", "hunter2")
     monkeypatch.delenv("LIGHTNING_HPO_STORAGE", raising=False)
-    monkeypatch.setattr("lightning_hpo.results.record.RDBStorage", _never)
+    monkeypatch.setattr("lightning_hpo.storage.readonly.RDBStorage", _never)
     study_dir = write_study(tmp_path / "s", n_trials=1, final=False)
     results = json.loads((study_dir / "results.json").read_text())
     (study_dir / "study.db").unlink()
