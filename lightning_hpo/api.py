@@ -1,0 +1,260 @@
+"""The functions of the package: start a study, read one, compare several, run a trial again."""
+
+import os
+import pickle
+import pkgutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from optuna.trial import FrozenTrial
+
+from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.jobs import again
+from lightning_hpo.jobs.again import Comparison
+from lightning_hpo.machine import caller
+from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
+from lightning_hpo.protocol.folder import CONFIG_FILE
+from lightning_hpo.results.record import read_record
+from lightning_hpo.storage.maker import require_own
+
+# Torch and scipy come with what needs them: a study runs in processes of its own.
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningDataModule, LightningModule
+
+    from lightning_hpo.results.samples import Row
+
+_INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study has left in its folder; :func:`run` and :func:`load_study` return one.
+
+    ``folder`` is absolute. ``results`` is the content of its ``results.json``. ``trials`` are
+    Optuna's, ordered by number and empty for a study without a search space; to change them changes
+    nothing in the study, and of several objectives each holds the first. ``importances`` are shares
+    of the searched parameters that sum to one, the largest first; empty where there are too few
+    completed trials to tell.
+    """
+
+    folder: Path
+    results: Mapping[str, Any] = field(repr=False)
+    trials: tuple[FrozenTrial, ...] = field(repr=False)
+    importances: Mapping[str, float] = field(repr=False)
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The searched parameters of the best trial, by their keys; empty where none completed."""
+        best = self.results["best"]
+        return {} if best is None else dict(best["params"])
+
+    @property
+    def best_value(self) -> float | None:
+        """The best trial's value of the monitor, in the monitor's unit; None where none completed.
+
+        It is a little too good, since the trial was chosen for it: ``results["cv"]`` is fairer.
+        """
+        best = self.results["best"]
+        return None if best is None else best["value"]
+
+    @property
+    def test(self) -> dict[str, float] | None:
+        """Each test metric, of several refits its mean; None where nothing was tested."""
+        test = self.results.get("test")
+        return None if test is None else dict(test)
+
+    def model(self, *, trust: bool = False) -> "LightningModule":
+        """The network that was trained on all training data, on the CPU and in eval mode.
+
+        It is opened by the class that the study's configuration names. ``trust``: also where
+        another user or machine made the study, whose code then runs.
+
+        Raises :class:`UserError` where the study has no such network, where its class cannot be
+        imported here or does not open its own checkpoint, and for another one's study.
+        """
+        module: LightningModule = self._from_checkpoint("model", trust=trust)
+        return module.eval()
+
+    def data(self, *, trust: bool = False) -> "LightningDataModule":
+        """The data module of that network, with the normalisation that it was trained with.
+
+        Call ``setup("test")`` before its test data are used. Otherwise as :meth:`model`.
+        """
+        data: LightningDataModule = self._from_checkpoint("data", trust=trust)
+        return data
+
+    def _from_checkpoint(self, part: str, *, trust: bool) -> Any:
+        require_own(self.folder, trusted=trust, way_out="trust=True")
+        checkpoint = self.folder / "final" / "model.ckpt"
+        if not is_whole_checkpoint(checkpoint):
+            raise UserError(
+                f"a study's model is what its final job leaves, but {checkpoint} is missing or"
+                " damaged; run the study's command again with study.final=true."
+            )
+        config = stored_config(checkpoint.parent / "refit" / CONFIG_FILE, f"{part}._target_")
+        return _opened(str(config[part]["_target_"]), checkpoint)
+
+
+def _opened(target: str, checkpoint: Path) -> Any:
+    """What the class ``target`` makes of its checkpoint."""
+    try:
+        return pkgutil.resolve_name(target).load_from_checkpoint(checkpoint, map_location="cpu")
+    except (ImportError, AttributeError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+        raise UserError(
+            f"{target} must be importable and open its own checkpoint, but: {one_line(error)}; see"
+            f" that it saves its hyperparameters, or give them: {target.rpartition('.')[2]}"
+            f".load_from_checkpoint('{checkpoint}', ...)."
+        ) from error
+
+
+def load_study(study_dir: str | Path) -> StudyRecord:
+    """Read the study in ``study_dir``, for example ``"studies/cnn_dropout_quick"``.
+
+    Nothing is changed, no code of the study runs, and torch is not imported.
+
+    Raises :class:`UserError` where there is no readable ``results.json``, which a study writes at
+    its end, or where its trials cannot be read.
+    """
+    record = read_record(Path(study_dir).absolute())
+    return StudyRecord(record.folder, record.results, record.trials, record.importances.shares)
+
+
+# ---------------------------------------------------------------- a study from Python
+
+
+def run(*overrides: str, config_dir: str | Path | None = None) -> StudyRecord:
+    """Run a study to its end, as ``python -m lightning_hpo OVERRIDES...`` would here.
+
+    It runs in processes of its own, from the working directory, and what it says appears as this
+    program's output. They import what this program can import; a class of yours stands in a module,
+    since nobody else can import ``__main__`` or a notebook. A study that exists is resumed.
+
+    Args:
+        overrides: one string each, without a shell's quotes: ``run("data=digits",
+            "model.dropout=interval(0, 0.5)", "study.n_trials=20")``.
+        config_dir: a folder of your own YAML files, in front of the package's.
+
+    Returns:
+        What :func:`load_study` returns for its folder.
+
+    Raises:
+        UserError: the study was refused or failed, with the line that says why.
+        KeyboardInterrupt: an interrupt, here or of the study, which has been closed and resumes
+            when it is run again. A second interrupt ends it at once.
+    """
+    for word in overrides:
+        if word.startswith("-"):
+            raise UserError(
+                f"run() takes overrides such as study.n_trials=20, got {word!r}; give a folder of"
+                " configuration as config_dir=..., and ask questions on the command line."
+            )
+    more = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    with TemporaryDirectory(prefix="lightning_hpo_") as folder:
+        file = Path(folder) / "told.jsonl"
+        status = _run_as_child([*more, *overrides], file)
+        told = caller.told_in(file)
+    if status in _INTERRUPTED:
+        raise KeyboardInterrupt
+    if status or "folder" not in told:
+        raise UserError(told.get("error") or _without_a_word(status))
+    return load_study(told["folder"])
+
+
+def _without_a_word(status: int) -> str:
+    if not status:
+        return "run() starts a study, but these words started none; use the command line for them."
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return f"the study's process {how}; its output says more. Run it again to go on with the study."
+
+
+def _run_as_child(words: Sequence[str], file: Path) -> int:
+    """The exit status of the command line with ``words``; ``file``: where it tells us more.
+
+    An interrupt here is one of the study, whatever its process says.
+    """
+    # A live view needs the terminal itself; what replaces it, as in a notebook, is no file.
+    out = sys.stdout
+    to_terminal = sys.stdout is sys.__stdout__ and out.isatty()
+    env = {caller.VARIABLE: str(file), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    env |= {} if to_terminal else {"PYTHONIOENCODING": "utf-8"}
+    child = subprocess.Popen(
+        [sys.executable, "-u", "-m", "lightning_hpo", *words],
+        env=os.environ | env,
+        # Held open as long as this program lives.
+        stdin=subprocess.PIPE,
+        stdout=None if to_terminal else subprocess.PIPE,
+        stderr=None if to_terminal else subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        # The keyboard's interrupts reach the whole group of a program: they are ours to pass on.
+        process_group=0,
+    )
+    interrupted = False
+    with child:
+        while True:
+            try:
+                for line in child.stdout or ():
+                    out.write(line)
+                    out.flush()
+                status = child.wait()
+                return _INTERRUPTED[0] if interrupted else status
+            except KeyboardInterrupt:
+                interrupted = True
+                child.send_signal(signal.SIGINT)
+
+
+# ---------------------------------------------------------------- what is done with studies
+
+
+def compare(*study_dirs: str | Path) -> "list[Row]":
+    """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
+
+    Folders of one study that differ only in its seed share a row; rows keep the order given.
+
+    Returns:
+        Rows with ``name``, ``folders`` and ``metrics``, for example ``val/loss``, and of each
+        metric ``row.values(metric)``, ``row.interval(metric)`` (of the mean, at 95 %) and
+        ``row.minus(other, metric)`` with ``mean``, ``low``, ``high`` and ``within_noise``.
+
+    Raises:
+        UserError: fewer than two different folders, one without readable results, or no study that
+            has had a cross-validation or a test.
+    """
+    # Brings scipy, for which nobody should wait who starts a study.
+    from lightning_hpo.results.samples import read_studies, required_metrics, rows_of
+
+    rows = rows_of(read_studies([Path(study_dir) for study_dir in study_dirs]))
+    required_metrics(rows)
+    return rows
+
+
+def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Comparison:
+    """Run one trial of a study again: with its configuration, seed and threads, in this process.
+
+    The study stays as it is; what the trial leaves lies in ``trials/<number>/rerun_<n>``. The
+    random state of this process is the trial's afterwards.
+
+    Args:
+        number: the trial's, from 0. A pruned trial is repeated up to where it was pruned.
+        trust: also where another user or machine made the study, whose code then runs.
+
+    Returns:
+        ``recorded`` and ``repeated``, the reported values in their order, and whether they are
+        ``equal`` to the last bit.
+
+    Raises:
+        UserError: there is no such study or trial, it has reported nothing, its record is damaged,
+            or another one made the study.
+    """
+    try:
+        return again.rerun(Path(study_dir), number, trust=trust, way_out="trust=True")
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error

@@ -1,0 +1,80 @@
+"""Studies that a Python program starts: its own classes, what it gets back, and its interrupt."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from optuna.trial import TrialState
+
+sys.path.insert(0, str(Path(__file__).parent))
+from command import HERE, TIMEOUT_S, states, until
+from own_model import Diabetes, Linear
+
+from lightning_hpo import load_study, rerun, run
+
+pytestmark = pytest.mark.sweep
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def _threads_stay():
+    before = torch.get_num_threads()
+    yield
+    assert torch.get_num_threads() == before
+
+
+# Rule: the study finds the classes that this program finds, here by the path that it has extended.
+@pytest.mark.usefixtures("_threads_stay")
+def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found = run(
+        "+experiment=own",
+        "study.n_trials=2",
+        "study.showcase=false",
+        "study.dir=here/${study.name}",
+        config_dir=HERE / "conf",
+    )
+    assert "search: 2 trials in 1 slots" in capsys.readouterr().out
+    assert found == load_study("here/own")
+    assert found.folder == tmp_path / "here" / "own"
+    assert [trial.state for trial in found.trials] == [TrialState.COMPLETE] * 2
+    assert found.best_value == min(trial.value for trial in found.trials)
+    assert found.best_params.keys() == {"model.lr"}
+    module, data = found.model(), found.data()
+    assert (type(module), type(data), module.training) == (Linear, Diabetes, False)
+    assert module.device == torch.device("cpu")
+    assert rerun(found.folder, 0).equal
+
+
+SCRIPT = """
+from lightning_hpo import run
+run("+experiment=tiny", "study.final=false", "study.n_trials=50", config_dir={conf!r})
+"""
+
+
+# Rule: only the program gets the signal, as from an editor's stop button; the study is closed.
+def test_an_interrupt_of_the_program_closes_the_study(tmp_path):
+    path = os.pathsep.join((str(ROOT), str(HERE)))
+    program = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(conf=str(HERE / "conf"))],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(program, "^trial ")
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=TIMEOUT_S)
+    finally:
+        program.kill()
+    assert err.splitlines()[-1] == "KeyboardInterrupt"
+    found = states(tmp_path / "studies" / "tiny")
+    assert TrialState.RUNNING not in found
+    assert 1 <= sum(found.values()) < 50
