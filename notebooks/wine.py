@@ -9,7 +9,7 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from lightning_hpo.data.base import Arrays, TensorDataModule
+from lightning_hpo import Arrays, TensorDataModule
 
 
 class WineData(TensorDataModule):

@@ -62,7 +62,19 @@ def test_a_notebook_uses_the_package_and_defines_nothing(name):
     nodes = [node for tree in trees for node in ast.walk(tree)]
     defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     assert not [node for node in nodes if isinstance(node, defined)]
-    assert '"-m", "lightning_hpo"' in "\n".join(code(read(name)))
+    assert "study = run(" in "\n".join(code(read(name)))
+
+
+# Rule: what a notebook shows is public, and may be copied.
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_imports_from_the_package_itself(name):
+    trees = [ast.parse(source) for source in code(read(name))]
+    imports = [node for tree in trees for node in ast.walk(tree)]
+    modules = {node.module for node in imports if isinstance(node, ast.ImportFrom)}
+    names = {a.name for node in imports if isinstance(node, ast.Import) for a in node.names}
+    assert "lightning_hpo" in modules
+    assert not [m for m in modules | names if m.startswith("lightning_hpo.")]
+    assert "subprocess" not in modules | names
 
 
 @pytest.mark.slow
