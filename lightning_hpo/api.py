@@ -217,7 +217,9 @@ def _run_as_child(words: Sequence[str], file: Path) -> int:
 def compare(*study_dirs: str | Path) -> "list[Row]":
     """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
 
-    Folders of one study that differ only in its seed share a row; rows keep the order given.
+    Args:
+        study_dirs: their folders. Those of one study that differ only in its seed share a row;
+            rows keep the order given.
 
     Returns:
         Rows with ``name``, ``folders`` and ``metrics``, for example ``val/loss``, and of each
@@ -243,6 +245,7 @@ def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Compari
     random state of this process is the trial's afterwards.
 
     Args:
+        study_dir: the study's folder.
         number: the trial's, from 0. A pruned trial is repeated up to where it was pruned.
         trust: also where another user or machine made the study, whose code then runs.
 

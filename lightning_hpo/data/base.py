@@ -28,7 +28,14 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set on the host. x: (N, C, ...), bytes or floats; y: (N,) class numbers or targets."""
+    """A data set on the host, in NumPy arrays; N samples, C channels or columns.
+
+    Args:
+        train_x, test_x: (N, C, H, W) bytes or floats of images, (N, C) floats of rows.
+        train_y, test_y: (N,), integers from 0 of classes, floats of real-valued targets.
+        classes: the names of the classes in the order of their numbers; None: targets have no
+            classes, or theirs have no names.
+    """
 
     train_x: NDArray[Any]
     train_y: NDArray[Any]
@@ -48,12 +55,24 @@ class Arrays:
 class TensorDataModule(pl.LightningDataModule):
     """Serves ``load()``'s arrays from the device of the attached trainer, else from the CPU.
 
-    ``split`` (default: a stratified holdout) says what validates; ``train_limit`` first reduces
-    the training data to at most so many samples, chosen by the split's seed, so that all folds see
-    the same ones; a budget's limit may exceed what there is. ``seed`` orders and augments the
-    training batches. An empty ``augment`` (``{}`` from a configuration) means none; one whose
-    ``mode`` is "append" makes a changed copy of each training sample once, which then are training
-    samples beside the originals. Test data reach the device in ``setup("test")`` only.
+    A subclass defines ``load``, and perhaps ``name``, by which results call the data. Test data
+    reach the device in ``setup("test")`` only.
+
+    Args:
+        batch_size: samples of a training batch, at least 1.
+        eval_batch_size: samples of a validation or test batch, at least 1.
+        train_limit: first reduce the training data to at most so many samples, at least 1, chosen
+            by the split's seed, so that all folds see the same ones; a budget's limit may exceed
+            what there is. None: take all.
+        split: says what validates, as a ``Split`` or a mapping of its fields; None: a stratified
+            holdout of a tenth.
+        augment: changes training batches; empty (``{}`` from a configuration) or None: none. One
+            whose ``mode`` is "append" makes a changed copy of each training sample once, which
+            then are training samples beside the originals.
+        seed: orders and augments the training batches.
+
+    Raises:
+        UserError: an argument outside its range, here or, where the data decide it, in ``setup``.
 
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
     ``classes``; ``train_indices``, ``val_indices`` into the limited training data; ``mean``,

@@ -24,10 +24,21 @@ Indices = NDArray[np.int64]
 class Split:
     """How the training data fall into a training and a validation part.
 
-    ``holdout`` keeps ``val_fraction`` of the data for validation, ``kfold`` validates on fold
-    ``fold`` of ``n_splits``, ``none`` trains on everything. Fields of the other methods are
-    ignored. ``seed`` alone decides who goes where, so all folds of one cross-validation, and all
-    trials that shall be comparable, share it.
+    Fields of the methods that are not chosen are ignored.
+
+    Args:
+        method: "holdout" keeps ``val_fraction`` of the data for validation, "kfold" validates on
+            fold ``fold`` of ``n_splits``, "none" trains on everything.
+        n_splits: folds, at least 2 and at most the samples of the smallest class.
+        fold: the one that validates, from 0 to ``n_splits`` - 1.
+        val_fraction: share of the samples, in (0, 1).
+        stratified: keep the proportions of the classes in both parts; targets without classes
+            have none.
+        seed: alone decides who goes where, so all folds of one cross-validation, and all trials
+            that shall be comparable, share it.
+
+    Raises:
+        UserError: a field of the chosen method outside its range.
     """
 
     method: Method = "holdout"

@@ -141,11 +141,24 @@ class BaseModule(pl.LightningModule):
 class BaseClassifier(BaseModule):
     """Cross-entropy classifier that logs `<stage>/loss` and `<stage>/accuracy` once per epoch.
 
-    Label smoothing applies to the training loss alone, so that val/loss and test/loss stay
-    comparable between trials that smooth differently. With `test_time_flip` an image (..., H, W) is
-    classified by the mean logits of it and its mirror image. `optimizer` maps parameters to an
-    optimizer (a partial of a torch class; Adam with lr 0.001 if None). How a network is trained, it
-    and the arguments after `test_time_flip` included, is not stored in checkpoints.
+    A subclass builds its layers and defines `forward(x) -> logits` of shape (B, K) for labels (B,)
+    int64. Its own arguments are hyperparameters: a checkpoint holds them and opens without any. How
+    the network is trained (`optimizer`, `scheduler`, `steps_per_call`, `cuda_graph`) is not stored.
+
+    Args:
+        num_classes: K, at least 2.
+        optimizer: from parameters to an optimizer, such as a partial of a torch class; None: Adam
+            with a learning rate of 0.001.
+        scheduler: from an optimizer and `total_steps` to a schedule of the learning rate, which
+            follows each optimizer step; None: a constant rate.
+        label_smoothing: in [0, 1), of the training loss alone, so that val/loss and test/loss stay
+            comparable between trials that smooth differently.
+        test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
+        steps_per_call: minibatches that one `training_step` trains on, at least 1, or "epoch".
+        cuda_graph: train on them as captured CUDA graphs.
+
+    Raises:
+        UserError: an argument outside its range.
     """
 
     def __init__(

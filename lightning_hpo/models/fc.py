@@ -20,7 +20,20 @@ from lightning_hpo.models.init import Scheme, initialise
 class FCClassifier(BaseClassifier):
     """Flatten, then twice (linear, ReLU, dropout), then the output layer.
 
-    `batch_norm` normalises after each hidden linear layer, before the ReLU.
+    Images (N, C, H, W) float -> logits (N, K) float.
+
+    Args:
+        input_shape: (C, H, W), each at least 1.
+        num_classes: K, at least 2.
+        neurons_1, neurons_2: widths of the hidden layers, each at least 1.
+        dropout: share of the hidden units that a training step drops, in [0, 1).
+        batch_norm: normalise after each hidden linear layer, before the ReLU.
+        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        label_smoothing, test_time_flip, optimizer, scheduler, steps_per_call, cuda_graph: as in
+            `BaseClassifier`.
+
+    Raises:
+        UserError: an argument outside its range.
     """
 
     def __init__(

@@ -18,11 +18,22 @@ from lightning_hpo.models.regression import BaseRegressor
 class MLPRegressor(BaseRegressor):
     """Per hidden layer (linear, ReLU, dropout), then one output.
 
-    `neurons` are the widths of the hidden layers, as a sequence or as a mapping whose values stand
-    in their order ({layer_1: 64, layer_2: 64}: each width is a key that can be searched). `depth`
-    takes the first so many of them, so that the number of layers can be searched too; None: all.
+    Rows (N, I) float -> predictions (N,) float, in the units of the target. `widths` are the
+    hidden widths in use, `network` is the whole network.
 
-    `widths` are the hidden widths in use, `network` is the whole network.
+    Args:
+        input_shape: (I,), the number of inputs, at least 1.
+        neurons: widths of the hidden layers, each at least 1, as a sequence or as a mapping whose
+            values stand in their order ({layer_1: 64, layer_2: 64}: each width is a key that can
+            be searched).
+        depth: take the first so many of them, from 1 to all, so that the number of layers can be
+            searched too; None: all.
+        dropout: share of the hidden units that a training step drops, in [0, 1).
+        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        optimizer, scheduler: as in `BaseRegressor`.
+
+    Raises:
+        UserError: an argument outside its range.
     """
 
     def __init__(

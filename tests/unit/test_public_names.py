@@ -1,6 +1,8 @@
 """The public names: what ``from lightning_hpo import ...`` gives, whatever was imported before."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +57,14 @@ def test_a_public_name_is_there_and_says_what_it_is(name):
     assert found.__name__ == name
     # A dataclass without one gets its signature for a docstring.
     assert found.__doc__ and not found.__doc__.startswith(f"{name}(")
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC - {"UserError"}))
+def test_its_docstring_names_every_argument(name):
+    found = getattr(lightning_hpo, name)
+    arguments = inspect.signature(found).parameters
+    assert arguments
+    assert not [a for a in arguments if not re.search(rf"\b{a}\b", found.__doc__)]
 
 
 def test_other_names_are_missing_as_in_any_module():
