@@ -21,7 +21,7 @@ from lightning_hpo.jobs import again
 from lightning_hpo.jobs.again import Comparison
 from lightning_hpo.machine import caller
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
-from lightning_hpo.protocol.folder import CONFIG_FILE
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.results.record import read_record
 from lightning_hpo.storage.maker import require_own
 
@@ -93,13 +93,14 @@ class StudyRecord:
 
     def _from_checkpoint(self, part: str, *, trust: bool) -> Any:
         require_own(self.folder, trusted=trust, way_out="trust=True")
-        checkpoint = self.folder / "final" / "model.ckpt"
+        final = StudyFolder(self.folder).final
+        checkpoint = final.checkpoint
         if not is_whole_checkpoint(checkpoint):
             raise UserError(
                 f"a study's model is what its final job leaves, but {checkpoint} is missing or"
                 " damaged; run the study's command again with study.final=true."
             )
-        config = stored_config(checkpoint.parent / "refit" / CONFIG_FILE, f"{part}._target_")
+        config = stored_config(final.refit.config, f"{part}._target_")
         return _opened(str(config[part]["_target_"]), checkpoint)
 
 
