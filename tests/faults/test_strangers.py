@@ -8,6 +8,7 @@ from harness.invariants import assert_one_line
 from omegaconf import OmegaConf
 from report_study import write_results, write_study
 
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report import __main__ as report
 from lightning_hpo.rerun import main as rerun
 from lightning_hpo.storage import maker
@@ -15,7 +16,7 @@ from lightning_hpo.storage import maker
 
 def made_by_a_stranger(study_dir: Path) -> None:
     mark = {"user": "eve", "host": "laptop", "marks": ["0" * 32]}
-    (study_dir / maker.MARK_FILE).write_text(json.dumps(mark))
+    StudyFolder(study_dir).mark.write_text(json.dumps(mark))
 
 
 @pytest.fixture
