@@ -1,0 +1,34 @@
+"""What a network looks at: Grad-CAM, feature maps and hidden activations as pure functions.
+
+Works for any `nn.Module`, a `LightningModule` included, under any caller (`torch.no_grad`,
+`torch.inference_mode`, a model in train mode). Afterwards the hooks are gone, after success and
+after an exception, and training modes, gradients, `requires_grad` and random state are as before.
+"""
+
+from lightning_hpo.explain.attribution.capture import (
+    as_input,
+    capture_activations,
+    evaluating,
+    find_layer,
+)
+from lightning_hpo.explain.attribution.layers import (
+    conv_layers,
+    feature_maps,
+    last_conv,
+    last_hidden_activations,
+    layer_feature_maps,
+)
+from lightning_hpo.explain.attribution.methods import grad_cam
+
+__all__ = [
+    "as_input",
+    "capture_activations",
+    "conv_layers",
+    "evaluating",
+    "feature_maps",
+    "find_layer",
+    "grad_cam",
+    "last_conv",
+    "last_hidden_activations",
+    "layer_feature_maps",
+]
