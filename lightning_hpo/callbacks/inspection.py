@@ -9,6 +9,7 @@ Shapes: N samples, C channels, H x W pixels, K classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -21,9 +22,11 @@ from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import (
+    METHODS,
+    AttributionMethod,
     conv_layers,
     find_layer,
-    grad_cam,
+    grad_cam_maps,
     last_conv,
     layer_feature_maps,
 )
@@ -41,13 +44,66 @@ from lightning_hpo.models.base import as_evaluated
 _CHUNK = 250
 
 
-class GradCam(FigureCallback):
-    """Grad-CAM of one sample of each class, for the predicted class.
+class Attribution(FigureCallback):
+    """The maps of an attribution method for one sample of each class, of the predicted class.
 
-    layer:     dotted name; null: the convolution that was registered last.
+    A subclass declares its ``method``, and overrides `maps` where that has options of its own.
+
     target:    a class to explain in place of the predicted one.
     n_samples: up to about eight.
     """
+
+    method: ClassVar[AttributionMethod]
+
+    def __init__(
+        self,
+        *,
+        target: int | None = None,
+        n_samples: int = 6,
+        every_n_epochs: int | None = 10,
+        at_end: bool = True,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
+        self.target = target
+        self.n_samples = n_samples
+
+    def maps(self, pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
+        """(N, H, W), as large as the inputs."""
+        return self.method.maps(pl_module, inputs, self.target)
+
+    def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if isinstance(data_of(trainer), TensorDataModule):
+            # Shapes and target, before the first epoch rather than behind it.
+            self.maps(pl_module, labelled(trainer, pl_module, n=1).inputs)
+
+    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        shown = labelled(trainer, pl_module)
+        shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
+        logits_nk = logits(pl_module, shown.inputs)
+        predicted, names = logits_nk.argmax(1), _class_names(trainer, logits_nk.shape[1])
+        pairs = zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
+        figure = plots.attribution_panel(
+            shown.images,
+            self.maps(pl_module, shown.inputs),
+            [verdict(names[true], names[taken]) for true, taken in pairs],
+            method=self.method.title,
+            signed=self.method.signed,
+            title=f"{self._explained(names)}, after {epochs_trained(trainer)}",
+        )
+        return {self.method.name: figure}
+
+    def _explained(self, names: Sequence[str]) -> str:
+        of = "the predicted class" if self.target is None else names[self.target]
+        return f"{self.method.title}: {self.method.evidence} {of}"
+
+
+class GradCam(Attribution):
+    """Grad-CAM of one sample of each class, for the predicted class.
+
+    layer: dotted name; null: the convolution that was registered last.
+    """
+
+    method = METHODS["grad_cam"]
 
     def __init__(
         self,
@@ -58,31 +114,17 @@ class GradCam(FigureCallback):
         every_n_epochs: int | None = 10,
         at_end: bool = True,
     ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
+        super().__init__(
+            target=target, n_samples=n_samples, every_n_epochs=every_n_epochs, at_end=at_end
+        )
         self.layer = layer
-        self.target = target
-        self.n_samples = n_samples
+
+    def maps(self, pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
+        return grad_cam_maps(pl_module, inputs, self.target, layer=self.layer)
 
     def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         find_layer(pl_module, self.layer or last_conv(pl_module)[0])
-        if isinstance(data_of(trainer), TensorDataModule):
-            # Shapes and target, before the first epoch rather than behind it.
-            one = labelled(trainer, pl_module, n=1)
-            _maps(pl_module, one.inputs, layer=self.layer, target=self.target)
-
-    def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
-        shown = labelled(trainer, pl_module)
-        shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
-        logits_nk = logits(pl_module, shown.inputs)
-        predicted, names = logits_nk.argmax(1), _class_names(trainer, logits_nk.shape[1])
-        maps = _maps(pl_module, shown.inputs, layer=self.layer, target=self.target)
-        titles = [
-            verdict(names[t], names[p])
-            for t, p in zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
-        ]
-        explained = "the predicted class" if self.target is None else names[self.target]
-        title = f"Grad-CAM: evidence for {explained}, after {epochs_trained(trainer)}"
-        return {"grad_cam": plots.grad_cam_panel(shown.images, maps, titles, title=title)}
+        super().check(trainer, pl_module)
 
 
 class Filters(FigureCallback):
@@ -264,21 +306,6 @@ def logits(pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
     with torch.no_grad():
         found = [outputs(chunk) for chunk in inputs.split(_CHUNK)]
     return torch.cat(found).float().cpu()
-
-
-def _maps(
-    pl_module: pl.LightningModule,
-    inputs: Tensor,
-    *,
-    layer: str | None = None,
-    target: int | None = None,
-) -> Tensor:
-    """(N, H, W) on the CPU, as large as the inputs."""
-    chosen = layer or last_conv(pl_module)[0]
-    size = (inputs.shape[-2], inputs.shape[-1])
-    # Convolutions mostly feed a ReLU; see grad_cam.
-    maps = grad_cam(pl_module, chosen, inputs, target, positive_activations=True, size=size)
-    return maps.cpu()
 
 
 def _counted(trainer: pl.Trainer, samples: Classified) -> tuple[Tensor, Sequence[str]]:

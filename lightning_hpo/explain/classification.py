@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,11 +16,12 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attempts import Attempt
 from lightning_hpo.explain.attribution import (
+    METHODS,
+    AttributionMethod,
     as_input,
     conv_layers,
     evaluating,
-    grad_cam,
-    last_conv,
+    grad_cam_maps,
     layer_feature_maps,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
@@ -53,16 +54,22 @@ def one_of_each_class(labels_n: Tensor, *, n_samples: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Classified:
-    """A classifier and what it makes of the test data, of several loaders of the first."""
+    """A classifier and what it makes of the test data, of several loaders of the first.
+
+    methods: attribution methods to draw, those that need a convolution only where one is.
+    """
 
     module: pl.LightningModule
     data: Any
+    methods: Sequence[AttributionMethod] = (METHODS["grad_cam"],)
 
     def attempts(self) -> Iterator[Attempt]:
         yield "confusion_matrix", self._confusion_matrix
         yield "confused_pairs", self._confused_pairs
+        for method in self.methods:
+            if method.applies_to(self.module):
+                yield method.name, partial(self._attribution, method)
         if conv_layers(self.module):
-            yield "grad_cam", self._grad_cam
             yield "mistakes", self._mistakes
             yield "feature_maps", self._feature_maps
 
@@ -92,16 +99,23 @@ class Classified:
         pairs = confused_pairs(self.counts)
         return {"confused_pairs": plots.confused_pairs(pairs, self.names, title=title)}
 
-    def _grad_cam(self) -> dict[str, Figure]:
+    def _attribution(self, method: AttributionMethod) -> dict[str, Figure]:
+        """Of one test image of each class."""
         logits_nk, labels_n = self.of_test
         chosen = one_of_each_class(labels_n, n_samples=_N_SAMPLES)
         raw_nchw, images_nchw = self._images(chosen)
-        layer, _ = last_conv(self.module)
-        size = (images_nchw.shape[-2], images_nchw.shape[-1])
-        maps_nhw = grad_cam(self.module, layer, images_nchw, positive_activations=True, size=size)
+        maps_nhw = method.maps(self.module, images_nchw)
         pairs = zip(labels_n[chosen].tolist(), logits_nk[chosen].argmax(1).tolist(), strict=True)
         titles = [verdict(self.names[true], self.names[taken]) for true, taken in pairs]
-        return {"grad_cam": plots.grad_cam_panel(raw_nchw / 255, maps_nhw.cpu(), titles)}
+        figure = plots.attribution_panel(
+            raw_nchw / 255,
+            maps_nhw,
+            titles,
+            method=method.title,
+            signed=method.signed,
+            title=f"{method.title}: where the {method.evidence} the class lies",
+        )
+        return {method.name: figure}
 
     def _mistakes(self) -> dict[str, Figure]:
         logits_nk, labels_n = self.of_test
@@ -149,9 +163,7 @@ def mistakes_panel(
     images: to be shown; inputs: as the network takes them.
     """
     confidence_n, predicted_n = logits_nk.softmax(dim=1).max(dim=1)
-    size = (inputs_nchw.shape[-2], inputs_nchw.shape[-1])
-    layer, _ = last_conv(module)
-    maps_nhw = grad_cam(module, layer, inputs_nchw, positive_activations=True, size=size)
+    maps_nhw = grad_cam_maps(module, inputs_nchw)
     triples = zip(labels_n.tolist(), predicted_n.tolist(), confidence_n.tolist(), strict=True)
     titles = [f"{names[t]}, taken for {names[p]} ({share:.1%})" for t, p, share in triples]
     return plots.grad_cam_panel(images_nchw, maps_nhw, titles, title=title)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_hpo import plots
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam, last_conv
+from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam_maps
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
@@ -88,10 +88,7 @@ def _probabilities(trial: ShownTrial, x: Tensor) -> Tensor:
 
 
 def _maps(trial: ShownTrial, x_nchw: Tensor) -> Tensor:
-    size = (x_nchw.shape[-2], x_nchw.shape[-1])
-    layer, _ = last_conv(trial.module)
-    inputs = trial.data.normalised(x_nchw)
-    return grad_cam(trial.module, layer, inputs, positive_activations=True, size=size)
+    return grad_cam_maps(trial.module, trial.data.normalised(x_nchw))
 
 
 def _regression(trials: Sequence[ShownTrial], which: str) -> Figure:

@@ -16,7 +16,7 @@ from lightning_hpo.plots.classification import (
 )
 from lightning_hpo.plots.curves import learning_curves
 from lightning_hpo.plots.feature_maps import feature_maps
-from lightning_hpo.plots.images import filters, grad_cam_panel
+from lightning_hpo.plots.images import attribution_panel, filters, grad_cam_panel
 from lightning_hpo.plots.layers import hidden_activations, weight_histograms
 from lightning_hpo.plots.regression import fitted_curve, predicted_against_true
 from lightning_hpo.plots.style import save_png
@@ -28,6 +28,7 @@ from lightning_hpo.plots.trials import (
 )
 
 __all__ = [
+    "attribution_panel",
     "augmented_samples",
     "confident_mistakes",
     "confused_pairs",

@@ -1,4 +1,4 @@
-"""What a convolutional network looks at: Grad-CAM and filters."""
+"""What a network looks at: attribution maps over their images, and filters."""
 
 import math
 import textwrap
@@ -31,10 +31,24 @@ def grad_cam_panel(
     *,
     title: str = "Grad-CAM: where the evidence for the class lies",
 ) -> Figure:
+    """The panel of Grad-CAM; maps with negative values (not rectified) get a diverging scale."""
+    signed = bool(as_array(maps).min(initial=0) < 0)
+    return attribution_panel(images, maps, titles, method="Grad-CAM", signed=signed, title=title)
+
+
+def attribution_panel(
+    images: Values,
+    maps: Values,
+    titles: Sequence[str],
+    *,
+    method: str,
+    signed: bool,
+    title: str,
+) -> Figure:
     """Rows input, heat map and overlay; one column per image (N, C, H, W), up to about eight.
 
-    Each map (N, h, w) is divided by its own largest magnitude. Maps with negative values (not
-    rectified) get a diverging scale. Smaller maps are stretched over the image.
+    Each map (N, h, w) is divided by its own largest magnitude; ``signed`` ones get a diverging
+    scale. Smaller maps are stretched over the image.
     """
     images_nchw, maps_nhw = as_array(images), as_array(maps)
     n = len(images_nchw)
@@ -43,7 +57,6 @@ def grad_cam_panel(
             "images, maps and titles must be equally many and at least one, "
             f"got {n}, {len(maps_nhw)} and {len(titles)}."
         )
-    signed = bool(maps_nhw.min() < 0)
     norm = Normalize(-1 if signed else 0, 1)
     cmap = DIVERGING if signed else HEAT
     tile_in = min(1.9, (WIDTH_IN - 1.4) / n)
@@ -51,17 +64,12 @@ def grad_cam_panel(
     fig.suptitle(title)
     grid = fig.subplots(3, n, squeeze=False)
     for axes, image, heat, label in zip(grid.T, images_nchw, maps_nhw, titles, strict=True):
-        _grad_cam_column(axes, image, heat, cmap=cmap, norm=norm)
+        _attribution_column(axes, image, heat, cmap=cmap, norm=norm)
         lines = textwrap.wrap(label, int(14 * tile_in), break_on_hyphens=False)
         axes[0].set_title("\n".join(lines), fontsize=9)
-    for row, name in enumerate(("input", "Grad-CAM", "overlay")):
+    for row, name in enumerate(("input", method, "overlay")):
         grid[row, 0].set_ylabel(name)
-    # An axis that holds neither ticks nor a label still costs the layout time.
-    for axes in grid.flat:
-        axes.set(yticks=[])
-        axes.xaxis.set_visible(False)
-    for axes in grid[:, 1:].flat:
-        axes.yaxis.set_visible(False)
+    _hide_ticks(grid)
     meaning = (
         "evidence against (-1) and for (+1) the class"
         if signed
@@ -73,7 +81,16 @@ def grad_cam_panel(
     return fig
 
 
-def _grad_cam_column(
+def _hide_ticks(grid: NDArray[Any]) -> None:
+    """Leaves of all axes the labels on the left: one with neither costs the layout time."""
+    for axes in grid.flat:
+        axes.set(yticks=[])
+        axes.xaxis.set_visible(False)
+    for axes in grid[:, 1:].flat:
+        axes.yaxis.set_visible(False)
+
+
+def _attribution_column(
     axes: NDArray[Any], image_chw: Array, heat_hw: Array, *, cmap: str, norm: Normalize
 ) -> None:
     relative = heat_hw / (np.abs(heat_hw).max() or 1.0)

@@ -1,4 +1,4 @@
-"""What a network looks at: Grad-CAM, feature maps and hidden activations as pure functions.
+"""What a network looks at: attribution methods, feature maps, activations as pure functions.
 
 Works for any `nn.Module`, a `LightningModule` included, under any caller (`torch.no_grad`,
 `torch.inference_mode`, a model in train mode). Afterwards the hooks are gone, after success and
@@ -18,9 +18,12 @@ from lightning_hpo.explain.attribution.layers import (
     last_hidden_activations,
     layer_feature_maps,
 )
-from lightning_hpo.explain.attribution.methods import grad_cam
+from lightning_hpo.explain.attribution.methods import grad_cam, grad_cam_maps
+from lightning_hpo.explain.attribution.registry import METHODS, AttributionMethod
 
 __all__ = [
+    "METHODS",
+    "AttributionMethod",
     "as_input",
     "capture_activations",
     "conv_layers",
@@ -28,6 +31,7 @@ __all__ = [
     "feature_maps",
     "find_layer",
     "grad_cam",
+    "grad_cam_maps",
     "last_conv",
     "last_hidden_activations",
     "layer_feature_maps",

@@ -14,6 +14,8 @@ from lightning_hpo.explain.attribution.capture import (
     evaluating,
     label,
 )
+from lightning_hpo.explain.attribution.layers import last_conv
+from lightning_hpo.explain.attribution.registry import attribution_method
 
 
 def grad_cam(
@@ -51,6 +53,24 @@ def grad_cam(
         return maps_nhw
     resized = F.interpolate(maps_nhw[:, None], size=size, mode="bilinear", align_corners=False)
     return resized[:, 0]
+
+
+@attribution_method("grad_cam", title="Grad-CAM", signed=False, needs_convolution=True)
+def grad_cam_maps(
+    model: nn.Module,
+    images: Tensor,
+    target: int | Tensor | None = None,
+    *,
+    layer: str | nn.Module | None = None,
+) -> Tensor:
+    """Grad-CAM as figures show it, as large as the images: (N, H, W).
+
+    `layer`: None is the convolution that was registered last. Convolutions mostly feed a ReLU,
+    which `positive_activations` of `grad_cam` stands for.
+    """
+    layer = last_conv(model)[0] if layer is None else layer
+    size = (images.shape[-2], images.shape[-1])
+    return grad_cam(model, layer, images, target, positive_activations=True, size=size)
 
 
 def _activation_and_gradient(
