@@ -127,6 +127,12 @@ class GradCam(Attribution):
         super().check(trainer, pl_module)
 
 
+class IntegratedGradients(Attribution):
+    """Integrated gradients of one sample of each class, for the predicted class."""
+
+    method = METHODS["integrated_gradients"]
+
+
 class Filters(FigureCallback):
     """The filters of each convolutional layer."""
 

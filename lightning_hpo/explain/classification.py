@@ -56,17 +56,17 @@ def one_of_each_class(labels_n: Tensor, *, n_samples: int) -> Tensor:
 class Classified:
     """A classifier and what it makes of the test data, of several loaders of the first.
 
-    methods: attribution methods to draw, those that need a convolution only where one is.
+    methods: attribution methods to draw beside Grad-CAM, which all networks with convolutions get.
     """
 
     module: pl.LightningModule
     data: Any
-    methods: Sequence[AttributionMethod] = (METHODS["grad_cam"],)
+    methods: Sequence[AttributionMethod] = ()
 
     def attempts(self) -> Iterator[Attempt]:
         yield "confusion_matrix", self._confusion_matrix
         yield "confused_pairs", self._confused_pairs
-        for method in self.methods:
+        for method in dict.fromkeys((METHODS["grad_cam"], *self.methods)):
             if method.applies_to(self.module):
                 yield method.name, partial(self._attribution, method)
         if conv_layers(self.module):

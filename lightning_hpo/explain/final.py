@@ -19,6 +19,7 @@ from torch import Tensor
 from lightning_hpo import plots
 from lightning_hpo.errors import with_type
 from lightning_hpo.explain.attempts import Attempt
+from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.classification import Classified, augmented_samples
 from lightning_hpo.explain.curves import holdout_curves, learning_curves
 from lightning_hpo.explain.predictions import is_regression
@@ -47,17 +48,19 @@ def explain(
     *,
     untrained: Mapping[str, Tensor] | None = None,
     tested: bool = True,
+    methods: Iterable[AttributionMethod] = (),
 ) -> Drawn:
     """Draw every figure that applies to this model and these data; one that fails is left out.
 
     ``untrained``: the ``layer_weights`` of the module before its training. ``tested``: whether the
-    test data may be looked at.
+    test data may be looked at. ``methods``: attribution methods to draw beside Grad-CAM.
     """
     drawn = Drawn()
     folder = FinalFolder(final_dir).figures
     folder.mkdir(exist_ok=True)
     boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
-    for what, draw in _attempts(module, data, final_dir, untrained or {}, tested=tested):
+    attempts = _attempts(module, data, final_dir, untrained or {}, methods, tested=tested)
+    for what, draw in attempts:
         # Figures run the user's own network on the user's own data, and cost no result.
         try:
             for name, figure in draw().items():
@@ -80,6 +83,7 @@ def _attempts(
     data: pl.LightningDataModule,
     final_dir: Path,
     untrained: Mapping[str, Tensor],
+    methods: Iterable[AttributionMethod],
     *,
     tested: bool,
 ) -> Iterator[Attempt]:
@@ -87,7 +91,7 @@ def _attempts(
     yield "learning_curves", lambda: learning_curves(final_dir, noise_floor=floor)
     yield "learning_curves_holdout", lambda: holdout_curves(final_dir, noise_floor=floor)
     if getattr(data, "num_classes", 0) and tested:
-        yield from Classified(module, data).attempts()
+        yield from Classified(module, data, tuple(methods)).attempts()
     yield "augmented_samples", lambda: augmented_samples(data)
     if is_regression(data) and tested:
         for name, draw in regression_figures(module, data, final_dir).items():

@@ -15,12 +15,14 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EarlyStopping
 
+from lightning_hpo.callbacks.inspection import Attribution
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
+from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
@@ -122,10 +124,22 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
     if number is None:
         drawn = explain(
-            module, data, final_dir, trainer.loggers, untrained=untrained, tested=bool(test)
+            module,
+            data,
+            final_dir,
+            trainer.loggers,
+            untrained=untrained,
+            tested=bool(test),
+            methods=attribution_methods(trainer),
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def attribution_methods(trainer: pl.Trainer) -> list[AttributionMethod]:
+    """Those that the configuration chose to look in while the network trained."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return [callback.method for callback in callbacks if isinstance(callback, Attribution)]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from lightning_hpo.plots.style import (
     show_image,
 )
 
+_ROW_LABEL = 10  # characters that fit beside the smallest images
+
 
 def grad_cam_panel(
     images: Values,
@@ -65,9 +67,8 @@ def attribution_panel(
     grid = fig.subplots(3, n, squeeze=False)
     for axes, image, heat, label in zip(grid.T, images_nchw, maps_nhw, titles, strict=True):
         _attribution_column(axes, image, heat, cmap=cmap, norm=norm)
-        lines = textwrap.wrap(label, int(14 * tile_in), break_on_hyphens=False)
-        axes[0].set_title("\n".join(lines), fontsize=9)
-    for row, name in enumerate(("input", method, "overlay")):
+        axes[0].set_title(_in_lines(label, int(14 * tile_in)), fontsize=9)
+    for row, name in enumerate(("input", _in_lines(method, _ROW_LABEL), "overlay")):
         grid[row, 0].set_ylabel(name)
     _hide_ticks(grid)
     meaning = (
@@ -79,6 +80,10 @@ def attribution_panel(
     bar = fig.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=0.64, anchor=(0, 0))
     bar.set_label(textwrap.fill(meaning, int(28 * tile_in)), fontsize=9)
     return fig
+
+
+def _in_lines(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_on_hyphens=False)
 
 
 def _hide_ticks(grid: NDArray[Any]) -> None:

@@ -18,7 +18,11 @@ from lightning_hpo.explain.attribution.layers import (
     last_hidden_activations,
     layer_feature_maps,
 )
-from lightning_hpo.explain.attribution.methods import grad_cam, grad_cam_maps
+from lightning_hpo.explain.attribution.methods import (
+    grad_cam,
+    grad_cam_maps,
+    integrated_gradients,
+)
 from lightning_hpo.explain.attribution.registry import METHODS, AttributionMethod
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "find_layer",
     "grad_cam",
     "grad_cam_maps",
+    "integrated_gradients",
     "last_conv",
     "last_hidden_activations",
     "layer_feature_maps",

@@ -17,6 +17,8 @@ from lightning_hpo.explain.attribution.capture import (
 from lightning_hpo.explain.attribution.layers import last_conv
 from lightning_hpo.explain.attribution.registry import attribution_method
 
+_AT_ONCE = 256  # images in a pass of integrated gradients; a pass of few takes as long
+
 
 def grad_cam(
     model: nn.Module,
@@ -73,6 +75,63 @@ def grad_cam_maps(
     return grad_cam(model, layer, images, target, positive_activations=True, size=size)
 
 
+@attribution_method(
+    "integrated_gradients", title="Integrated gradients", signed=True, needs_convolution=False
+)
+def integrated_gradients(
+    model: nn.Module,
+    images: Tensor,
+    target: int | Tensor | None = None,
+    *,
+    baseline: Tensor | float | None = None,
+    steps: int = 32,
+) -> Tensor:
+    """Integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365), float32 (N, H, W).
+
+    map = sum_c (image_c - baseline_c) * mean_a d logit(baseline + a (image - baseline)) / d x_c,
+    with a at the middles of `steps` equal parts of [0, 1] and `target` as in `grad_cam`. A map so
+    sums to logit(image) - logit(baseline), but for the error of the mean over a.
+
+    `baseline`: images without evidence, of any shape that broadcasts to the images'. The paper's is
+    black; None stands for it as the darkest value of each image's channels, since black is not 0
+    in normalised images. The sum over channels, which captum's `IntegratedGradients` leaves to the
+    caller, keeps the total.
+    """
+    _require_images(images, steps)
+    with torch.no_grad(), evaluating(model):
+        if baseline is None:
+            baseline = images.amin(dim=(2, 3), keepdim=True)
+        classes_n = _chosen_classes(model(images.clone()), target)
+        way_nchw = images - baseline
+        total_nchw = torch.zeros_like(way_nchw, dtype=torch.float32)
+        parts_s = (torch.arange(steps, device=images.device) + 0.5) / steps
+        for some_s in parts_s.to(images.dtype).split(max(1, _AT_ONCE // len(images))):
+            points_snchw = baseline + some_s.view(-1, 1, 1, 1, 1) * way_nchw
+            total_nchw += _input_gradients(model, points_snchw, classes_n).sum(dim=0)
+        return (way_nchw.float() * total_nchw / steps).sum(dim=1)
+
+
+def _require_images(images: Tensor, steps: int) -> None:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise UserError(
+            "integrated gradients need images of real numbers and shape (N, C, H, W), got "
+            f"{images.dtype} of shape {tuple(images.shape)}."
+        )
+    if steps < 1:
+        raise UserError(f"steps must be at least 1, got steps={steps}.")
+
+
+def _input_gradients(model: nn.Module, points_snchw: Tensor, classes_n: Tensor) -> Tensor:
+    """The gradients of the classes' logits by S versions of each image, in float32."""
+    with torch.inference_mode(False), torch.enable_grad():
+        # A copy of what may be an inference tensor; another for a first layer that works in place.
+        leaf_snchw = points_snchw.clone().requires_grad_()
+        logits_mk = model(leaf_snchw.flatten(0, 1).clone())
+        score = _chosen_logits(logits_mk, classes_n.repeat(len(points_snchw))).sum()
+        (grads_snchw,) = torch.autograd.grad(score, leaf_snchw)
+    return grads_snchw.float()
+
+
 def _activation_and_gradient(
     model: nn.Module, layer: str | nn.Module, images: Tensor, target: int | Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -83,8 +142,8 @@ def _activation_and_gradient(
         evaluating(model),
         capture_activations(model, layer, differentiable=True) as captured,
     ):
-        # An inference tensor cannot take part in autograd; its clone can.
-        logits_nk = model(images.clone() if images.is_inference() else images)
+        # A copy of what may be an inference tensor, and for a first layer that works in place.
+        logits_nk = model(images.clone())
         activation_nchw = captured_once(captured, layer)
         if activation_nchw.ndim != 4:
             raise UserError(
@@ -98,10 +157,17 @@ def _activation_and_gradient(
 
 
 def _chosen_logits(logits_nk: Tensor, target: int | Tensor | None) -> Tensor:
-    n, k = logits_nk.shape
     if target is None:
         return logits_nk.max(dim=1).values
+    # A copy, since an inference tensor cannot take part in autograd.
+    return logits_nk.gather(1, _chosen_classes(logits_nk, target)[:, None].clone())
+
+
+def _chosen_classes(logits_nk: Tensor, target: int | Tensor | None) -> Tensor:
+    n, k = logits_nk.shape
+    if target is None:
+        return logits_nk.argmax(dim=1)
     classes = torch.as_tensor(target, device=logits_nk.device)
     if int(classes.min()) < 0 or int(classes.max()) >= k:
         raise UserError(f"target must lie in [0, {k - 1}], got target={target}.")
-    return logits_nk.gather(1, classes.expand(n)[:, None])
+    return classes.expand(n)

@@ -1,4 +1,4 @@
-"""Which figures a final job draws of a regressor, from what its fits left behind."""
+"""Which figures a final job draws of a regressor and of a classifier."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from lightning_hpo.data.base import Arrays, TensorDataModule
+from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.explain import curves, regression
+from lightning_hpo.explain.attribution import METHODS
+from lightning_hpo.explain.classification import Classified
 from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.predictions import save_predictions
 from lightning_hpo.explain.weights import layer_weights
+from lightning_hpo.models.cnn import CNNClassifier
+from lightning_hpo.models.fc import FCClassifier
 from lightning_hpo.plots.regression import Line
 from lightning_hpo.protocol.folder import JobFolder
 
@@ -141,6 +146,33 @@ def test_data_without_names_of_classes_are_drawn(tmp_path: Path) -> None:
     reason = "single test images are known of a TensorDataModule alone."
     assert set(drawn.left_out.values()) == {reason}
     assert "mistakes" not in pictures & set(drawn.left_out)
+
+
+# Rule: the final job draws Grad-CAM where a convolution is, and of the other methods of attribution
+# those that the configuration asked for.
+@pytest.mark.parametrize(
+    ("network", "methods", "drawn"),
+    [
+        (CNNClassifier, [], {"grad_cam"}),
+        (CNNClassifier, ["grad_cam"], {"grad_cam"}),
+        (CNNClassifier, ["integrated_gradients"], {"grad_cam", "integrated_gradients"}),
+        (FCClassifier, ["grad_cam", "integrated_gradients"], {"integrated_gradients"}),
+    ],
+)
+def test_which_attribution_methods_are_drawn(
+    tmp_path: Path, network: type[pl.LightningModule], methods: list[str], drawn: set[str]
+) -> None:
+    data = DigitsDataModule(train_limit=200)
+    data.setup("test")
+    module = network(input_shape=(1, 8, 8), neurons_1=4, neurons_2=4)
+    asked = tuple(METHODS[name] for name in methods)
+    attempts = dict(Classified(module, data, asked).attempts())
+    assert attempts.keys() & METHODS.keys() == drawn
+    for name in drawn:
+        (figure,) = attempts[name]().values()
+        title = METHODS[name].title
+        assert figure.get_suptitle().startswith(f"{title}: where the evidence for ")
+        assert figure.axes[6].get_ylabel().replace("\n", " ") == title
 
 
 # Rule: without a test nothing looks at the test data.

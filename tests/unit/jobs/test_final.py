@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from quiet import quiet_trainer
 
+from lightning_hpo.callbacks.inspection import Filters, GradCam, IntegratedGradients
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.folds import Split
 from lightning_hpo.jobs import final
@@ -32,6 +34,14 @@ def test_early_stopping_is_dropped_from_a_copy_and_other_callbacks_stay() -> Non
     OmegaConf.set_struct(cfg, True)
     assert final.without_early_stopping(cfg).callbacks == {"timer": TIMER}
     assert list(cfg.callbacks) == ["early_stopping", "timer", "none"]
+
+
+# Rule: the final job draws the attribution methods that looked in while the network trained.
+def test_the_attribution_methods_are_those_of_the_callbacks() -> None:
+    looking_in = [IntegratedGradients(), Filters(), GradCam(layer="features.0")]
+    names = [m.name for m in final.attribution_methods(quiet_trainer(callbacks=looking_in))]
+    assert names == ["integrated_gradients", "grad_cam"]
+    assert final.attribution_methods(quiet_trainer()) == []
 
 
 Asked = tuple[Any, Split, list[Any]]
