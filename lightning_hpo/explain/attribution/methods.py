@@ -32,9 +32,22 @@ def grad_cam(
 ) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391), float32 of shape (N, H, W).
 
-    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of `target`: one
-    class for all images, one per image (N,), or each image's predicted class if None. `rectified`
-    keeps positive evidence only. `size` resizes bilinearly, after rectification.
+    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of `target`. H x W
+    are the pixels of the layer's output, or `size`.
+
+    Args:
+        model: maps images to logits (N, K).
+        layer: one of its layers, or the dotted name of one, whose output is (N, C, H, W).
+        images: as the model takes them, on its device.
+        target: in [0, K), one class for all images or one for each (N,); None: each image's
+            predicted class.
+        rectified: keep positive evidence only.
+        positive_activations: see below.
+        size: (height, width) in pixels to which maps are resized bilinearly, after rectification.
+
+    Raises:
+        UserError: there is no such layer, it does not run once in a forward pass or its output has
+            another shape, or a target is outside its range.
 
     The paper's activations have passed a ReLU. On the bare output of a convolution, negative
     activations dominate the sum and leave many rectified maps empty (44 % for a small CNN on
