@@ -1,6 +1,7 @@
 """The jobs that a study consists of; each is one Hydra job, so every launcher can run it."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,13 @@ from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.storage.study import attach_trial
 from lightning_hpo.strategies.replay import ReplayPruner
 
-_JOBS = ("trial", "preflight", "fold", "holdout", "refit", "showcase")
+# The jobs of the final job's parts that record their configuration; see protocol/parts.py.
+_OF_PARTS: Mapping[str, Callable[[DictConfig, JobContext], Any]] = {
+    "fold": run_fold,
+    "holdout": run_holdout,
+    "refit": run_refit,
+}
+_JOBS = ("trial", "preflight", "showcase", *_OF_PARTS)
 
 
 @denormals_as_zero()
@@ -47,12 +54,12 @@ def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
     if cfg.study.job == "trial":
         live = _live_trial(cfg)
         return run_trial(cfg, _with_params(context, live), live)
-    if cfg.study.job in ("fold", "holdout"):
+    if cfg.study.job not in _OF_PARTS:
+        raise UserError(f"study.job must be one of {_JOBS}, got {cfg.study.job!r}.")
+    if cfg.study.job != "refit":
+        # What validates has a row in TensorBoard's HParams tab.
         context = _with_params(context, _chosen_trial(cfg, context.folder.parent))
-        return run_fold(cfg, context) if cfg.study.job == "fold" else run_holdout(cfg, context)
-    if cfg.study.job == "refit":
-        return run_refit(cfg, context)
-    raise UserError(f"study.job must be one of {_JOBS}, got {cfg.study.job!r}.")
+    return _OF_PARTS[cfg.study.job](cfg, context)
 
 
 def prepare(cfg: DictConfig) -> StackedTrial:
