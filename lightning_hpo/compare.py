@@ -58,7 +58,7 @@ def _seconds(study: Study) -> float:
     return sum(part or 0.0 for part in study.results["seconds"].values())
 
 
-def verdict(a: Row, b: Row, metric: str) -> str:
+def difference_line(a: Row, b: Row, metric: str) -> str:
     """In words: which is larger, by how much, and whether that is within noise."""
     found = a.minus(b, metric)
     if found is None:
@@ -71,7 +71,7 @@ def verdict(a: Row, b: Row, metric: str) -> str:
 
 
 def comparison(folders: Sequence[Path]) -> str:
-    """Table and verdicts on every pair of rows.
+    """Table and differences of every pair of rows.
 
     Raises :class:`UserError` for a folder without readable results, and for fewer than two.
     """
@@ -83,7 +83,7 @@ def comparison(folders: Sequence[Path]) -> str:
         "mean ± standard deviation [95 % interval of the mean]: over folds, test metrics over"
         " refits; of several seeds over these",
     ]
-    lines += [verdict(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
+    lines += [difference_line(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
     lines += [f"{study.name} has no test: {why}" for study, why in untested(rows)]
     return "\n".join(lines)
 

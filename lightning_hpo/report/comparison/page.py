@@ -1,24 +1,23 @@
 """Several studies on one page: reads their records, builds the sections, writes the file."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_hpo.report.comparison import sections as sections
 from lightning_hpo.report.comparison.contest import Contest, contest_of
 from lightning_hpo.report.comparison.words import headline
-from lightning_hpo.report.html.document import assemble, section, write_page
+from lightning_hpo.report.html.document import Section, assemble, section, write_page
 from lightning_hpo.results.record import read_record
 from lightning_hpo.results.samples import read_studies
 
-# The section's id, its title, its builder.
-SECTIONS: tuple[tuple[str, str, Callable[[Contest], str]], ...] = (
-    ("asked", "What was asked", sections.asked),
-    ("winners", "The winners' parameters", sections.winners),
-    ("results", "The results", sections.results),
-    ("noise", "Which difference is noise", sections.noise),
-    ("search", "How they searched", sections.search),
-    ("curves", "How the final networks learned", sections.curves),
+SECTIONS: tuple[Section[Contest], ...] = (
+    Section("asked", "What was asked", sections.asked),
+    Section("winners", "The winners' parameters", sections.winners),
+    Section("results", "The results", sections.results),
+    Section("noise", "Which difference is noise", sections.noise),
+    Section("search", "How they searched", sections.search),
+    Section("curves", "How the final networks learned", sections.curves),
 )
 
 
@@ -49,7 +48,7 @@ def page(contest: Contest, place: Path) -> str:
     return assemble(
         kind=f"Comparison of {len(contest.entries)} hyperparameter studies",
         title=", ".join(names[:4]) + f" and {len(names) - 4} more" * (len(names) > 4),
-        verdict=headline(contest),
+        headline=headline(contest),
         tiles=sections.tiles(contest),
         sections=[*parts, ("reports", "Each study's own report", sections.reports(contest, place))],
     )

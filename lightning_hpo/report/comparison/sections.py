@@ -220,13 +220,13 @@ def _result(row: Row, metric: str) -> str:
 
 
 def noise(contest: Contest) -> str:
-    """The verdicts on every pair of rows: one sentence for each metric, then all of them."""
+    """The differences of every pair of rows: one sentence for each metric, then all of them."""
     if not contest.metrics:
         return paragraphs(["Without final jobs no difference can be judged."])
     if len(contest.rows) < 2:
         return paragraphs(["These folders are one study under several seeds: nothing to compare."])
     rows = [
-        _verdict(a, b, metric)
+        _difference(a, b, metric)
         for metric in contest.metrics
         for a, b in combinations(contest.rows, 2)
     ]
@@ -236,7 +236,7 @@ def noise(contest: Contest) -> str:
     )
 
 
-def _verdict(a: Row, b: Row, metric: str) -> list[str]:
+def _difference(a: Row, b: Row, metric: str) -> list[str]:
     """A pair's line; empty where one of them has no values."""
     found = difference(a, b, metric)
     if found is None:

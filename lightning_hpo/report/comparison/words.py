@@ -73,11 +73,11 @@ def noise_summary(rows: Sequence[Row], metric: str) -> str:
         return f"{metric}: fewer than two studies have values."
     if len(pairs) == 1:
         return f"{metric}: {pair_words(*pairs[0])}."
-    verdicts = [judged(found) for *_, found in pairs]
+    judgements = [judged(found) for *_, found in pairs]
     told = [
-        f"{verdicts.count(word)} {word}"
+        f"{judgements.count(word)} {word}"
         for word in (BEYOND, WITHIN, UNKNOWN)
-        if verdicts.count(word)
+        if judgements.count(word)
     ]
     return f"{metric}: of {len(pairs)} differences {listing(told)}."
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.report.html.markup import paragraphs, text
@@ -19,7 +19,7 @@ def assemble(
     *,
     kind: str,
     title: str,
-    verdict: str,
+    headline: str,
     tiles: str,
     sections: Iterable[tuple[str, str, str]],
 ) -> str:
@@ -33,7 +33,7 @@ def assemble(
     return Template(_resource("template.html")).substitute(
         kind=text(kind),
         title=text(title),
-        verdict=text(verdict),
+        headline=text(headline),
         tiles=tiles,
         style=style,
         script=script,
@@ -44,6 +44,14 @@ def assemble(
             for key, title, content in parts
         ),
     )
+
+
+class Section(NamedTuple, Generic[T]):
+    """One section of a page: its id, its title, and what makes its HTML of the page's subject."""
+
+    key: str
+    title: str
+    content: Callable[[T], str]
 
 
 def section(build: Callable[[T], str], subject: T) -> str:

@@ -1,24 +1,22 @@
 """A study's page: reads its record, builds the sections, writes `report.html`."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 
 from lightning_hpo.protocol.folder import StudyFolder
-from lightning_hpo.report.html.document import assemble, section, write_page
+from lightning_hpo.report.html.document import Section, assemble, section, write_page
 from lightning_hpo.report.study import again, asked, model, search, winner
 from lightning_hpo.report.study.headline import headline
 from lightning_hpo.results.record import Record, read_record
 
-# The section's id, its title, its builder.
-SECTIONS: tuple[tuple[str, str, Callable[[Record], str]], ...] = (
-    ("asked", "What was asked", asked.content),
-    ("winner", "The result, and how sure we are", winner.content),
-    ("search", "How it was found", search.content),
-    ("sees", "What it sees", model.sees),
-    ("errs", "Where it errs", model.errs),
-    ("again", "How to run it again", again.content),
+SECTIONS: tuple[Section[Record], ...] = (
+    Section("asked", "What was asked", asked.content),
+    Section("winner", "The result, and how sure we are", winner.content),
+    Section("search", "How it was found", search.content),
+    Section("sees", "What it sees", model.sees),
+    Section("errs", "Where it errs", model.errs),
+    Section("again", "How to run it again", again.content),
 )
 
 
@@ -40,7 +38,7 @@ def page(record: Record) -> str:
     return assemble(
         kind="Hyperparameter study",
         title=str(record.results["study_name"]),
-        verdict=headline(record),
+        headline=headline(record),
         tiles=winner.tiles(record.results),
         sections=((key, title, section(build, record)) for key, title, build in SECTIONS),
     )

@@ -76,9 +76,9 @@ def _test_against_folds(folds: Spread, record: Record) -> list[str]:
     better = (value < folds.mean) == record.minimize
     suggested = f"than the folds suggest, by {distance:.1f} standard deviations"
     if distance <= 2:
-        verdict = "as expected, within two standard deviations of the folds' mean"
+        found = "as expected, within two standard deviations of the folds' mean"
     elif better:
-        verdict = f"better {suggested}: the refit saw more data, or the test data are easier"
+        found = f"better {suggested}: the refit saw more data, or the test data are easier"
     else:
-        verdict = f"worse {suggested}: the test data are harder, or the refit went less well"
-    return [f"{number(value)} on the test set: {verdict}."]
+        found = f"worse {suggested}: the test data are harder, or the refit went less well"
+    return [f"{number(value)} on the test set: {found}."]
