@@ -19,6 +19,7 @@ from torch import Tensor
 from lightning_hpo import plots
 from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained, tensorboards
 from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import (
@@ -34,7 +35,7 @@ from lightning_hpo.explain.classification import (
     confusion_counts,
     mistakes_panel,
     one_of_each_class,
-    verdict,
+    sample_title,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.explain.weights import filter_figures, layer_weights
@@ -80,12 +81,15 @@ class Attribution(FigureCallback):
         shown = labelled(trainer, pl_module)
         shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
         logits_nk = logits(pl_module, shown.inputs)
-        predicted, names = logits_nk.argmax(1), _class_names(trainer, logits_nk.shape[1])
+        predicted, names = (
+            logits_nk.argmax(1),
+            told.class_names(data_of(trainer), logits_nk.shape[1]),
+        )
         pairs = zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
         figure = plots.attribution_panel(
             shown.images,
             self.maps(pl_module, shown.inputs),
-            [verdict(names[true], names[taken]) for true, taken in pairs],
+            [sample_title(names[true], names[taken]) for true, taken in pairs],
             method=self.method.title,
             signed=self.method.signed,
             title=f"{self._explained(names)}, after {epochs_trained(trainer)}",
@@ -319,9 +323,4 @@ def _counted(trainer: pl.Trainer, samples: Classified) -> tuple[Tensor, Sequence
     k = samples.logits_nk.shape[1]
     predicted_n = samples.logits_nk.argmax(1)
     counts = confusion_counts(predicted_n, samples.shown.labels_n, n_classes=k)
-    return counts, _class_names(trainer, k)
-
-
-def _class_names(trainer: pl.Trainer, n_classes: int) -> Sequence[str]:
-    names: Sequence[str] | None = getattr(data_of(trainer), "classes", None)
-    return names or [str(k) for k in range(n_classes)]
+    return counts, told.class_names(data_of(trainer), k)

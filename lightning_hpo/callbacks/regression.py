@@ -7,6 +7,7 @@ from torch import Tensor
 from lightning_hpo import plots
 from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained
 from lightning_hpo.callbacks.samples import data_of
+from lightning_hpo.data import told
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict
 from lightning_hpo.plots.regression import Line, Samples
@@ -33,7 +34,7 @@ class Predictions(FigureCallback):
         data = data_of(trainer)
         splits = {stage: data.raw(stage) for stage in ("train", "val") if len(data.raw(stage)[1])}
         predicted = {stage: predict(pl_module, data, x) for stage, (x, _) in splits.items()}
-        target = getattr(data, "target_name", "target")
+        target = told.target_name(data)
         found = {
             "predicted_against_true": plots.predicted_against_true(
                 **{stage: Samples(y, predicted[stage]) for stage, (_, y) in splits.items()},
@@ -56,14 +57,14 @@ class Predictions(FigureCallback):
         data = data_of(trainer)
         grid_g1 = grid_over(*(x for x, _ in splits.values()))
         x_g = grid_g1[:, 0].numpy()
-        known = getattr(data, "true_curve", None)
+        true = told.true_values(data, x_g)
         samples = {stage: Samples(x[:, 0], y) for stage, (x, y) in splits.items()}
         return plots.fitted_curve(
             Line(x_g, predict(pl_module, data, grid_g1)),
             train=samples["train"],
             val=samples.get("val"),
-            true=Line(x_g, known(x_g)) if known else None,
-            names=(getattr(data, "input_names", ("input",))[0], target),
+            true=None if true is None else Line(x_g, true),
+            names=(told.input_name(data), target),
             called="network",
             title=f"Predictions after {epochs_trained(trainer)}",
         )

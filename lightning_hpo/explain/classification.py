@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_hpo import plots
+from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
@@ -82,8 +83,7 @@ class Classified:
 
     @property
     def names(self) -> Sequence[str]:
-        known: Sequence[str] | None = getattr(self.data, "classes", None)
-        return known or tuple(str(k) for k in range(self.data.num_classes))
+        return told.class_names(self.data, self.data.num_classes)
 
     @cached_property
     def counts(self) -> Tensor:
@@ -106,7 +106,7 @@ class Classified:
         raw_nchw, images_nchw = self._images(chosen)
         maps_nhw = method.maps(self.module, images_nchw)
         pairs = zip(labels_n[chosen].tolist(), logits_nk[chosen].argmax(1).tolist(), strict=True)
-        titles = [verdict(self.names[true], self.names[taken]) for true, taken in pairs]
+        titles = [sample_title(self.names[true], self.names[taken]) for true, taken in pairs]
         figure = plots.attribution_panel(
             raw_nchw / 255,
             maps_nhw,
@@ -182,6 +182,6 @@ def augmented_samples(data: Any) -> dict[str, Figure]:
     return {"augmented_samples": figure}
 
 
-def verdict(true: str, predicted: str) -> str:
+def sample_title(true: str, predicted: str) -> str:
     """A sample's title: its class, and what it was taken for where that differs."""
     return true if true == predicted else f"{true}, taken for {predicted}"

@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 
 from lightning_hpo import plots
+from lightning_hpo.data.told import noise_variance
 from lightning_hpo.errors import with_type
 from lightning_hpo.explain.attempts import Attempt
 from lightning_hpo.explain.attribution import AttributionMethod
@@ -87,7 +88,7 @@ def _attempts(
     *,
     tested: bool,
 ) -> Iterator[Attempt]:
-    floor = getattr(data, "noise_variance", None)
+    floor = noise_variance(data)
     yield "learning_curves", lambda: learning_curves(final_dir, noise_floor=floor)
     yield "learning_curves_holdout", lambda: holdout_curves(final_dir, noise_floor=floor)
     if getattr(data, "num_classes", 0) and tested:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_hpo import plots
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict
@@ -56,12 +57,12 @@ def _fit(module: pl.LightningModule, data: TensorDataModule, final_dir: Path) ->
     (train_x, train_y), (test_x, test_y) = data.raw("train"), data.raw("test")
     grid_g1 = grid_over(train_x, test_x)
     x_g = grid_g1[:, 0].numpy()
-    known = getattr(data, "true_curve", None)
+    true = told.true_values(data, x_g)
     return plots.fitted_curve(
         Line(x_g, predict(module, data, grid_g1)),
         train=Samples(train_x[:, 0], train_y),
         test=Samples(test_x[:, 0], test_y),
-        true=Line(x_g, known(x_g)) if known else None,
+        true=None if true is None else Line(x_g, true),
         folds=_fold_lines(final_dir),
         holdout=_holdout_line(final_dir),
         names=_names(data),
@@ -109,5 +110,4 @@ def _layer_outputs(
 
 def _names(data: TensorDataModule) -> tuple[str, str]:
     """Of the first input and of the target."""
-    inputs = getattr(data, "input_names", ("input",))
-    return inputs[0], getattr(data, "target_name", "target")
+    return told.input_name(data), told.target_name(data)

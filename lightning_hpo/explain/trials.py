@@ -9,12 +9,13 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 
 from lightning_hpo import plots
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam_maps
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
-from lightning_hpo.plots.trials import Verdicts
+from lightning_hpo.plots.trials import Predicted
 
 _N_MAPS, _N_BARS = 6, 5  # samples that fit beside each other
 _LOOKED_AT = 1000  # validation samples among which telling ones are sought
@@ -69,15 +70,15 @@ def _classification(trials: Sequence[ShownTrial], which: str) -> Figure:
     n = _N_MAPS if with_maps else _N_BARS
     chosen = telling_samples(probabilities_tnk.argmax(2), labels_n, n=n)
     names = data.classes or [str(k) for k in range(data.num_classes)]
-    verdicts = Verdicts(probabilities_tnk[:, chosen], labels_n[chosen], names)
+    predicted = Predicted(probabilities_tnk[:, chosen], labels_n[chosen], names)
     rows, x = [trial.label for trial in trials], x[chosen]
     if with_maps:
         maps = torch.stack([_maps(trial, x) for trial in trials])
         title = f"Grad-CAM in trials of the search, validation samples{which}"
-        return plots.trial_maps(x, maps, verdicts, rows, title=title)
+        return plots.trial_maps(x, maps, predicted, rows, title=title)
     title = f"Most probable classes in trials of the search, validation samples{which}"
     images = x if x.ndim == 4 else None
-    return plots.trial_probabilities(images, verdicts, rows, title=title)
+    return plots.trial_probabilities(images, predicted, rows, title=title)
 
 
 def _probabilities(trial: ShownTrial, x: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ def _maps(trial: ShownTrial, x_nchw: Tensor) -> Tensor:
 
 def _regression(trials: Sequence[ShownTrial], which: str) -> Figure:
     data, rows = trials[0].data, [trial.label for trial in trials]
-    target = getattr(data, "target_name", "target")
+    target = told.target_name(data)
     val = [trial.data.raw("val") for trial in trials]
     if data.input_shape != (1,):
         pairs = zip(trials, val, strict=True)
@@ -103,13 +104,13 @@ def _regression(trials: Sequence[ShownTrial], which: str) -> Figure:
     train = [trial.data.raw("train") for trial in trials]
     grid_g1 = grid_over(train[0][0], val[0][0])
     x_g = grid_g1[:, 0].numpy()
-    known = getattr(data, "true_curve", None)
+    true = told.true_values(data, x_g)
     return plots.trial_curves(
         [Line(x_g, predict(trial.module, trial.data, grid_g1)) for trial in trials],
         rows,
         train=[Samples(x[:, 0], y) for x, y in train],
         val=[Samples(x[:, 0], y) for x, y in val],
-        true=Line(x_g, known(x_g)) if known else None,
-        names=(getattr(data, "input_names", ("input",))[0], target),
+        true=None if true is None else Line(x_g, true),
+        names=(told.input_name(data), target),
         title=f"The fit in trials of the search{which}",
     )

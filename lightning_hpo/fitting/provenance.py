@@ -16,6 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.passwords import referred_tree
+from lightning_hpo.data.told import checksum
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.versions import versions
 
@@ -49,7 +50,7 @@ def note_data(data: Any) -> None:
         return
     so_far: Any = OmegaConf.to_container(OmegaConf.load(path))
     if "data_sha256" not in so_far:
-        _save(path, **so_far, data_sha256=getattr(data, "sha256", None))
+        _save(path, **so_far, data_sha256=checksum(data))
 
 
 def _save(path: Path, **content: Any) -> None:

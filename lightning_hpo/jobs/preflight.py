@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
@@ -41,10 +42,10 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=getattr(data, "name", type(data).__name__),
-        data_sha256=getattr(data, "sha256", None),
+        data_sha256=told.checksum(data),
         n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
         device=_device_name(trainer),
-        noise_variance=getattr(data, "noise_variance", None),
+        noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
         can_be_shown=can_be_shown(data),
         refit_needs_validation=refit_needs_validation,

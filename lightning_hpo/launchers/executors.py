@@ -1,7 +1,7 @@
 """One interface to run jobs: warm slots without a barrier, or any Hydra launcher in batches."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from hydra.plugins.launcher import Launcher
 
@@ -40,6 +40,14 @@ class Executor(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class LaunchesSlots(Protocol):
+    """A Hydra launcher that gives jobs one by one to processes of its own."""
+
+    def workers(self, n_slots: int) -> Executor:
+        """``n_slots`` of these processes, which start when the executor is entered."""
 
 
 class BatchExecutor:

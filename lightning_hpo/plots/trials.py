@@ -36,7 +36,7 @@ _BARS_PROPORTION = 0.75  # height to width
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Predicted:
     """What the networks make of N samples with labels (N,): probabilities (T, N, K)."""
 
     probabilities: Values
@@ -58,7 +58,7 @@ class Verdicts:
 def trial_maps(
     images: Values,
     maps: Values,
-    verdicts: Verdicts,
+    predicted: Predicted,
     rows: Sequence[str],
     *,
     title: str = "Grad-CAM of the same samples in several trials",
@@ -70,7 +70,7 @@ def trial_maps(
     images_nchw, maps_tnhw = as_array(images), as_array(maps)
     _require_rows(maps_tnhw, rows, len(images_nchw))
     fig, grid = _page(len(rows), len(images_nchw), title, beside_in=_BAR_IN)
-    _first_row(grid[0], images_nchw, verdicts)
+    _first_row(grid[0], images_nchw, predicted)
     norm = Normalize(0, 1)
     for t, name in enumerate(rows):
         for n, axes in enumerate(grid[t + 1]):
@@ -86,7 +86,7 @@ def trial_maps(
             )
             if not relative.any():
                 axes.set_xlabel("no evidence", fontsize=8, labelpad=2)
-            _say_verdict(axes, *verdicts.title(t, n))
+            _say_prediction(axes, *predicted.title(t, n))
         _name_row(grid[t + 1], name)
     bar = fig.colorbar(ScalarMappable(norm, HEAT), ax=grid, shrink=0.7, aspect=30)
     bar.set_label("evidence for the class taken (1 = the image's strongest)", fontsize=9)
@@ -96,7 +96,7 @@ def trial_maps(
 
 def trial_probabilities(
     images: Values | None,
-    verdicts: Verdicts,
+    predicted: Predicted,
     rows: Sequence[str],
     *,
     title: str = "The same samples in several trials: most probable classes",
@@ -105,21 +105,21 @@ def trial_probabilities(
 
     images: (N, C, H, W), the first row; None: samples that are no images.
     """
-    shares_tnk = as_array(verdicts.probabilities)
-    _require_rows(shares_tnk, rows, len(as_array(verdicts.labels)))
+    shares_tnk = as_array(predicted.probabilities)
+    _require_rows(shares_tnk, rows, len(as_array(predicted.labels)))
     fig, grid = _page(
         len(rows), shares_tnk.shape[1], title, beside_in=0.1, proportion=_BARS_PROPORTION
     )
     if images is not None:
-        _first_row(grid[0], as_array(images), verdicts)
+        _first_row(grid[0], as_array(images), predicted)
     else:
-        for axes, name in zip(grid[0], verdicts.names(), strict=True):
+        for axes, name in zip(grid[0], predicted.names(), strict=True):
             axes.set_axis_off()
             axes.text(0.5, 0.1, _wrapped(name), ha="center", fontsize=9, transform=axes.transAxes)
-    labels_n = as_array(verdicts.labels).astype(int)
+    labels_n = as_array(predicted.labels).astype(int)
     for t, name in enumerate(rows):
         for n, axes in enumerate(grid[t + 1]):
-            _probability_bars(axes, shares_tnk[t, n], int(labels_n[n]), verdicts.classes)
+            _probability_bars(axes, shares_tnk[t, n], int(labels_n[n]), predicted.classes)
         _name_row(grid[t + 1], name)
     fig.supxlabel("blue: the true class, orange: another", fontsize=9)
     return fig
@@ -217,8 +217,8 @@ def _page(
     return fig, fig.subplots(n_rows + 1, n, squeeze=False)
 
 
-def _first_row(row: NDArray[Any], images_nchw: Array, verdicts: Verdicts) -> None:
-    for axes, image, name in zip(row, images_nchw, verdicts.names(), strict=True):
+def _first_row(row: NDArray[Any], images_nchw: Array, predicted: Predicted) -> None:
+    for axes, image, name in zip(row, images_nchw, predicted.names(), strict=True):
         show_image(axes, image)
         axes.set(xticks=[], yticks=[])
         axes.set_title(_wrapped(name), fontsize=9)
@@ -229,7 +229,7 @@ def _name_row(row: NDArray[Any], name: str) -> None:
     row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
 
 
-def _say_verdict(axes: Axes, words: str, right: bool) -> None:
+def _say_prediction(axes: Axes, words: str, right: bool) -> None:
     axes.set(xticks=[], yticks=[])
     style: dict[str, Any] = {} if right else {"color": _WRONG, "fontweight": "bold"}
     axes.set_title(_wrapped(words), fontsize=8, pad=3, **style)

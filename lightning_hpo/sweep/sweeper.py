@@ -28,7 +28,7 @@ from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
-from lightning_hpo.launchers.executors import BatchExecutor, Executor
+from lightning_hpo.launchers.executors import BatchExecutor, Executor, LaunchesSlots
 from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine import caller
 from lightning_hpo.machine.signals import interruptible
@@ -242,7 +242,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         )
 
     def _executor(self, n_slots: int) -> Executor:
-        if hasattr(self.launcher, "workers"):
+        if isinstance(self.launcher, LaunchesSlots):
             return self.launcher.workers(n_slots)
         if runs_elsewhere(self.launcher):
             return RemoteExecutor(self.launcher, n_slots=n_slots)

@@ -1,0 +1,81 @@
+"""What a data module may tell of its data: each a protocol that it may have, ours or another's.
+
+Reports and figures say more where it does, and do without where it does not.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+
+@runtime_checkable
+class KnowsNoise(Protocol):
+    """How much noise the targets have, for example of a simulation."""
+
+    # The variance, in squared units of the target, at least 0; None: unknown.
+    noise_variance: float | None
+
+
+@runtime_checkable
+class KnowsTrueCurve(Protocol):
+    """The function behind the noise, of data with one input."""
+
+    def true_curve(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Values (G,) without noise at the inputs ``x`` (G,), in the units of the data."""
+
+
+@runtime_checkable
+class NamesInputs(Protocol):
+    """Names of the inputs, in the order of their columns."""
+
+    input_names: Sequence[str]
+
+
+@runtime_checkable
+class NamesTarget(Protocol):
+    """The name of what is predicted."""
+
+    target_name: str
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """Names of the classes, in the order of their numbers; None: they have none."""
+
+    classes: Sequence[str] | None
+
+
+@runtime_checkable
+class KnowsChecksum(Protocol):
+    """SHA-256 of the data, in hexadecimal; None: unknown."""
+
+    sha256: str | None
+
+
+def noise_variance(data: object) -> float | None:
+    return data.noise_variance if isinstance(data, KnowsNoise) else None
+
+
+def true_values(data: object, x: NDArray[Any]) -> NDArray[Any] | None:
+    """Values (G,) of the true curve at ``x`` (G,); None where nobody knows it."""
+    return data.true_curve(x) if isinstance(data, KnowsTrueCurve) else None
+
+
+def input_name(data: object) -> str:
+    """Of the first input."""
+    return data.input_names[0] if isinstance(data, NamesInputs) else "input"
+
+
+def target_name(data: object) -> str:
+    return data.target_name if isinstance(data, NamesTarget) else "target"
+
+
+def class_names(data: object, n_classes: int) -> Sequence[str]:
+    """``n_classes`` names; the numbers of the classes where they have none."""
+    known = data.classes if isinstance(data, NamesClasses) else None
+    return known or [str(k) for k in range(n_classes)]
+
+
+def checksum(data: object) -> str | None:
+    return data.sha256 if isinstance(data, KnowsChecksum) else None
