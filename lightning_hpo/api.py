@@ -29,6 +29,7 @@ from lightning_hpo.storage.maker import require_own
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
 
+    from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
 
 _INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
@@ -46,7 +47,7 @@ class StudyRecord:
     """
 
     folder: Path
-    results: Mapping[str, Any] = field(repr=False)
+    results: "Results" = field(repr=False)
     trials: tuple[FrozenTrial, ...] = field(repr=False)
     importances: Mapping[str, float] = field(repr=False)
 

@@ -4,13 +4,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from lightning_hpo.protocol.attributes import FORCED_RESUMES
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.parts import PARTS
+from lightning_hpo.results.results import Results
 from lightning_hpo.results.text import roughly
 
 
-def summary(found: dict[str, Any], study_dir: Path) -> str:
+def summary(found: Results, study_dir: Path) -> str:
     """The last words: what came out, where everything is, what to type next."""
     trials, lines = found["trials"], [""]
     if trials["total"]:
@@ -29,16 +29,16 @@ def summary(found: dict[str, Any], study_dir: Path) -> str:
     return "\n".join(lines)
 
 
-def _mixed(found: dict[str, Any]) -> list[str]:
+def _mixed(found: Results) -> list[str]:
     """What cannot be compared in a study that was resumed by force."""
     return [
         f"mixed: since trial {forced['from_trial']} with other {forced['changed']}; do not compare"
         " its values with those before"
-        for forced in found[FORCED_RESUMES]
+        for forced in found["forced_resumes"]
     ]
 
 
-def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
+def _where(study_dir: Path, found: Results) -> list[str]:
     folder = StudyFolder(study_dir)
     rows = [("report", folder.report), ("results", folder.results), ("trials", f"{folder.trials}/")]
     if found["refits"]:
@@ -47,11 +47,12 @@ def _where(study_dir: Path, found: dict[str, Any]) -> list[str]:
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
 
 
-def _next(study_dir: Path, found: dict[str, Any]) -> list[str]:
+def _next(study_dir: Path, found: Results) -> list[str]:
     folder = shlex.quote(str(study_dir))
     commands = [f"tensorboard --logdir {folder}"]
-    if found["best"]:
-        more = _with_trials(found["command"], 2 * found["trials"]["total"])
+    command = found["command"]
+    if found["best"] and command:
+        more = _with_trials(command, 2 * found["trials"]["total"])
         commands.append(f"{more}   # more trials")
         number = found["best"]["number"]
         again = f"python -m lightning_hpo.rerun {folder} {number}"

@@ -1,14 +1,13 @@
 """What is read off a study's record: the folds' spread, the test value, epochs, parameters."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import Results
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Spread:
     folds: tuple[float, ...]
 
 
-def spread(results: Mapping[str, Any]) -> Spread | None:
+def spread(results: Results) -> Spread | None:
     """The spread of the study's monitor, where the final job cross-validated the winner."""
     cv, monitor = results.get("cv"), results["monitor"]
     if not cv or cv.get(f"{monitor}_mean") is None or cv.get(f"{monitor}_std") is None:
@@ -29,7 +28,7 @@ def spread(results: Mapping[str, Any]) -> Spread | None:
     return Spread(cv[f"{monitor}_mean"], cv[f"{monitor}_std"], folds)
 
 
-def test_value(results: Mapping[str, Any]) -> float | None:
+def test_value(results: Results) -> float | None:
     """The test set's value of the quantity that the study's monitor measures."""
     test = results.get("test") or {}
     name = counterpart(str(results["monitor"]), test)

@@ -4,20 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_hpo.errors import UserError
-from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.results.importances import Importances, rate_parameters
-from lightning_hpo.results.shape import misfits
+from lightning_hpo.results.results import Results, read
 from lightning_hpo.storage.readonly import opened_study
-
-REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Record:
     of conditional parameters that no trial has drawn."""
 
     folder: Path
-    results: Mapping[str, Any]
+    results: Results
     trials: tuple[FrozenTrial, ...]
     importances: Importances
     objectives: int = 1
@@ -81,7 +76,7 @@ def read_record(study_dir: Path, *, study: optuna.Study | None = None) -> Record
     Raises:
         UserError: no or no readable `results.json`, or its trials are not where it says.
     """
-    results = read_results(study_dir)
+    results = read(study_dir)
     if study is not None:
         return _record(study_dir, results, study)
     with opened_study(study_dir, results) as stored:
@@ -90,7 +85,7 @@ def read_record(study_dir: Path, *, study: optuna.Study | None = None) -> Record
         return _record(study_dir, results, stored)
 
 
-def _record(study_dir: Path, results: Mapping[str, Any], study: optuna.Study) -> Record:
+def _record(study_dir: Path, results: Results, study: optuna.Study) -> Record:
     trials = study.get_trials()
     objectives = len(study.directions)
     if objectives > 1:  # FrozenTrial.value raises for several values: keep the first
@@ -103,37 +98,3 @@ def _record(study_dir: Path, results: Mapping[str, Any], study: optuna.Study) ->
 def _configured_space(study: optuna.Study) -> dict[str, BaseDistribution]:
     described = study.user_attrs.get("fingerprint", {}).get("search space", {})
     return {name: json_to_distribution(json.dumps(d)) for name, d in described.items()}
-
-
-def read_results(study_dir: Path) -> dict[str, Any]:
-    path = StudyFolder(study_dir).results
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"A study's folder holds results.json, got {study_dir}, which has none; name the "
-            "folder that the study's closing summary names, or run the study to its end first."
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"results.json must be readable JSON, got {path} ({error}); run the study's command "
-            "again, which writes it anew."
-        ) from None
-    missing = [key for key in REQUIRED_KEYS if not isinstance(results, dict) or key not in results]
-    if missing:
-        raise UserError(
-            f"results.json must have the keys {list(REQUIRED_KEYS)}, got {path} without "
-            f"{missing}; run the study's command again, which writes it anew."
-        )
-    odd = next(misfits(results), None)
-    if odd is not None:
-        raise UserError(
-            f"results.json must hold what a study writes, got {path}, in which {odd}; run the"
-            " study's command again, which writes it anew."
-        )
-    if results["direction"] not in ("minimize", "maximize"):
-        raise UserError(
-            "The report explains studies with one direction, minimize or maximize, got "
-            f"{results['direction']!r}; open the study in optuna-dashboard instead."
-        )
-    return results

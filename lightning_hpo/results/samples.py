@@ -18,7 +18,7 @@ import numpy as np
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.stages import counterpart
-from lightning_hpo.results.record import read_results
+from lightning_hpo.results.results import Results, read
 from lightning_hpo.results.statistics import Difference, interval, paired, welch
 
 # What a fold's entry holds beside its metrics.
@@ -37,7 +37,7 @@ class Study:
     """One folder's ``results.json``."""
 
     folder: Path
-    results: Mapping[str, Any] = field(repr=False)
+    results: Results = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -190,7 +190,7 @@ def read_studies(folders: Sequence[Path]) -> list[Study]:
             f"a comparison needs two different study folders, got {len(different)}; name the "
             "folder of another study too."
         )
-    studies = [Study(folder, read_results(folder)) for folder in different.values()]
+    studies = [Study(folder, read(folder)) for folder in different.values()]
     for study in studies:
         missing = [key for key in _COMPARED if study.results.get(key) is None]
         if missing:

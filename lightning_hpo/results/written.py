@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from omegaconf import OmegaConf
@@ -20,6 +20,7 @@ from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
+from lightning_hpo.results.results import Results
 from lightning_hpo.results.trials import best_trial, counts, pareto_front
 from lightning_hpo.storage.embedded import url_of
 
@@ -73,7 +74,7 @@ def results(
     study_dir: Path,
     config: Any,
     facts: Facts,
-) -> dict[str, Any]:
+) -> Results:
     """The content of ``results.json``; parts that did not run are null.
 
     So is a final job of parameters that are no longer the best, nor those that were chosen.
@@ -105,7 +106,7 @@ def results(
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
     }
     # By its name the study is found again.
-    return {"study_name": study.study_name, **redacted(found)}
+    return cast(Results, {"study_name": study.study_name, **redacted(found)})
 
 
 def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:

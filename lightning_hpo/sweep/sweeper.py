@@ -33,11 +33,9 @@ from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine import caller
 from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
-from lightning_hpo.protocol.averages import as_json
-from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.results import last_words, trials, written
+from lightning_hpo.results import last_words, results, trials, written
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other
@@ -398,7 +396,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if facts is None:
             return
         found = written.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        write_json(StudyFolder(study_dir).results, as_json(found))
+        results.write(study_dir, found)
         display.stage("report")
         closing_report.report(study_dir, study)
         display.last_words(last_words.summary(found, study_dir))

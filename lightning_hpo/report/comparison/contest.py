@@ -11,6 +11,7 @@ import yaml
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.figures.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import DataOf
 from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
 
 COLORS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9", INK)
@@ -60,7 +61,7 @@ class Entry:
 
     @property
     def goal(self) -> Goal:
-        data = self.record.results.get("data") or {}
+        data = self.record.results.get("data") or DataOf()
         return Goal(self.record.monitor, self.record.minimize, str(data.get("name")))
 
     @property

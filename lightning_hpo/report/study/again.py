@@ -19,10 +19,10 @@ def content(record: Record) -> str:
     results = record.results
     folder = shlex.quote(markup.typed(record.folder))
     html = ""
-    if results.get("command"):
-        html += "<h3>Run or finish it</h3>\n" + command(results["command"])
+    if typed := results.get("command"):
+        html += "<h3>Run or finish it</h3>\n" + command(typed)
         if record.trials:
-            more = resume_command(results["command"], total=results["trials"]["total"])
+            more = resume_command(typed, total=results["trials"]["total"])
             html += "<h3>Search on, with 50 more trials</h3>\n" + command(more)
     if record.trials:
         number = results["best"]["number"] if results["best"] else record.trials[0].number

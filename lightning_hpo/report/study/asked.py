@@ -6,6 +6,7 @@ from lightning_hpo.protocol.attributes import FORCED_RESUME
 from lightning_hpo.report.html.markup import cell, facts, paragraphs, table, text
 from lightning_hpo.results import readings
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import DataOf
 from lightning_hpo.results.text import scale, value_range
 
 BOOKKEEPING = (
@@ -37,7 +38,7 @@ def _is_bookkeeping(name: str) -> bool:
 def content(record: Record) -> str:
     """What was asked: the experiment, the goal, the data, the search space."""
     results = record.results
-    data = results.get("data") or {}
+    data = results.get("data") or DataOf()
     fixed = fixed_settings(record)
     html = facts(
         [

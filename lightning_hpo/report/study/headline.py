@@ -1,10 +1,13 @@
 """A study in one sentence or two, for the top of its page."""
 
-from collections.abc import Mapping
+from typing import Literal
 
 from lightning_hpo.results.readings import spread
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import Counts
 from lightning_hpo.results.text import count, listing, number, plus_minus
+
+_ENDS: tuple[Literal["pruned", "failed"], ...] = ("pruned", "failed")
 
 
 def headline(record: Record) -> str:
@@ -28,12 +31,12 @@ def headline(record: Record) -> str:
     folds = spread(record.results)
     if folds is None:
         return opening
-    splits = record.results["cv"]["n_splits"]
+    cv = record.results.get("cv") or {}
     return (
-        f"{opening} Cross-validated on {splits} folds, {record.monitor} is "
+        f"{opening} Cross-validated on {cv['n_splits']} folds, {record.monitor} is "
         f"{plus_minus(folds.mean, folds.std)}."
     )
 
 
-def _states(totals: Mapping[str, int]) -> str:
-    return listing([f"{totals[s]} {s}" for s in ("pruned", "failed") if totals.get(s)]) or "none"
+def _states(totals: Counts) -> str:
+    return listing([f"{totals[s]} {s}" for s in _ENDS if totals.get(s)]) or "none"

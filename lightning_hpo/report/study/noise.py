@@ -1,22 +1,20 @@
 """Errors read against the noise of the data, and the fit without early stopping, in sentences."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from lightning_hpo.protocol.stages import quantity
 from lightning_hpo.results.readings import spread, test_value
+from lightning_hpo.results.results import DataOf, Results
 from lightning_hpo.results.text import number, percent
 
 _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with
 
 
-def noise_floor(results: Mapping[str, Any]) -> float | None:
+def noise_floor(results: Results) -> float | None:
     """The noise variance of the data, where it is known and the monitor is a loss."""
-    variance = (results.get("data") or {}).get("noise_variance")
+    variance = (results.get("data") or DataOf()).get("noise_variance")
     return variance if quantity(str(results["monitor"])).endswith(_SQUARED) else None
 
 
-def floor_words(results: Mapping[str, Any]) -> list[str]:
+def floor_words(results: Results) -> list[str]:
     """How far the k-fold error and the test error lie from what noise alone causes."""
     variance = noise_floor(results)
     if not variance:
@@ -51,7 +49,7 @@ def _against(what: str, error: float, variance: float) -> str:
     )
 
 
-def holdout_words(results: Mapping[str, Any]) -> list[str]:
+def holdout_words(results: Results) -> list[str]:
     """The fit on a part of the training data for all epochs, if it was done."""
     found, monitor = results.get("holdout"), str(results["monitor"])
     if not found:

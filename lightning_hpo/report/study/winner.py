@@ -21,6 +21,7 @@ from lightning_hpo.report.html.markup import (
 from lightning_hpo.report.study import noise
 from lightning_hpo.report.study.sureness import sureness
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import Results
 from lightning_hpo.results.text import listing, number, percent, plus_minus, value_range
 
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
@@ -65,7 +66,7 @@ def borders(trial: FrozenTrial) -> list[str]:
     return sentences
 
 
-def test_words(results: Mapping[str, Any]) -> str:
+def test_words(results: Results) -> str:
     """The test result, which the page's head shows large, where the winner is explained."""
     test = results.get("test")
     if not test:
@@ -81,7 +82,7 @@ def test_words(results: Mapping[str, Any]) -> str:
     )
 
 
-def refit_words(results: Mapping[str, Any]) -> list[str]:
+def refit_words(results: Results) -> list[str]:
     """Whether the refit kept a part of the training data to validate on."""
     refits = results.get("refits") or [{}]
     kept = refits[0].get("val_fraction")
@@ -121,7 +122,7 @@ def content(record: Record) -> str:
     return html + optional(fold_spread(record))
 
 
-def tiles(results: Mapping[str, Any]) -> str:
+def tiles(results: Results) -> str:
     """The key figures, large: the search's best value, the folds' means, the test results."""
     cv, best, monitor = results.get("cv") or {}, results["best"], results["monitor"]
     shown = [(f"best {monitor}", number(best["value"]), "in the search")] if best else []
@@ -161,7 +162,7 @@ def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> st
     return table(f"Parameters of trial {best['number']}", columns, rows)
 
 
-def _folds(results: Mapping[str, Any]) -> str:
+def _folds(results: Results) -> str:
     cv = results.get("cv")
     if not cv and results.get("refits", results.get("test")):
         return paragraphs(["There was no cross-validation."])

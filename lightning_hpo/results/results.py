@@ -1,0 +1,112 @@
+"""``results.json``: what a study found, its keys and their types, written and read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Required, TypedDict, cast
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.averages import as_json
+from lightning_hpo.protocol.files import write_json
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.results.shape import misfits
+
+REQUIRED_KEYS = ("study_name", "monitor", "direction", "trials", "best")
+
+
+class Counts(TypedDict):
+    """Trials by their ends; a failed one that was tried again takes no place."""
+
+    complete: int
+    pruned: int
+    failed: int
+    total: int
+
+
+class Best(TypedDict):
+    """The best completed trial: its number, its objective, what was searched."""
+
+    number: int
+    value: float
+    params: dict[str, Any]
+
+
+class DataOf(TypedDict, total=False):
+    """What the data module told of its data."""
+
+    name: str | None
+    sha256: str | None
+    noise_variance: float | None
+
+
+class Results(TypedDict, total=False):
+    """The content of ``results.json``.
+
+    Null is what did not run. ``cv`` and ``holdout`` also have the metrics that were logged, by
+    their names, ``cv`` each with ``_mean`` and ``_std``; ``seconds`` are those of ``search`` and
+    ``final``. What other versions wrote may lack all but the required keys.
+    """
+
+    study_name: Required[str]
+    monitor: Required[str]
+    direction: Required[Literal["minimize", "maximize"]]
+    trials: Required[Counts]
+    best: Required[Best | None]
+    experiment: str | None
+    pareto: Sequence[Mapping[str, Any]] | None
+    forced_resumes: Sequence[Mapping[str, Any]]
+    final_trial: int | None
+    cv: Mapping[str, Any] | None
+    holdout: Mapping[str, Any] | None
+    refits: Sequence[Mapping[str, Any]]
+    test: Mapping[str, float] | None
+    test_std: Mapping[str, float] | None
+    no_test: str | None
+    data: DataOf
+    seed: int
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+    sampler: str | None
+    pruner: str | None
+    storage: str | None
+    command: str | None
+
+
+def write(study_dir: Path, results: Results) -> None:
+    """Write ``results.json``, with null for what JSON has no number for."""
+    write_json(StudyFolder(study_dir).results, as_json(results))
+
+
+def read(study_dir: Path) -> Results:
+    """Raises :class:`UserError` for a file that is missing, damaged or of another shape."""
+    path = StudyFolder(study_dir).results
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"A study's folder holds results.json, got {study_dir}, which has none; name the "
+            "folder that the study's closing summary names, or run the study to its end first."
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"results.json must be readable JSON, got {path} ({error}); run the study's command "
+            "again, which writes it anew."
+        ) from None
+    missing = [key for key in REQUIRED_KEYS if not isinstance(results, dict) or key not in results]
+    if missing:
+        raise UserError(
+            f"results.json must have the keys {list(REQUIRED_KEYS)}, got {path} without "
+            f"{missing}; run the study's command again, which writes it anew."
+        )
+    odd = next(misfits(results), None)
+    if odd is not None:
+        raise UserError(
+            f"results.json must hold what a study writes, got {path}, in which {odd}; run the"
+            " study's command again, which writes it anew."
+        )
+    if results["direction"] not in ("minimize", "maximize"):
+        raise UserError(
+            "The report explains studies with one direction, minimize or maximize, got "
+            f"{results['direction']!r}; open the study in optuna-dashboard instead."
+        )
+    return cast(Results, results)
