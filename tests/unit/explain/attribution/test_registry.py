@@ -26,7 +26,7 @@ from lightning_hpo.explain.attribution.registry import attribution_method
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 
-CONF = Path(__file__).parents[3] / "conf"
+CONF = Path(__file__).parents[4] / "conf"
 SHAPE = (2, 12, 10)  # of an image: several channels, higher than wide
 N_CLASSES = 5
 

@@ -1,4 +1,4 @@
-"""Rules of Grad-CAM and feature maps: the mathematics, and that they leave no trace."""
+"""Rules of Grad-CAM: the mathematics, and that it leaves no trace."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import (
-    capture_activations,
-    conv_layers,
     feature_maps,
     grad_cam,
     last_conv,
@@ -20,17 +18,6 @@ from lightning_hpo.explain.attribution import (
 )
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
-
-
-@pytest.fixture
-def model() -> CNNClassifier:
-    torch.manual_seed(0)
-    return CNNClassifier(input_shape=(1, 12, 12), filters_1=4, filters_2=6, num_classes=5)
-
-
-@pytest.fixture
-def images() -> Tensor:
-    return torch.randn(7, 1, 12, 12, generator=torch.Generator().manual_seed(1))
 
 
 class Weighted(nn.Module):
@@ -214,62 +201,9 @@ def test_frozen_weights_do_not_matter(model: CNNClassifier, images: Tensor) -> N
     torch.testing.assert_close(grad_cam(model, "features.3", images), expected)
 
 
-def test_feature_maps_are_the_layer_s_output(model: CNNClassifier, images: Tensor) -> None:
-    maps = feature_maps(model, "features.0", images)
-    assert maps.shape == (7, 4, 12, 12)
-    torch.testing.assert_close(maps, model.features[0](images).detach())
-    assert not maps.requires_grad
-    assert feature_maps(model, "classifier.5", images).shape == (7, 64)  # last hidden layer
-
-
-def test_layers_in_one_pass_give_what_single_layers_give(
-    model: CNNClassifier, images: Tensor
-) -> None:
-    maps = layer_feature_maps(model, images)
-    assert list(maps) == [name for name, _ in conv_layers(model)] == ["features.0", "features.3"]
-    for name, values in maps.items():
-        assert torch.equal(values, feature_maps(model, name, images))
-    assert list(layer_feature_maps(model, images, ["classifier.5"])) == ["classifier.5"]
-
-
-class Functional(nn.Module):
-    """Hidden layers as functions, which no hook on a layer sees."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.out, self.hidden = nn.Linear(3, 2), nn.Linear(4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(nn.functional.relu(self.hidden(x)))
-
-
-def test_the_last_hidden_layer_is_what_enters_the_last_linear_one(
-    model: CNNClassifier, images: Tensor
-) -> None:
-    hidden = last_hidden_activations(model, images)
-    assert torch.equal(hidden, feature_maps(model, "classifier.5", images))
-    own, x = Functional(), torch.randn(5, 4)
-    torch.testing.assert_close(last_hidden_activations(own, x), own.hidden(x).relu().detach())
-    with pytest.raises(UserError, match="enters a linear layer, and Conv2d runs none"):
-        last_hidden_activations(nn.Conv2d(1, 1, 1), images)
-
-
 def test_a_layer_may_be_given_as_a_module(model: CNNClassifier, images: Tensor) -> None:
     layer = model.features[3]
     assert torch.equal(grad_cam(model, layer, images), grad_cam(model, "features.3", images))
-
-
-def test_last_conv(model: CNNClassifier) -> None:
-    assert last_conv(model) == ("features.3", model.features[3])
-
-
-def test_captured_once_per_forward_pass(model: CNNClassifier, images: Tensor) -> None:
-    with capture_activations(model, "features.0") as captured:
-        model(images[:2])
-        model(images[:3])
-    assert [len(activation) for activation in captured] == [2, 3]
-    model(images)
-    assert len(captured) == 2
 
 
 class Shared(nn.Module):
