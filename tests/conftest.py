@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from lightning_hpo.output import masking
 
-# Helpers that several folders share are imported by their names: quiet, headless, report_study.
+# Helpers that several folders share, the modules beside this file, are imported by their names.
 sys.path.insert(0, str(Path(__file__).parent))
 
 

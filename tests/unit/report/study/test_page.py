@@ -1,8 +1,8 @@
-"""The whole page: complete, self-contained, escaped, small and quick to build."""
+"""The whole page: complete, self-contained, escaped, small and quick to build, of any values."""
 
 import json
+import math
 import random
-import re
 import subprocess
 import sys
 import time
@@ -24,8 +24,7 @@ from report_study import (
 )
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.report import __main__ as entry
-from lightning_hpo.report.study import winner
+from lightning_hpo.protocol.averages import as_json
 from lightning_hpo.report.study.page import SECTIONS, build_report
 
 SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
@@ -210,15 +209,6 @@ def test_search_without_final_job_says_how_to_get_it(tmp_path: Path) -> None:
     assert "The test set has not been used." in page.text
 
 
-# Rule: the table of the folds says so where a schedule made their last epoch the one that counts.
-def test_folds_say_at_which_epoch_they_were_judged() -> None:
-    fold = {"fold": 0, "epochs": 8, "best_epoch": 5, "val/loss": 0.25}
-    cv = {"n_splits": 2, "folds": [fold, fold], "val/loss_mean": 0.25, "val/loss_std": 0.0}
-    assert "2-fold cross-validation, each" not in winner._folds({"cv": cv})
-    at_end = winner._folds({"cv": {**cv, "at_last_epoch": True}})
-    assert "2-fold cross-validation, each fold at its last epoch" in at_end
-
-
 def test_study_of_failures_alone_names_their_reasons(tmp_path: Path) -> None:
     rng = random.Random(0)
     page = build_of(tmp_path / "s", [some_trial(9, rng), some_trial(19, rng)])
@@ -264,18 +254,6 @@ def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir() if "report." in path.name] == ["report.html"]
 
 
-def test_command_line_rebuilds_and_refuses(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = write_study(tmp_path / "s", n_trials=0, final=False)
-    assert entry.main([str(folder)]) == 0
-    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
-    assert entry.main([str(tmp_path)]) == 1
-    captured = capsys.readouterr()
-    assert re.fullmatch(r"A study's folder holds results\.json, got .*\n", captured.err)
-    assert captured.out == ""
-
-
 def test_report_never_imports_torch() -> None:
     code = "import sys, lightning_hpo.report.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -291,3 +269,58 @@ def test_a_conditional_parameter_that_no_trial_drew_is_part_of_what_was_asked(
     html = build_report(folder).read_text(encoding="utf-8")
     row = html[html.index("never.drawn") :].partition("</tr>")[0]
     assert "0 of 12 trials" in row
+
+
+ODD = [1e300, 5e-324, -1.7e308, 1.7e308, math.inf, -math.inf, 0.0, 1e-300, 1.0, 1.0 + 2e-16]
+
+
+def completed(value: float) -> FrozenTrial:
+    of = some_trial(0, random.Random(0))
+    return create_trial(
+        state=TrialState.COMPLETE,
+        params=of.params,
+        distributions=of.distributions,
+        value=value,
+        intermediate_values={0: value, 1: -value},
+        user_attrs={"slot": 0},
+    )
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize(
+    "values",
+    [ODD, [5e-324, 1.0] * 5, [1e-300, 1e300] * 5, [1.7e308, -1.7e308], [math.inf] * 9],
+    ids=["all", "smallest", "both_ends", "largest", "infinite"],
+)
+def test_the_report_of_any_values_is_whole(tmp_path, values, direction):
+    reason = {"failure": "half of a character: \ud800", "slot": 0}
+    trials = [*map(completed, values), create_trial(state=TrialState.FAIL, user_attrs=reason)]
+    study = optuna.create_study(study_name="s", direction=direction)
+    study.add_trials(trials)
+    results = results_of("s", trials, final=True) | {"direction": direction}
+    for fold, value in zip(results["cv"]["folds"], values, strict=False):
+        fold["val/loss"] = value
+    results["cv"] |= {"val/loss_mean": values[0], "val/loss_std": abs(values[0])}
+    results["test"]["test/loss"] = values[-1]
+    write_results(tmp_path, as_json(results))
+    html = build_report(tmp_path, study=study).read_text(encoding="utf-8")
+    assert "cannot be shown" not in html
+    assert html.count("<img") >= 3
+    assert r"\ud800" in html
+
+
+def test_a_section_that_fails_costs_itself_alone(tmp_path, monkeypatch):
+    study = optuna.create_study(study_name="s")
+    study.add_trials([completed(0.5)])
+    write_results(tmp_path, results_of("s", study.trials, final=False))
+
+    def broken(record):
+        raise ZeroDivisionError("by zero")
+
+    from lightning_hpo.report.study import page
+
+    sections = [(*s[:2], broken) if s[0] == "search" else s for s in page.SECTIONS]
+    monkeypatch.setattr(page, "SECTIONS", sections)
+    html = build_report(tmp_path, study=study).read_text(encoding="utf-8")
+    assert "This section cannot be shown (ZeroDivisionError: by zero)." in html
+    assert "How to run it again" in html

@@ -1,32 +1,14 @@
-"""The study's figures: frames, marks and the timeline, by literal values."""
+"""Frames, marks and pictures, by literal values."""
 
 import random
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from optuna.distributions import CategoricalDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
-from report_study import START, results_of, some_trial
+from drawn_trials import record
+from report_study import some_trial
 
 from lightning_hpo.report.figures import folds, history, parameters
 from lightning_hpo.report.figures.canvas import MAX_BYTES, Spot, drawing, frame_values, to_picture
-from lightning_hpo.report.figures.timeline import schedule, timeline, timeline_words
-from lightning_hpo.results.importances import Importances
-from lightning_hpo.results.record import Record
-
-
-def record(trials: list[FrozenTrial]) -> Record:
-    for number, trial in enumerate(trials):
-        trial.number = number
-    return Record(Path("s"), results_of("s", trials, final=True), tuple(trials), Importances({}))
-
-
-def ran(start_s: float, end_s: float, **attributes: int) -> FrozenTrial:
-    trial = create_trial(value=1.0, user_attrs=attributes)
-    trial.datetime_start = START + timedelta(seconds=start_s)
-    trial.datetime_complete = START + timedelta(seconds=end_s)
-    return trial
+from lightning_hpo.report.figures.timeline import timeline
 
 
 def test_frame_cuts_diverged_values_off_and_draws_them_at_its_edge() -> None:
@@ -91,12 +73,6 @@ def test_large_drawings_become_small_pngs() -> None:
     assert len(picture.data) <= MAX_BYTES
 
 
-def test_same_study_gives_the_same_bytes() -> None:
-    rng = random.Random(0)
-    study = record([some_trial(number, rng) for number in range(6)])
-    assert history.history(study).data == history.history(study).data
-
-
 def test_every_picture_describes_itself() -> None:
     rng = random.Random(0)
     study = record([some_trial(number, rng) for number in range(12)])
@@ -109,55 +85,3 @@ def test_every_picture_describes_itself() -> None:
     ]
     assert len(pictures) == 4 + 6
     assert all(picture and len(picture.alt) > 30 for picture in pictures)
-
-
-def test_slices_skip_what_was_not_searched_and_take_every_kind_of_choice() -> None:
-    choices = CategoricalDistribution(["a", None, True, 0.5, "a very long name of a choice"])
-    single = CategoricalDistribution(["only"])
-    trials = [
-        create_trial(
-            value=1.0,
-            params={"kind": choice, "one": "only"},
-            distributions={"kind": choices, "one": single},
-        )
-        for choice in choices.choices
-    ]
-    (picture,) = parameters.slices(record(trials))
-    assert "over kind in 5 trials" in picture.alt
-
-
-def test_values_that_are_nan_are_drawn_at_the_edge() -> None:
-    trial = create_trial(
-        state=TrialState.PRUNED, intermediate_values={0: float("nan"), 1: float("nan")}
-    )
-    picture = history.intermediate_values(record([trial]))
-    assert picture is not None
-    assert picture.marks[0].label == "trial 0: nan, pruned after 2"
-
-
-def test_nothing_reported_means_no_picture() -> None:
-    assert history.intermediate_values(record([create_trial(value=1.0)])) is None
-    assert parameters.importance_bars(record([create_trial(value=1.0)])) is None
-
-
-# Two slots at once, then a night without trials, then one more trial.
-def test_timeline_cuts_pauses_out_and_fills_free_lanes() -> None:
-    plan = schedule([ran(0, 30), ran(10, 40), ran(32, 50), ran(40000, 40010)])
-    assert [(bar.start_s, bar.end_s, bar.lane) for bar in plan.bars] == [
-        (0, 30, 0),
-        (10, 40, 1),
-        (32, 50, 0),
-        (50, 60, 0),
-    ]
-    assert plan.pauses_s == {50: 39950}
-    assert plan.busy == pytest.approx((30 + 30 + 18 + 10) / (2 * 60))
-    assert "1 pause between runs (11 h 5 min) left out" in timeline_words(plan)
-
-
-def test_timeline_takes_the_recorded_slots() -> None:
-    assert [bar.lane for bar in schedule([ran(0, 9, slot=1), ran(10, 19, slot=0)]).bars] == [1, 0]
-
-
-def test_timeline_without_ended_trials_is_none() -> None:
-    running = create_trial(state=TrialState.RUNNING)
-    assert timeline(record([running])) is None

@@ -1,0 +1,44 @@
+"""How the search went, sentence by sentence, on literal trials."""
+
+from literal_trials import record, trial, values
+from optuna.trial import TrialState
+
+from lightning_hpo.report.study import search
+
+
+# Two pruned trials of 2 and 4 steps, longest 10: 8 + 6 epochs saved of 36.
+def test_pruning_saves_against_the_longest_trial() -> None:
+    pruned = [trial(n, steps=s, state=TrialState.PRUNED) for n, s in ((2, 2), (3, 4))]
+    assert search.pruning_saved(record([*values(1.0, 2.0), *pruned])) == (
+        "Pruning stopped 2 of 4 trials, half of them within 3 epochs, and saved 14 epochs: 26 "
+        "were trained instead of 40 (35 % saved), counted against the longest trial's 10."
+    )
+
+
+def test_pruning_without_pruned_trials_or_values_is_said() -> None:
+    assert search.pruning_saved(record(values(1.0))) == "No trial was pruned."
+    silent = [trial(0, steps=0, state=TrialState.PRUNED)]
+    assert "without intermediate values" in search.pruning_saved(record(silent))
+
+
+def test_failures_are_grouped_by_reason_most_frequent_first() -> None:
+    failed = [
+        trial(n, state=TrialState.FAIL, failure=reason)
+        for n, reason in enumerate(["killed.", "NaN loss", "NaN loss"])
+    ]
+    failed[0].set_user_attr("retried", True)
+    assert search.failures(record([*failed, trial(3, state=TrialState.FAIL)])) == [
+        "2 trials failed (1, 2): NaN loss.",
+        "1 trial failed (0): killed. Tried again: 1.",
+        "1 trial failed (3): no reason recorded.",
+    ]
+
+
+def test_trials_after_a_forced_resume_are_said_not_to_compare():
+    changed = "model.width (was 64, is 4)"
+    mixed = record([trial(0), trial(1, forced_resume=changed), trial(2, forced_resume=changed)])
+    assert search.mixtures(mixed) == [
+        "Since trial 1 the study ran with other settings (study.force_resume): model.width (was 64,"
+        " is 4). Do not compare values with those before."
+    ]
+    assert search.mixtures(record([trial(0)])) == []

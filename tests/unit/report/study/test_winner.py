@@ -1,0 +1,58 @@
+"""Where the best trial lies in its ranges, sentence by sentence."""
+
+from typing import Any
+
+import pytest
+from literal_trials import trial
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from lightning_hpo.report.study import winner
+from lightning_hpo.report.study.winner import borders
+
+
+# Within 5 % of the range's length of an end is the border, on the range's own scale.
+@pytest.mark.parametrize(
+    ("value", "distribution", "expected"),
+    [
+        (0.025, FloatDistribution(0.0, 0.5), True),
+        (0.026, FloatDistribution(0.0, 0.5), False),
+        (0.475, FloatDistribution(0.0, 0.5), True),
+        # Three decades: the border is the first 0.15 of a decade, up to 1.41e-4.
+        (1.4e-4, FloatDistribution(1e-4, 1e-1, log=True), True),
+        (1.5e-4, FloatDistribution(1e-4, 1e-1, log=True), False),
+        # The same value lies at the border of the same range taken linearly.
+        (1.5e-4, FloatDistribution(1e-4, 1e-1), True),
+        (128, IntDistribution(16, 128, step=8), True),
+        (120, IntDistribution(16, 128, step=8), False),
+        (1, IntDistribution(1, 2), False),  # of two values both are ends: that says nothing
+        (3, IntDistribution(3, 3), False),
+        ("SGD", CategoricalDistribution(["SGD", "Adam"]), False),
+    ],
+)
+def test_border_is_judged_on_the_range_of_the_parameter(
+    value: Any, distribution: BaseDistribution, expected: bool
+) -> None:
+    winner = trial(params={"p": value}, space={"p": distribution})
+    assert bool(borders(winner)) is expected
+
+
+def test_border_sentence_names_parameter_value_end_scale_and_way_out() -> None:
+    winner = trial(params={"lr": 0.09}, space={"lr": FloatDistribution(1e-4, 1e-1, log=True)})
+    assert borders(winner) == [
+        "lr = 0.09 lies at the upper border of its range (0.0001 to 0.1) on its logarithmic "
+        "scale: where values beyond 0.1 make sense, search a wider range."
+    ]
+
+
+# Rule: the table of the folds says so where a schedule made their last epoch the one that counts.
+def test_folds_say_at_which_epoch_they_were_judged() -> None:
+    fold = {"fold": 0, "epochs": 8, "best_epoch": 5, "val/loss": 0.25}
+    cv = {"n_splits": 2, "folds": [fold, fold], "val/loss_mean": 0.25, "val/loss_std": 0.0}
+    assert "2-fold cross-validation, each" not in winner._folds({"cv": cv})
+    at_end = winner._folds({"cv": {**cv, "at_last_epoch": True}})
+    assert "2-fold cross-validation, each fold at its last epoch" in at_end

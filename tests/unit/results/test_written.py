@@ -1,0 +1,71 @@
+"""What a study leaves behind, from literal folds and trials."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+from small_studies import study_of
+
+from lightning_hpo.protocol.folder import FinalFolder
+from lightning_hpo.results import written
+
+
+def fold(k: int, loss: float) -> dict:
+    metrics = {"val/loss": loss, "train/loss": 0.0}
+    return {"fold": k, "epochs": 3, "best_epoch": 2, "metrics": metrics}
+
+
+# Rule: a final job counts for the trial that it was done for; a single fold has no spread.
+def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
+    for name, found in (("fold_0", fold(0, 0.5)), ("refit", {"test": {"test/loss": 0.25}})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(json.dumps(found))
+    (tmp_path / "trial.json").write_text("12")
+    found = written._final_results(FinalFolder(tmp_path), {12, None}, monitor="val/loss")
+    assert (found["final_trial"], found["cv"]) == (12, None)
+    assert found["test"] == {"test/loss": 0.25}
+    other = written._final_results(FinalFolder(tmp_path), {33, None}, monitor="val/loss")
+    assert other == {
+        "final_trial": None,
+        "cv": None,
+        "holdout": None,
+        "refits": [],
+        "test": None,
+        "test_std": None,
+        "no_test": None,
+    }
+    # A baseline has no trials.
+    (tmp_path / "trial.json").write_text("null")
+    baseline = written._final_results(FinalFolder(tmp_path), {None}, monitor="val/loss")
+    assert baseline["test"] == {"test/loss": 0.25}
+
+
+def test_the_plugins_file_is_written_also_when_nothing_completed(tmp_path):
+    written.save_plugin_file(study_of(TrialState.PRUNED), tmp_path)
+    found = OmegaConf.load(tmp_path / "optimization_results.yaml")
+    assert (found.name, found.best_value, found.trials.pruned) == ("optuna", None, 1)
+
+
+def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    for values in ([1.0, 1.0], [2.0, 2.0], [2.0, 0.0]):
+        study.add_trial(optuna.trial.create_trial(values=values))
+    written.save_plugin_file(study, tmp_path)
+    found = OmegaConf.load(tmp_path / "optimization_results.yaml")
+    assert [list(s["values"]) for s in found.solutions] == [[1.0, 1.0], [2.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        (None, "sqlite:///s%3F/study.db"),
+        ("postgresql://user:secret@host/db", "postgresql://user:***@host/db"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+        ({"_target_": "optuna.storages.InMemoryStorage"}, "optuna.storages.InMemoryStorage"),
+    ],
+)
+def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
+    assert written.public(storage, Path("s?")) == shown
