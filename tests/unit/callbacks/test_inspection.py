@@ -1,4 +1,4 @@
-"""Rules of the inspecting callbacks: when they draw, what they write where, what they leave be."""
+"""Rules of the inspecting callbacks: what they write where, what they leave be."""
 
 from pathlib import Path
 
@@ -6,14 +6,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
+from inspected_fits import cnn, digits, events, fit, pictures
 from matplotlib.image import imread
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from quiet import quiet_trainer
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.callbacks.inspection import (
     ConfusionMatrix,
     FeatureMaps,
@@ -23,14 +20,12 @@ from lightning_hpo.callbacks.inspection import (
     WeightHistograms,
     logits,
 )
-from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary, curves_layout
+from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.regression import Predictions
-from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
+from lightning_hpo.callbacks.reporting import BestEpoch
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.curve import CurveDataModule
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 from lightning_hpo.models.mlp import MLPRegressor
 
@@ -39,84 +34,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
-
 CONF = Path(__file__).parents[3] / "conf"
 NAMES = ["filters", "grad_cam", "feature_maps", "weight_histograms", "confusion_matrix", "mistakes"]
 CLASSIFIERS_OWN = [GradCam, Filters, FeatureMaps, WeightHistograms, ConfusionMatrix, Mistakes]
-
-
-def cnn() -> CNNClassifier:
-    torch.manual_seed(0)
-    return CNNClassifier(
-        input_shape=(1, 8, 8), filters_1=2, filters_2=3, neurons_1=4, neurons_2=4, dropout=0.5
-    )
-
-
-def digits(**options) -> DigitsDataModule:
-    return DigitsDataModule(train_limit=200, **options)
-
-
-def fit(
-    folder: Path,
-    *callbacks: pl.Callback,
-    module: pl.LightningModule | None = None,
-    data=None,
-    epochs: int = 2,
-    **options,
-) -> pl.LightningModule:
-    module = module or cnn()
-    trainer = quiet_trainer(
-        max_epochs=epochs,
-        callbacks=list(callbacks),
-        logger=[
-            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-            CSVLogger(folder, name="", version=""),
-        ],
-        log_every_n_steps=1,
-        num_sanity_val_steps=1,
-        **options,
-    )
-    trainer.fit(module, datamodule=data or digits())
-    return module
-
-
-def events(folder: Path) -> EventAccumulator:
-    return EventAccumulator(str(folder), size_guidance={"histograms": 0, "images": 0}).Reload()
-
-
-def pictures(folder: Path) -> set[str]:
-    return {path.stem for path in (folder / "figures").glob("*.png")}
-
-
-class Counted(FigureCallback):
-    """Notes the epochs trained whenever it draws, in place of drawing."""
-
-    def __init__(self, **options) -> None:
-        super().__init__(**options)
-        self.drawn: list[tuple[str, int]] = []
-
-    def _draw(self, trainer, pl_module, *, suffix) -> None:
-        assert not trainer.sanity_checking
-        self.drawn.append((suffix, trainer.global_step))  # one step an epoch
-
-
-@pytest.mark.parametrize(
-    ("every", "at_end", "expected"),
-    [
-        (2, True, [("_epoch_002", 2), ("_epoch_004", 4), ("", 5)]),
-        (2, False, [("_epoch_002", 2), ("_epoch_004", 4)]),
-        (5, True, [("", 5)]),  # the end draws for epoch 5
-        (5, False, [("_epoch_005", 5)]),
-        (None, True, [("", 5)]),
-        (None, False, []),
-    ],
-)
-def test_when_figures_are_drawn(tmp_path: Path, every, at_end, expected) -> None:
-    counted = Counted(every_n_epochs=every, at_end=at_end)
-    fit(tmp_path, counted, epochs=5, limit_train_batches=1, limit_val_batches=1)
-    assert counted.drawn == expected
-    with pytest.raises(UserError, match="at least 1, got every_n_epochs=0; use null"):
-        Counted(every_n_epochs=0)
 
 
 def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> None:
@@ -152,27 +72,6 @@ def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> Non
     assert found.Scalars("objective")[0].value == pytest.approx(best.value)
     plugin = found.summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name
     assert plugin == "hparams"
-
-
-def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: Path) -> None:
-    from tensorboard.plugins.custom_scalar import layout_pb2
-
-    logged = StageOfMetrics()
-    fit(tmp_path, logged, CurvesLayout(logged), epochs=1)
-    (tensor,) = events(tmp_path).Tensors("custom_scalars__config__")
-    layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
-    (category,) = layout.category
-    charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
-    assert charts == {
-        "accuracy": ["train/accuracy", "val/accuracy"],
-        "loss": ["train/loss", "val/loss"],
-    }
-    assert curves_layout({"train/loss": "train", "val/f1": "val", "lr": "train"}) == {}
-    # Whatever they are called; the tag is the one that the logger writes.
-    stages = {"MyLoss": "train", "MyLoss_epoch": "train", "my_loss_val": "val", "loss_val": "val"}
-    assert curves_layout({**stages, "train_my_loss": "train"}) == {
-        "learning curves": {"my_loss": ["Multiline", ["train_my_loss", "my_loss_val"]]}
-    }
 
 
 def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:
@@ -270,14 +169,6 @@ def test_a_users_own_module_and_data(tmp_path: Path) -> None:
     drawing = [GradCam(layer="net.0"), FeatureMaps(), ConfusionMatrix(), Filters()]
     fit(tmp_path, *drawing, module=Own(), data=OwnData(), epochs=1)
     assert pictures(tmp_path) == {"grad_cam", "feature_maps", "confusion_matrix", "filters_1"}
-
-
-def test_a_regressor_shows_its_predictions(tmp_path: Path) -> None:
-    drawing = [Predictions(every_n_epochs=1), WeightHistograms()]
-    fit(tmp_path, *drawing, module=MLPRegressor(), data=CurveDataModule())
-    expected = {"fit", "predicted_against_true"}
-    expected |= {f"{name}_epoch_001" for name in expected}
-    assert pictures(tmp_path) == expected | {"weight_histograms"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from quiet import quiet_trainer
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.models.fc import FCClassifier
-from lightning_hpo.sweep.display.progress import RunningFit, fit_progress
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -62,12 +61,3 @@ def test_what_is_told_too_soon_is_not_written(tmp_path: Path) -> None:
     assert told(tmp_path) == {"epochs": 1, "total": 3, "metric": "m", "value": 0.5}
     file.report(2, float("nan"))
     assert told(tmp_path) == {"epochs": 3, "total": 3, "metric": "m", "value": None}
-
-
-def test_a_fit_that_has_told_nothing_is_starting(tmp_path: Path) -> None:
-    assert fit_progress(tmp_path) is None
-    row = RunningFit("fold_2", 1, tmp_path).row()
-    assert (row.slot, row.title, row.words, row.total) == (1, "fold 2", "", None)
-    ProgressFile(tmp_path, epochs=4, metric="m").report(0, 0.5)
-    row = RunningFit("fold_2", 1, tmp_path).row()
-    assert (row.words, row.value, row.done, row.total) == ("1 of 4 epochs", "m 0.5000", 1, 4)

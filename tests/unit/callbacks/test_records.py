@@ -1,10 +1,21 @@
-"""The row of TensorBoard's HParams tab: every kind of parameter that a study can search."""
+"""What TensorBoard is told: the row of its HParams tab, and the layout of its charts."""
 
+from pathlib import Path
+
+import pytest
+from inspected_fits import events, fit
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from lightning_hpo.callbacks.records import log_searched
+from lightning_hpo.callbacks.records import CurvesLayout, curves_layout, log_searched
+from lightning_hpo.callbacks.reporting import StageOfMetrics
+
+# Lightning's, on its loggers, intervals and idle hardware.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore:Experiment logs directory"),
+]
 
 
 def test_the_hparams_row_keeps_types_and_tells_null(tmp_path):
@@ -22,3 +33,24 @@ def test_the_hparams_row_keeps_types_and_tells_null(tmp_path):
         k: getattr(v, v.WhichOneof("kind")) for k, v in starts[0].session_start_info.hparams.items()
     }
     assert row == {"lr": 0.1, "width": 8, "flip": True, "init": "1e3", "depth": "null"}
+
+
+def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: Path) -> None:
+    from tensorboard.plugins.custom_scalar import layout_pb2
+
+    logged = StageOfMetrics()
+    fit(tmp_path, logged, CurvesLayout(logged), epochs=1)
+    (tensor,) = events(tmp_path).Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(tensor.tensor_proto.string_val[0])
+    (category,) = layout.category
+    charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
+    assert charts == {
+        "accuracy": ["train/accuracy", "val/accuracy"],
+        "loss": ["train/loss", "val/loss"],
+    }
+    assert curves_layout({"train/loss": "train", "val/f1": "val", "lr": "train"}) == {}
+    # Whatever they are called; the tag is the one that the logger writes.
+    stages = {"MyLoss": "train", "MyLoss_epoch": "train", "my_loss_val": "val", "loss_val": "val"}
+    assert curves_layout({**stages, "train_my_loss": "train"}) == {
+        "learning curves": {"my_loss": ["Multiline", ["train_my_loss", "my_loss_val"]]}
+    }

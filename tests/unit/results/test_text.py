@@ -3,6 +3,7 @@
 import pytest
 
 from lightning_hpo.results import text
+from lightning_hpo.results.text import roughly
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,10 @@ def test_mean_and_deviation_share_their_decimals(
     mean: float, std: float | None, expected: str
 ) -> None:
     assert text.plus_minus(mean, std) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(45, "45 s"), (89.6, "90 s"), (720, "12 min"), (12600, "3.5 h")]
+)
+def test_durations_are_for_people(seconds, text):
+    assert roughly(seconds) == text

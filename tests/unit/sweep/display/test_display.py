@@ -1,23 +1,17 @@
-"""Counts, estimates and lines that a person sees."""
+"""Lines and the live view that a person sees."""
 
 import io
 import re
-from typing import Any
 
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from recorded_display import COMPLETE, EPOCHS, FAILED, PRUNED, recorder
 from rich.console import Console
 
-from lightning_hpo.results.text import roughly
 from lightning_hpo.sweep.display.display import Display
-from lightning_hpo.sweep.display.progress import Running, SlotTable, Steps
 from lightning_hpo.sweep.display.tally import Tally
 from lightning_hpo.sweep.search.verdict import Verdict
-
-COMPLETE = Verdict(TrialState.COMPLETE, values=[0.5])
-PRUNED = Verdict(TrialState.PRUNED, reason="pruned at epoch 1")
-FAILED = Verdict(TrialState.FAIL, reason="ZeroDivisionError: by zero")
 
 
 def begun(number: int, *, slot: int = 0, **params: float) -> FrozenTrial:
@@ -38,48 +32,6 @@ def reporting(trial: FrozenTrial, **values: float) -> FrozenTrial:
     return trial
 
 
-def recorder(**settings: Any) -> Console:
-    """A console that keeps what it shows; by default not a terminal."""
-    settings = {"force_terminal": False, "_environ": {}, "width": 100} | settings
-    return Console(file=io.StringIO(), record=True, highlight=False, **settings)
-
-
-def test_the_estimate_covers_the_search_and_the_final_job():
-    tally = Tally(total=10, slots=2, monitor="val/loss", final_rounds=4)
-    assert tally.left_s() is None
-    tally.count(0, COMPLETE, 12.0)
-    tally.count(1, PRUNED, 4.0)
-    # 8 trials in 2 slots are 4 waves of the mean, 8 s; then 4 fits as long as a complete trial.
-    assert tally.left_s() == 4 * 8.0 + 4 * 12.0
-    tally.count_fit()
-    assert tally.left_s() == 4 * 8.0 + 3.5 * 12.0
-    for _ in range(9):  # more than was foreseen
-        tally.count_fit()
-    assert tally.left_s() == 4 * 8.0
-
-
-# Rule: a fit of the final job takes as much longer than a complete trial as it has more to do.
-def test_the_estimate_knows_that_final_fits_are_longer():
-    tally = Tally(total=1, slots=2, monitor="val/loss", final_rounds=4, final_cost=2.5)
-    tally.count(0, COMPLETE, 10.0)
-    assert tally.left_s() == 4 * 25.0
-
-
-def test_the_estimate_knows_that_a_slot_takes_several_trials_at_once():
-    tally = Tally(total=41, slots=2, monitor="val/loss", final_rounds=1, capacity=8)
-    tally.count(0, COMPLETE, 10.0)
-    # 40 trials, 8 at a time; the fits of the final job run alone.
-    assert tally.left_s() == 5 * 10.0 + 1 * 10.0
-
-
-def test_the_best_value_follows_the_direction():
-    for minimize, best in ((True, (0.1, 1)), (False, (0.9, 2))):
-        tally = Tally(total=3, slots=1, monitor="m", minimize=minimize)
-        for number, value in enumerate((0.5, 0.1, 0.9)):
-            tally.count(number, Verdict(TrialState.COMPLETE, values=[value]), 1.0)
-        assert tally.best == best
-
-
 def test_a_mean_over_some_folds_is_shown_as_such_and_never_the_best():
     console = Console(file=io.StringIO(), width=200)
     display = Display(Tally(total=2, slots=1, monitor="val/loss"), console=console)
@@ -90,20 +42,6 @@ def test_a_mean_over_some_folds_is_shown_as_such_and_never_the_best():
     assert "trial   1  complete  val/loss 0.2500, stopped after fold 3" in console.file.getvalue()
     assert display.tally.best == (0.5, 0)
     assert display.tally.complete == 2
-
-
-def test_a_trial_that_will_be_tried_again_is_not_counted_as_failed():
-    tally = Tally(total=3, slots=1, monitor="m")
-    tally.count(0, Verdict(TrialState.FAIL, reason="killed", retry=True), 1.0)
-    tally.count(1, FAILED, 1.0)
-    assert (tally.failed, tally.done) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(45, "45 s"), (89.6, "90 s"), (720, "12 min"), (12600, "3.5 h")]
-)
-def test_durations_are_for_people(seconds, text):
-    assert roughly(seconds) == text
 
 
 def test_without_a_terminal_each_trial_is_a_line_with_the_state_of_the_study():
@@ -134,50 +72,6 @@ def test_on_a_terminal_the_state_of_the_study_stays_below_the_trials():
         display.finished(0, COMPLETE, 3.0)
     text = out.getvalue()
     assert text.index("val/loss 0.5000    3.0 s") < text.rindex("1 of 2 trials")
-
-
-EPOCHS, FOLDS = Steps(8), Steps(8, folds=3)
-
-
-@pytest.mark.parametrize(
-    ("steps", "step", "words", "total"),
-    [
-        (EPOCHS, 4, "5 of 8 epochs", 8),
-        # Of serial folds, steps go on across folds.
-        (FOLDS, 17, "2 of 3 folds, 2 of 8 epochs", 24),
-        (FOLDS, 23, "2 of 3 folds, 8 of 8 epochs", 24),
-        (Steps(8, folds=3, by_fold=True), 1, "2 of 3 folds", 3),
-    ],
-)
-def test_a_step_is_told_as_what_is_done(steps, step, words, total):
-    assert (steps.words(step), steps.total) == (words, total)
-
-
-def test_the_live_view_has_a_row_for_each_busy_slot():
-    running = [Running(7, slot=1, latest=(3, 0.25)), Running(8, slot=0)]
-    console = recorder(force_terminal=True, no_color=True)
-    console.print(SlotTable([trial.row(EPOCHS, "val/loss") for trial in running]))
-    # What is left of a bar differs from what is done by its colour, and is blank without colours.
-    assert [line.rstrip() for line in console.export_text().splitlines()] == [
-        "  slot 0  trial   8                starting                        0 s",
-        "  slot 1  trial   7  ━━━━━━        4 of 8 epochs  val/loss 0.2500  0 s",
-    ]
-
-
-# Rule: what does not fit is left out, first the bar, then the slot, then what the value is of.
-@pytest.mark.parametrize(
-    ("width", "line"),
-    [
-        (71, "  slot 1  trial   7  ━━━━━━        4 of 8 epochs  val/loss 0.2500  0 s"),
-        (69, "  slot 1  trial   7  4 of 8 epochs  val/loss 0.2500  0 s"),
-        (50, "  trial   7  4 of 8 epochs  val/loss 0.2500  0 s"),
-        (40, "  trial   7  4 of 8 epochs  0.2500  0 s"),
-    ],
-)
-def test_a_narrow_terminal_shows_less_of_a_slot_in_one_line(width: int, line: str):
-    console = recorder(force_terminal=True, no_color=True, width=width)
-    console.print(SlotTable([Running(7, slot=1, latest=(3, 0.25)).row(EPOCHS, "val/loss")]))
-    assert [shown.rstrip() for shown in console.export_text().splitlines()] == [line]
 
 
 FOLD = {"fold": 1, "value": 0.8812, "epochs": 12, "seconds": 31.4}
