@@ -12,13 +12,10 @@ from omegaconf import DictConfig
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
-from lightning_hpo.fitting.serial import fit
-from lightning_hpo.protocol.messages import JobContext
 
 
 class Kept:
@@ -33,17 +30,6 @@ class Shuffled(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         self.order = torch.randperm(50).tolist()
-
-
-class Splits(DigitsDataModule):
-    """Splits without a generator of its own, whenever it is set up; notes what validates."""
-
-    validating: list[list[int]] = []  # noqa: RUF012
-
-    def setup(self, stage: str | None = None) -> None:
-        super().setup(stage)
-        self.train_indices, self.val_indices = torch.randperm(100).split([80, 20])
-        self.validating.append(self.val_indices.tolist())
 
 
 class AsksItsTrainer(pl.LightningDataModule):
@@ -161,15 +147,3 @@ def test_a_data_module_may_ask_its_trainer() -> None:
     cfg.data = {"_target_": f"{__name__}.AsksItsTrainer"}
     data: Any = build.data_module(cfg, Split())
     assert data.per_device == 16
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
-def test_trials_with_other_seeds_validate_on_the_same_samples(tmp_path: Path) -> None:
-    cfg = composed("model=fc", "trainer.max_epochs=1", "trainer.accelerator=cpu")
-    cfg.data._target_ = f"{__name__}.Splits"
-    results = [fit(cfg, Split(), seed, JobContext(tmp_path / str(seed))) for seed in (1, 2)]
-    # By us and by the Trainer, in each of two fits.
-    assert len(Splits.validating) == 4
-    assert Splits.validating[1:] == Splits.validating[:-1]
-    # Their first weights differ.
-    assert results[0].value != results[1].value

@@ -1,4 +1,4 @@
-"""Some trials side by side: which ones, that they are fitted as they were, and what is drawn."""
+"""Some trials side by side: that they are fitted as they were, and what is drawn."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from matplotlib.image import imread
 from omegaconf import DictConfig, OmegaConf
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_hpo.fitting import build, splits
@@ -18,14 +18,13 @@ from lightning_hpo.jobs.showcase import label, run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.storage.study import create_storage
-from lightning_hpo.sweep.finale.shown import choose, shown_trials
+from lightning_hpo.sweep.finale.shown import shown_trials
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
-
 CONF = Path(__file__).parents[3] / "conf"
 SMALL_CNN = [
     "data=digits",
@@ -46,75 +45,7 @@ SMALL_MLP = [
     "callbacks=none",
     "trainer.max_epochs=6",
 ]
-
-
-def trials(*ended: tuple[TrialState, float | None, int]) -> list[FrozenTrial]:
-    """From state, value and number of reports; a trial's number is its place."""
-    found = []
-    for number, (state, value, n_reports) in enumerate(ended):
-        reports = {step: value for step in range(n_reports)}
-        trial = create_trial(state=state, value=value, intermediate_values=reports)
-        trial.number = number
-        found.append(trial)
-    return found
-
-
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
-
-
-# Rule: the best; of the completed the one in the middle, and of two in the middle the worse; of the
-# pruned those that lived longest, and of these the latest.
-@pytest.mark.parametrize(
-    ("ended", "minimize", "expected"),
-    [
-        (
-            [(COMPLETE, 0.3, 5), (COMPLETE, 0.1, 5), (COMPLETE, 0.2, 5), (FAIL, None, 2)],
-            True,
-            {"best": 1, "median": 2},
-        ),
-        (
-            [(COMPLETE, 0.3, 5), (COMPLETE, 0.1, 5), (COMPLETE, 0.2, 5), (COMPLETE, 0.4, 5)],
-            False,
-            {"best": 3, "median": 2},
-        ),
-        (
-            [
-                (PRUNED, 0.9, 2),
-                (PRUNED, 0.8, 3),
-                (COMPLETE, 0.5, 5),
-                (PRUNED, 0.7, 3),
-                (PRUNED, 0.6, 1),
-            ],
-            True,
-            {"best": 2, "pruned": 3},
-        ),
-        ([(COMPLETE, 0.2, 1), (COMPLETE, 0.2, 1)], True, {"best": 0, "median": 1}),
-        ([(PRUNED, None, 0), (FAIL, None, 0)], True, {}),
-        ([], True, {}),
-    ],
-)
-def test_which_trials_are_shown(ended, minimize, expected) -> None:
-    assert choose(trials(*ended), minimize=minimize) == expected
-
-
-# Rule: a mean over some folds only, after the Wilcoxon pruner's word, is neither best nor median.
-def test_a_trial_without_all_its_folds_is_not_shown() -> None:
-    found = trials((COMPLETE, 0.1, 2), (COMPLETE, 0.3, 4))
-    found[0].set_user_attr("stopped_after_fold", 1)
-    assert choose(found, minimize=True) == {"best": 1}
-
-
-# Rule: with several objectives, or where the folders of the trials are not, nothing is shown.
-def test_nothing_is_shown_without_one_best_trial(tmp_path: Path) -> None:
-    several = optuna.create_study(directions=["minimize", "minimize"])
-    several.add_trial(create_trial(state=COMPLETE, values=[0.1, 0.2]))
-    single = optuna.create_study()
-    single.add_trial(create_trial(state=COMPLETE, value=0.1))
-    assert shown_trials(single, tmp_path) == {}
-    (tmp_path / "trials" / "0").mkdir(parents=True)
-    (tmp_path / "trials" / "0" / "config.yaml").touch()
-    assert shown_trials(single, tmp_path) == {"best": 0}
-    assert shown_trials(several, tmp_path) == {}
 
 
 def test_a_label_says_number_role_epochs_and_value() -> None:

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_hpo.data.augment import BatchAugment
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain import classification
 from lightning_hpo.plots import augmented_samples
 
 
@@ -41,17 +38,3 @@ def test_images_of_one_value_are_drawn() -> None:
 def test_versions_that_do_not_fit_the_originals_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match=r"versions must be \(N, V, C, H, W\)"):
         augmented_samples(torch.zeros(2, 1, 4, 4), torch.zeros(shape))
-
-
-def test_the_final_job_draws_it_where_there_is_augmentation() -> None:
-    for augment, names in ((BatchAugment(erasing=1.0), ["augmented_samples"]), (None, [])):
-        data = DigitsDataModule(augment=augment, train_limit=100)
-        data.setup("fit")
-        state = torch.get_rng_state()
-        figures = classification.augmented_samples(data)
-        assert list(figures) == names
-        assert torch.equal(torch.get_rng_state(), state)
-    six_rows_of_an_original_and_five_versions = 6 * 6
-    data.augment = BatchAugment(erasing=1.0)
-    (figure,) = classification.augmented_samples(data).values()
-    assert len(figure.axes) == six_rows_of_an_original_and_five_versions

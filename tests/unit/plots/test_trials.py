@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from drawn import assert_nothing_is_clipped, lines, texts
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain.trials import telling_samples
 from lightning_hpo.plots import trial_curves, trial_maps, trial_predictions, trial_probabilities
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Verdicts
@@ -77,14 +75,3 @@ def test_predictions_of_trials_share_their_axes() -> None:
 def test_rows_without_values_are_refused() -> None:
     with pytest.raises(UserError, match="values of 1 trials, at least one, for 2 samples, got"):
         trial_maps(IMAGES, np.zeros((2, 2, 4, 4)), VERDICTS, ROWS[:1])
-
-
-# Rule: of each class the first sample that the networks take for different classes, else the first.
-def test_disputed_samples_come_first() -> None:
-    predicted_tn = torch.tensor([[0, 1, 0, 1, 2], [0, 1, 0, 2, 0], [0, 1, 1, 0, 2]])
-    labels_n = torch.tensor([0, 1, 0, 1, 2])
-    # Disputed are the last three.
-    assert telling_samples(predicted_tn, labels_n, n=3).tolist() == [2, 3, 4]
-    assert telling_samples(predicted_tn, labels_n, n=2).tolist() == [2, 3]
-    assert telling_samples(predicted_tn[:2], labels_n, n=3).tolist() == [3, 4, 0]
-    assert telling_samples(predicted_tn[:1], labels_n, n=5).tolist() == [0, 1, 4]

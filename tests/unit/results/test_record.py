@@ -11,14 +11,12 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from literal_studies import study_of
 from optuna.trial import TrialState, create_trial
 from report_study import results_of, some_trial, write_results, write_study
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.results.importances import rate_parameters
 from lightning_hpo.results.record import read_record
-from lightning_hpo.storage.readonly import storage_url
 
 
 def change(folder: Path, **changes: Any) -> None:
@@ -102,31 +100,6 @@ def test_of_several_objectives_the_first_is_shown(tmp_path: Path) -> None:
     assert study.trials[0].values == [0.25, 0.9]
 
 
-@pytest.mark.parametrize(
-    ("stored", "expected"),
-    [
-        ("postgresql://me:***@host/db", "postgresql://me@host/db"),  # left to PGPASSWORD
-        ("mysql://host/db", "mysql://host/db"),
-        ("sqlite:////data/study.db", "sqlite:////data/study.db"),
-        (None, "sqlite:///nowhere/study.db"),
-    ],
-)
-def test_storage_url_by_what_results_say(stored: str | None, expected: str) -> None:
-    assert storage_url(Path("nowhere"), stored) == expected
-
-
-def test_an_exported_storage_is_read_in_place_of_a_url_without_its_password(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("LIGHTNING_HPO_STORAGE", "mysql://me:5ecret@tunnel/db")
-    nowhere = Path("nowhere")
-    assert storage_url(nowhere, "mysql://me:***@host/db") == "mysql://me:5ecret@tunnel/db"
-    assert storage_url(nowhere, "optuna.storages.GrpcStorageProxy").endswith("@tunnel/db")
-    # Of other studies is what a study with a file of its own does not need.
-    assert storage_url(nowhere, "sqlite:////data/study.db") == "sqlite:////data/study.db"
-    assert storage_url(nowhere, None) == "sqlite:///nowhere/study.db"
-
-
 def test_baseline_without_storage_has_no_trials(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "s", n_trials=0, final=False)
     assert read_record(folder).trials == ()
@@ -181,50 +154,3 @@ def test_password_of_an_unreachable_storage_is_not_told(tmp_path: Path) -> None:
         read_record(tmp_path)
     assert "hunter2" not in str(caught.value)
     assert "me:***@localhost" in str(caught.value)
-
-
-def study_of(points: list[dict[str, float]], values: list[float]) -> optuna.Study:
-    study = optuna.create_study()
-    for params, value in zip(points, values, strict=True):
-        space = {name: FloatDistribution(0.0, 1.0) for name in params}
-        study.add_trial(create_trial(params=params, distributions=space, value=value))
-    return study
-
-
-# The value is x's alone; z is drawn only in every other trial.
-def test_importances_rank_what_decides_and_rate_conditional_parameters() -> None:
-    rng = random.Random(0)
-    points = [{"x": rng.random(), "y": rng.random()} for _ in range(40)]
-    for point in points[::2]:
-        point["z"] = rng.random()
-    importances = rate_parameters(study_of(points, [point["x"] for point in points]))
-    assert next(iter(importances.shares)) == "x"
-    assert set(importances.shares) == {"x", "y", "z"}
-    assert sum(importances.shares.values()) == pytest.approx(1.0)
-    assert importances.top == pytest.approx(5 / 40)
-
-
-@pytest.mark.parametrize(
-    ("n_trials", "names", "value", "why_not"),
-    [
-        (7, ("x", "y"), None, "need 8 completed trials, this study has 7"),
-        (9, ("x",), None, "single parameter"),
-        (9, ("x", "y"), 0.5, "No parameter sets the best trials apart"),
-    ],
-)
-def test_importances_say_why_there_are_none(
-    n_trials: int, names: tuple[str, ...], value: float | None, why_not: str
-) -> None:
-    rng = random.Random(0)
-    points = [{name: rng.random() for name in names} for _ in range(n_trials)]
-    values = [point["x"] if value is None else value for point in points]
-    importances = rate_parameters(study_of(points, values))
-    assert not importances.shares
-    assert why_not in importances.why_not
-
-
-def test_infinite_values_do_not_reach_the_importances() -> None:
-    rng = random.Random(0)
-    points = [{"x": rng.random(), "y": rng.random()} for _ in range(9)]
-    values = [point["x"] for point in points[:-1]] + [float("inf")]
-    assert rate_parameters(study_of(points, values)).completed == 8

@@ -7,7 +7,6 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
-from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, make_sampler
 from lightning_hpo.sweep.search.space import parse_space
 
@@ -23,11 +22,6 @@ def suggestions(study: optuna.Study, n: int) -> list[float]:
 
 def sampler(seed: int = 0) -> SeededPerTrial:
     return SeededPerTrial(lambda s: RandomSampler(seed=s), seed=seed)
-
-
-def test_derived_seeds_differ_by_every_part_and_are_the_same_everywhere():
-    assert derive_seed(0, "trial", 1) == derive_seed(0, "trial", 1) == 2043471749
-    assert len({derive_seed(s, k, n) for s in (0, 1) for k in "ab" for n in (0, 1)}) == 8
 
 
 def test_a_resumed_study_goes_on_as_if_it_had_never_stopped():

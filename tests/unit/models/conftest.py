@@ -1,0 +1,6 @@
+"""Makes `minibatch_fits.py`, with fits on a few digits, importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

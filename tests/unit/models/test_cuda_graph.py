@@ -1,0 +1,67 @@
+"""Steps that are captured in a CUDA graph change no weight."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from minibatch_fits import KEYS, digits, trainer
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.models.cnn import CNNClassifier
+from lightning_hpo.models.cuda_graph import make_capturable
+from lightning_hpo.models.schedules import one_cycle
+
+pytestmark = [
+    # Lightning's advice on idle hardware, and its note on a loader without workers.
+    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+]
+
+
+def test_an_optimizer_made_capturable_steps_as_before_and_its_schedule_fills_the_rate() -> None:
+    ends = []
+    for capturable in (False, True):
+        weight = torch.nn.Parameter(torch.ones(4))
+        optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=0.01)
+        schedule = one_cycle(optimizer, total_steps=5)
+        if capturable:
+            make_capturable(optimizer, torch.device("cpu"))
+        rate = optimizer.param_groups[0]["lr"]
+        for _ in range(5):
+            optimizer.zero_grad()
+            weight.square().sum().backward()
+            optimizer.step()
+            schedule.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(*ends)
+    assert optimizer.param_groups[0]["lr"] is rate
+
+
+def test_an_optimizer_that_cannot_be_captured_is_refused() -> None:
+    optimizer = torch.optim.LBFGS([torch.nn.Parameter(torch.ones(1))])
+    with pytest.raises(UserError, match="cannot capture LBFGS; use optimizer=adam, adamw, radam"):
+        make_capturable(optimizer, torch.device("cpu"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.RAdam, torch.optim.SGD])
+def test_a_captured_graph_gives_the_same_weights(optimizer: Any, precision: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    ends = []
+    for options in ({}, {"steps_per_call": "epoch"}, {"steps_per_call": "epoch", "cuda_graph": 1}):
+        torch.manual_seed(0)
+        model = CNNClassifier(
+            input_shape=(1, 8, 8),
+            optimizer=partial(optimizer, lr=0.005),
+            scheduler=one_cycle,
+            **options,  # type: ignore[arg-type]
+        )
+        runner = trainer(accelerator="gpu", precision=precision)
+        runner.fit(model, datamodule=digits())
+        metrics = {key: runner.callback_metrics[key].item() for key in KEYS}
+        ends.append((model.cpu().state_dict(), metrics))
+    for weights, metrics in ends[1:]:
+        torch.testing.assert_close(weights, ends[0][0], rtol=1e-2, atol=1e-3)
+        assert metrics == pytest.approx(ends[0][1], rel=1e-2)
