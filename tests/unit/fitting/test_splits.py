@@ -1,0 +1,59 @@
+"""Which samples each fit of a study trains and validates on."""
+
+from collections.abc import Iterator
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from lightning_hpo.data.folds import Split
+from lightning_hpo.entry import config_dir
+from lightning_hpo.errors import UserError
+from lightning_hpo.fitting import splits
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(config_dir())):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    told = ["data=digits", "cv.n_splits=4", "cv.val_fraction=0.25", "seed=7", *overrides]
+    return compose("config", overrides=told)
+
+
+# Rule: the study's seed decides who goes where, so that all trials compare.
+def test_trials_validate_on_what_the_configuration_says() -> None:
+    assert splits.search_split(composed(), 0) == Split("holdout", 4, 0, 0.25, True, 7)
+    by_folds = composed("cv=kfold", "cv.n_splits=4", "cv.stratified=false")
+    assert splits.search_split(by_folds, 3) == Split("kfold", 4, 3, 0.25, False, 7)
+
+
+def test_a_fold_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UserError, match=r"fold must lie in \[0, 3\]"):
+        splits.final_split(composed(), 4)
+
+
+# Rule: the final job cross-validates whatever the search did; its refit trains on everything.
+def test_the_final_job_has_folds_a_refit_and_a_holdout() -> None:
+    cfg = composed()
+    assert splits.final_split(cfg, 2) == Split("kfold", 4, 2, 0.25, True, 7)
+    assert splits.final_split(cfg, None).method == "none"
+    assert splits.holdout_split(cfg) == Split("holdout", 4, 0, 0.25, True, 7)
+
+
+# Rule: the refit gives up training data only where something in it needs a validation.
+def test_a_refit_validates_only_where_something_needs_it() -> None:
+    free, watched = composed(), composed("+study.refit_validates=true")
+    assert (splits.refit_validates(free), splits.refit_validates(watched)) == (False, True)
+    assert splits.refit_split(free).method == "none"
+    assert splits.refit_split(watched) == splits.holdout_split(watched)
+    assert splits.refit_val_fraction(free) == 0.0
+    assert splits.refit_val_fraction(watched) == 0.25
+
+
+def test_data_with_validation_data_of_their_own_lose_nothing() -> None:
+    cfg = composed("+study.refit_validates=true")
+    cfg.data = {"_target_": "pytorch_lightning.demos.boring_classes.BoringDataModule"}
+    assert splits.refit_val_fraction(cfg) == 0.0
