@@ -16,7 +16,6 @@ ELSEWHERE = {
     "explain/attempts.py": "one type and no code",
     "jobs/batch.py": "needs processes of the stacked launcher: tests/study/test_stacked.py",
     "protocol/attributes.py": "names and no code",
-    "sweep/evaluation.py": "needs a whole study: tests/study and tests/faults",
     "sweep/sweeper.py": "needs a whole study: tests/study, tests/compat and tests/faults",
 }
 
