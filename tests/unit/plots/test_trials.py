@@ -7,7 +7,7 @@ from drawn import assert_nothing_is_clipped, lines, texts
 from lightning_hpo.errors import UserError
 from lightning_hpo.plots import trial_curves, trial_maps, trial_predictions, trial_probabilities
 from lightning_hpo.plots.regression import Line, Samples
-from lightning_hpo.plots.trials import Verdicts
+from lightning_hpo.plots.trials import Predicted
 
 ROWS = [
     "best: trial 5\ncompleted, 5 epochs\nval/loss 0.31",
@@ -15,7 +15,7 @@ ROWS = [
 ]
 CLASSES = ["T-shirt/top", "Ankle boot", "Coat"]
 # Two trials, two samples of the classes 1 and 2; the second trial takes both for a coat.
-VERDICTS = Verdicts(
+VERDICTS = Predicted(
     [[[0.1, 0.8, 0.1], [0.0, 0.25, 0.75]], [[0.2, 0.2, 0.6], [0.05, 0.05, 0.9]]], [1, 2], CLASSES
 )
 IMAGES = np.random.default_rng(0).random((2, 1, 8, 8))
