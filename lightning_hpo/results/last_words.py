@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.parts import PARTS
+from lightning_hpo.results.commands import search_on
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.text import roughly
 
@@ -52,18 +53,12 @@ def _next(study_dir: Path, found: Results) -> list[str]:
     commands = [f"tensorboard --logdir {folder}"]
     command = found["command"]
     if found["best"] and command:
-        more = _with_trials(command, 2 * found["trials"]["total"])
+        more = search_on(command, total=found["trials"]["total"])
         commands.append(f"{more}   # more trials")
         number = found["best"]["number"]
         again = f"python -m lightning_hpo.rerun {folder} {number}"
         commands.append(f"{again}   # the best trial again")
     return commands
-
-
-def _with_trials(command: str, n: int) -> str:
-    totals = ("study.n_trials=", "hydra.sweeper.n_trials=")
-    kept = [word for word in shlex.split(command) if not word.startswith(totals)]
-    return shlex.join([*kept, f"study.n_trials={n}"])
 
 
 def _short(value: Any) -> str:

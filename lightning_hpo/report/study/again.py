@@ -4,14 +4,9 @@ import shlex
 
 from lightning_hpo.report.html import markup
 from lightning_hpo.report.html.markup import command, facts, text
+from lightning_hpo.results.commands import search_on
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.text import duration
-
-
-def resume_command(command: str, *, total: int, more: int = 50) -> str:
-    """The study's command with its total of trials raised by `more`."""
-    words = [word for word in shlex.split(command) if not word.startswith("study.n_trials=")]
-    return shlex.join([*words, f"study.n_trials={total + more}"])
 
 
 def content(record: Record) -> str:
@@ -22,8 +17,8 @@ def content(record: Record) -> str:
     if typed := results.get("command"):
         html += "<h3>Run or finish it</h3>\n" + command(typed)
         if record.trials:
-            more = resume_command(typed, total=results["trials"]["total"])
-            html += "<h3>Search on, with 50 more trials</h3>\n" + command(more)
+            more = search_on(typed, total=results["trials"]["total"])
+            html += "<h3>Search on, with twice as many trials</h3>\n" + command(more)
     if record.trials:
         number = results["best"]["number"] if results["best"] else record.trials[0].number
         html += f"<h3>Run one trial again, here number {text(number)}</h3>\n"

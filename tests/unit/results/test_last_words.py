@@ -1,10 +1,72 @@
-"""What a study says at its end: commands that go on with it."""
+"""The last words of a study: what came out, where it lies, what to type next."""
 
-from lightning_hpo.results import last_words
+from pathlib import Path
+
+from lightning_hpo.results.last_words import summary
+
+FOUND = {
+    "study_name": "s",
+    "monitor": "val/loss",
+    "direction": "minimize",
+    "trials": {"complete": 2, "pruned": 1, "failed": 0, "total": 3},
+    "best": {"number": 1, "value": 0.25, "params": {"model.dropout": 0.123456, "optimizer": None}},
+    "forced_resumes": [],
+    "cv": None,
+    "holdout": None,
+    "refits": [],
+    "test": None,
+    "test_std": None,
+    "no_test": None,
+    "seconds": {"search": 130.0, "final": 0.0},
+    "command": "python -m lightning_hpo +experiment=x study.n_trials=3",
+}
 
 
-def test_the_command_for_more_trials_replaces_the_total():
-    command = "python -m lightning_hpo +experiment=x study.n_trials=12"
-    assert last_words._with_trials(command, 24) == (
-        "python -m lightning_hpo +experiment=x study.n_trials=24"
-    )
+def test_a_search_alone_is_told_with_its_winner_and_how_to_go_on() -> None:
+    assert summary(FOUND, Path("studies/s")).splitlines() == [
+        "",
+        "3 trials: 2 complete, 1 pruned, 0 failed",
+        "best: trial 1 with val/loss 0.2500",
+        "    model.dropout = 0.1235",
+        "    optimizer = null",
+        "took: search 2 min, final job 0 s",
+        "",
+        "report      studies/s/report.html",
+        "results     studies/s/results.json",
+        "trials      studies/s/trials/",
+        "",
+        "next:",
+        "    tensorboard --logdir studies/s",
+        "    python -m lightning_hpo +experiment=x study.n_trials=6   # more trials",
+        "    python -m lightning_hpo.rerun studies/s 1   # the best trial again",
+    ]
+
+
+def test_a_final_job_is_told_part_by_part() -> None:
+    cv = {"n_splits": 5, "val/loss_mean": 0.5, "val/loss_std": 0.125}
+    refits = [{"test": {"test/loss": 0.5}}, {"test": {"test/loss": 0.75}}]
+    found = FOUND | {
+        "cv": cv,
+        "holdout": {"epochs": 12, "last": {"val/loss": 0.375}},
+        "refits": refits,
+        "test": {"test/loss": 0.625},
+        "test_std": {"test/loss": 0.25},
+    }
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5:8] == [
+        "5-fold cross-validation: val/loss 0.5000 ± 0.1250",
+        "without early stopping, 12 epochs: val/loss 0.3750",
+        "test, opened once by each of 2 networks: test/loss 0.6250 ± 0.2500",
+    ]
+    assert "model       studies/s/final/model.ckpt" in lines
+
+
+def test_what_was_different_in_the_final_job_is_said() -> None:
+    refit = {"test": None, "val_fraction": 0.1, "left_out": {"grad_cam": "no convolution"}}
+    found = FOUND | {"refits": [refit], "no_test": "there is no test_step"}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5:8] == [
+        "no test: there is no test_step",
+        "the refit kept 10% of the training data to validate on",
+        "figures left out, see the report: grad_cam",
+    ]
