@@ -1,13 +1,15 @@
-"""Pruners in a trial of several folds, whose steps count on from one fold to the next.
+"""The pruner that a configuration names, and how it judges a trial of several folds.
 
-The epochs of fold ``f`` are the steps from ``f * steps_per_fold``; early stopping may leave a gap
-before the next fold. Optuna's pruners read such a sequence as one training, which it is not.
+The steps of such a trial count on from one fold to the next: the epochs of fold ``f`` are the steps
+from ``f * steps_per_fold``; early stopping may leave a gap before the next fold. Optuna's pruners
+read such a sequence as one training, which it is not.
 """
 
 import copy
 from typing import Any
 
 import optuna
+from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -19,7 +21,26 @@ from optuna.pruners import (
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from lightning_hpo.composition.instantiate import make
+from lightning_hpo.errors import UserError
 from lightning_hpo.strategies.replay import ReplayPruner
+
+
+def make_pruner(node: DictConfig | None, *, monitor: str) -> BasePruner:
+    """The pruner that ``node`` names; None: one that never prunes.
+
+    ``monitor``: in its units are the bounds that a pruner may need. Raises :class:`UserError` for
+    one that has no value.
+    """
+    if not node:
+        return NopPruner()
+    missing = [str(key) for key in node if OmegaConf.is_missing(node, key)]
+    if missing:
+        raise UserError(
+            f"pruner.{missing[0]} must have a value; add pruner.{missing[0]}=..., in the units"
+            f" of {monitor}, or null where another bound is given."
+        )
+    return make(node)
 
 
 def over_folds(pruner: BasePruner, *, n_folds: int, steps_per_fold: int) -> BasePruner:

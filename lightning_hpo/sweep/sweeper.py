@@ -20,12 +20,10 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
 from lightning_hpo.composition.application import ending_as_we_do, is_ours
-from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.launchers.executors import BatchExecutor, Executor, LaunchesSlots
@@ -35,17 +33,18 @@ from lightning_hpo.machine.signals import interruptible
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
-from lightning_hpo.results import last_words, results, trials, written
+from lightning_hpo.results import trials, written
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other
 from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
 from lightning_hpo.storage.writable import must_be_writable, writable
+from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
-from lightning_hpo.sweep import closing_report
+from lightning_hpo.sweep.conclusion import conclude
 from lightning_hpo.sweep.display import tally
-from lightning_hpo.sweep.display.display import Display
+from lightning_hpo.sweep.display.display import Display, quieten_log
 from lightning_hpo.sweep.display.tally import Tally
 from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.fleet.controllers import Fleet
@@ -120,7 +119,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if self.settings.is_study:
             self.settings.check_direction(self.direction)
         if self.settings.verbosity == "quiet":
-            _quieten_log()
+            quieten_log()
         space = self._space(arguments)
         self._check_space(space)
         self._check_strategies(space)
@@ -144,7 +143,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             # the first one is told.
             hindrances: tuple[type[Exception], ...] = (OSError, *storage_errors())
             with suppress(*(hindrances if failure is not None else ())):
-                self._conclude(study, facts, display)
+                conclude(study, study_dir, self.config, facts, display)
         if failure is not None:
             raise failure
 
@@ -203,7 +202,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         """Make sampler and pruner once before anything is prepared, which takes a while."""
         try:
             self._make_sampler(space)
-            self._make_pruner(self._get_directions())
+            make_pruner(self._pruner, monitor=self.settings.monitor)
         except UserError:
             raise
         except (TypeError, ValueError) as error:
@@ -265,7 +264,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 study_name=self.study_name,
                 storage=self._storage(facts),
                 sampler=self._make_sampler(space),
-                pruner=self._make_pruner(directions),
+                pruner=make_pruner(self._pruner, monitor=self.settings.monitor),
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
@@ -314,17 +313,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
             return open_storage(self.storage, self.settings.study_dir) if self.storage else None
         return create_storage(self.storage, self.settings.study_dir)
 
-    def _make_pruner(self, directions: Sequence[str]) -> BasePruner:
+    @property
+    def _pruner(self) -> DictConfig | None:
         # Optuna cannot compare trials midway by several objectives.
-        if not self.pruner or len(directions) > 1:
-            return NopPruner()
-        missing = [str(key) for key in self.pruner if OmegaConf.is_missing(self.pruner, key)]
-        if missing:
-            raise UserError(
-                f"pruner.{missing[0]} must have a value; add pruner.{missing[0]}=..., in the units"
-                f" of {self.settings.monitor}, or null where another bound is given."
-            )
-        return make(self.pruner)
+        return self.pruner if len(self._get_directions()) == 1 else None
 
     def _make_sampler(self, space: SearchSpace) -> BaseSampler:
         if self.settings.replay is not None:
@@ -386,21 +378,6 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if search.space and trials.best_trial(search.study) is None:
             trials.require_a_complete_trial(search.study)
 
-    # ------------------------------------------------------------------ conclusion
-
-    def _conclude(self, study: optuna.Study, facts: Facts | None, display: Display) -> None:
-        """Write the results, build the report, say where everything is."""
-        study_dir = self.settings.study_dir
-        written.save_plugin_file(study, study_dir)
-        written.log_best(study)
-        if facts is None:
-            return
-        found = written.results(study, study_dir=study_dir, config=self.config, facts=facts)
-        results.write(study_dir, found)
-        display.stage("report")
-        closing_report.report(study_dir, study)
-        display.last_words(last_words.summary(found, study_dir))
-
 
 def _plain(node: Any, *, resolve: bool) -> Any:
     """A node of the configuration as Python's own types; None as an empty mapping."""
@@ -420,9 +397,3 @@ def _timed(study: optuna.Study, part: str) -> Iterator[None]:
             total = dict(study.user_attrs.get("seconds", {}))
             total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
             study.set_user_attr("seconds", total)
-
-
-def _quieten_log() -> None:
-    # The terminal's handlers and not the loggers: the logs of jobs in this process stay whole.
-    for handler in logging.getLogger().handlers:
-        handler.setLevel(logging.WARNING)

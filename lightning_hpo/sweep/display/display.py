@@ -1,5 +1,6 @@
 """What a person sees while a study runs: a live view on a terminal, plain lines elsewhere."""
 
+import logging
 import sys
 import threading
 import time
@@ -195,3 +196,10 @@ def _fit_line(name: str, result: Mapping[str, Any], monitor: str) -> str:
     what = "" if told is None else f"{told[0]} {told[1]:.4f}, "
     done = f"{what}{result['epochs']} epochs, {result['seconds']:.1f} s"
     return f"{fit_title(name):<9}  {done}"
+
+
+def quieten_log() -> None:
+    """Let the terminal show warnings alone of what Hydra logs."""
+    # The terminal's handlers and not the loggers: the logs of jobs in this process stay whole.
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 import optuna
 import pytest
 from numpy.random import default_rng
+from omegaconf import OmegaConf
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -16,7 +17,8 @@ from optuna.pruners import (
 )
 from optuna.trial import TrialState
 
-from lightning_hpo.strategies.pruning import AcrossFolds, WithinFold, over_folds
+from lightning_hpo.errors import UserError
+from lightning_hpo.strategies.pruning import AcrossFolds, WithinFold, make_pruner, over_folds
 
 EPOCHS = 4
 
@@ -209,3 +211,19 @@ def test_only_pruners_that_need_help_over_folds_get_it(pruner, n_folds, kind):
     wrapped = over_folds(pruner, n_folds=n_folds, steps_per_fold=2)
     assert type(wrapped) is kind
     assert over_folds(wrapped, n_folds=n_folds, steps_per_fold=2) is wrapped
+
+
+def test_without_a_pruner_nothing_is_pruned():
+    assert isinstance(make_pruner(None, monitor="val/loss"), NopPruner)
+
+
+def test_a_pruner_is_made_as_its_node_says():
+    node = OmegaConf.create({"_target_": "optuna.pruners.PercentilePruner", "percentile": 40.0})
+    made = make_pruner(node, monitor="val/loss")
+    assert (type(made).__name__, made._percentile) == ("PercentilePruner", 40.0)
+
+
+def test_a_bound_without_a_value_is_named_with_its_unit():
+    node = OmegaConf.create({"_target_": "optuna.pruners.ThresholdPruner", "upper": "???"})
+    with pytest.raises(UserError, match=r"pruner\.upper must have a value.*units of val/loss"):
+        make_pruner(node, monitor="val/loss")

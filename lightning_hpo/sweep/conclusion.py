@@ -1,0 +1,46 @@
+"""The end of a study: its results are written, its report is built, its last words are said."""
+
+from pathlib import Path
+
+import optuna
+from omegaconf import DictConfig
+
+from lightning_hpo.composition.application import complain
+from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.results import last_words, results, written
+from lightning_hpo.sweep.display.display import Display
+
+
+def conclude(
+    study: optuna.Study, study_dir: Path, config: DictConfig, facts: Facts | None, display: Display
+) -> None:
+    """Write what is found, build the report, say where everything is.
+
+    ``facts``: None where the jobs are another application's, which gets the plugin's file alone.
+    """
+    written.save_plugin_file(study, study_dir)
+    written.log_best(study)
+    if facts is None:
+        return
+    found = written.results(study, study_dir=study_dir, config=config, facts=facts)
+    results.write(study_dir, found)
+    display.stage("report")
+    report(study_dir, study)
+    display.last_words(last_words.summary(found, study_dir))
+
+
+def report(study_dir: Path, study: optuna.Study) -> None:
+    """Build the report; one that fails costs a line, never the study whose results are written."""
+    try:
+        from lightning_hpo.report.study.page import build_report
+
+        build_report(study_dir, study=study)
+    except Exception as error:
+        way_out = f"python -m lightning_hpo.report {study_dir}"
+        complain(
+            UserError(
+                f"the report could not be built ({with_type(error)}); the results are written. Once"
+                f" that is mended: {way_out}"
+            )
+        )
