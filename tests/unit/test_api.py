@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def started(tmp_path, monkeypatch):
         file.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(file))
 
-    return as_study
+    # In the background of a shell interrupts are ignored, and what is ignored stays so in a child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield as_study
+    signal.signal(signal.SIGINT, before)
 
 
 def told(**news: str) -> str:
@@ -118,7 +122,7 @@ class Interrupted(io.StringIO):
 # Rule: the study is told once, and is waited for; it says what it has to say.
 def test_an_interrupt_here_is_passed_on_and_the_study_closes(started, study_dir):
     heard = "trap 'echo closing; exit 0' INT; trap 'echo no' TERM"
-    started(f"{heard}; {told(folder=str(study_dir))}; echo ready; while :; do read line; done")
+    started(f"{heard}; {told(folder=str(study_dir))}; echo ready; while read line; do :; done")
     with contextlib.redirect_stdout(Interrupted()) as ours, pytest.raises(KeyboardInterrupt):
         run()
     assert ours.getvalue() == "ready\nclosing\n"
