@@ -8,6 +8,7 @@ Nothing but speed is changed: what is stored is what Optuna's own storage would 
 import json
 import sqlite3
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.folder import StudyFolder
@@ -59,6 +60,9 @@ class EmbeddedStorage(RDBStorage):
             "pool_events": [(_write_without_waiting_for_the_disk, "connect")],
         }
         super().__init__(url_of(path), engine_kwargs=options)
+        # The last connection that is closed puts the log into the database, which is then a single
+        # file. What is left to the end of the interpreter may never be closed.
+        weakref.finalize(self, _close, self.scoped_session, self.engine)
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
@@ -86,6 +90,11 @@ class EmbeddedStorage(RDBStorage):
         session.flush()
         trial.number = trial.count_past_trials(session)
         return trial
+
+
+def _close(session: scoped_session[Session], engine: Engine) -> None:
+    session.remove()
+    engine.dispose()
 
 
 def use_write_ahead_log(path: Path) -> None:

@@ -67,6 +67,8 @@ def test_an_interrupt_of_the_program_closes_the_study(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # In the background of a shell interrupts are ignored, which a child would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         until(program, "^trial ")

@@ -118,3 +118,20 @@ def test_the_file_of_the_folder_is_known_by_any_name(tmp_path, monkeypatch):
     others = ("sqlite:///studies/b/study.db", "sqlite://", "postgresql://h/d", "study.log")
     for spec in (*others, {"_target_": "optuna.storages.InMemoryStorage"}):
         assert not is_own_file(spec, study_dir)
+
+
+# Rule: a process that ends in good order leaves one file, whatever still holds the storage then.
+def test_the_log_is_put_into_the_database_when_the_process_ends(tmp_path):
+    code = (
+        "import sys, threading, optuna\n"
+        "from pathlib import Path\n"
+        "from lightning_hpo.storage.study import create_storage\n"
+        "storage = create_storage(None, Path(sys.argv[1]))\n"
+        "optuna.create_study(storage=storage)\n"
+        "waits = lambda holds: threading.Event().wait()\n"
+        "threading.Thread(target=waits, args=[storage], daemon=True).start()\n"
+        "assert Path(sys.argv[1], 'study.db-wal').exists()\n"
+    )
+    words = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
+    subprocess.run(words, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.db"]
