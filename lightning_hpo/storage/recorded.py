@@ -10,7 +10,6 @@ from typing import Any
 import optuna
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
-from yaml import YAMLError
 
 from lightning_hpo.composition.vault import VARIABLE
 from lightning_hpo.errors import UserError, one_line
@@ -59,9 +58,8 @@ def _names_in_file(study_dir: Path) -> list[str]:
 def _names_in_folders(study_dir: Path) -> list[str]:
     for trial in _recorded(study_dir):
         # Half written by a kill, or damaged: any other trial tells the same.
-        with suppress(OSError, YAMLError):
-            name = OmegaConf.select(OmegaConf.load(trial.config), "study.name")
-            return [] if name is None else [str(name)]
+        with suppress(UserError):
+            return [str(stored_config(trial.config, "study.name").study.name)]
     return []
 
 

@@ -83,3 +83,13 @@ def test_a_damaged_folder_is_for_others_to_refuse(tmp_path):
     (tmp_path / "study.db").write_bytes(b"noise" * 1000)
     folder_of_a_trial(tmp_path, None).joinpath("config.yaml").write_text("study: {name: ")
     check_holds_no_other(tmp_path, "s")
+
+
+@pytest.mark.parametrize("content", [b"\xcd\xff\x00noise", b"- a list", b"study: [", b""])
+def test_a_damaged_configuration_does_not_hide_whose_trials_lie_there(tmp_path, content):
+    for number, written in enumerate((content, b"study: {name: other}")):
+        folder = tmp_path / "trials" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_bytes(written)
+    with pytest.raises(UserError, match="holds 'other', got the name 'mine'"):
+        check_holds_no_other(tmp_path, "mine")
