@@ -112,7 +112,7 @@ def test_page_says_what_the_study_found(page: Page) -> None:
         "5 trials failed (9, 29, 49, 69, 89): the loss became NaN.",
         "model.dropout = 0.02373 lies at the lower border",
         "of 100 trials",  # in how many trials the momentum was searched
-        "study.n_trials=150",
+        "study.n_trials=200",
         "python -m lightning_hpo.rerun",
         "tensorboard --logdir",
         "Filters of convolutional layer 2.",
