@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
     """
     if StudyFolder(study_dir).database.is_file():
         return _trials(None, study_dir, name=None)
-    trials = _recorded(study_dir)
-    if not trials:
+    first = next(_recorded(study_dir), None)
+    if first is None:
         raise UserError(f"a study must have run in its folder, got {study_dir}, which has none.")
-    return trials_beside(trials[0].path, study_dir)
+    return trials_beside(first.path, study_dir)
 
 
 def check_holds_no_other(study_dir: Path, name: str) -> None:
@@ -63,11 +64,11 @@ def _names_in_folders(study_dir: Path) -> list[str]:
     return []
 
 
-def _recorded(study_dir: Path) -> list[JobFolder]:
-    """The trials whose folders say what ran, by number."""
+def _recorded(study_dir: Path) -> Iterator[JobFolder]:
+    """The trials whose folders say what ran, by number; each is looked at when it is its turn."""
     study = StudyFolder(study_dir)
     trials = map(study.trial, study.trial_numbers())
-    return [trial for trial in trials if trial.config.is_file()]
+    return (trial for trial in trials if trial.config.is_file())
 
 
 def trials_beside(trial_dir: Path, study_dir: Path) -> list[FrozenTrial]:
