@@ -47,8 +47,9 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """
     fold = int(cfg.study.fold)
     seed = derive_seed(cfg.seed, "fold", fold)
-    to_the_end = TrialPlan.of(cfg).scheduled
-    result = _fit_part(cfg, splits.final_split(cfg, fold), seed, context, keep_best=not to_the_end)
+    plan, split = TrialPlan.of(cfg), splits.final_split(cfg, fold)
+    to_the_end = plan.scheduled
+    result = _fit_part(cfg, plan, split, seed, context, keep_best=not to_the_end)
     if to_the_end:
         at_end = {**result.metrics, **result.last}
         result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
@@ -60,16 +61,23 @@ def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
-    result = _fit_part(cfg, splits.holdout_split(cfg), seed, context, keep_best=False)
+    plan, split = TrialPlan.of(cfg), splits.holdout_split(cfg)
+    result = _fit_part(cfg, plan, split, seed, context, keep_best=False)
     found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
     return _write(context.folder, found)
 
 
 def _fit_part(
-    cfg: DictConfig, split: Split, seed: int, context: JobContext, *, keep_best: bool
+    cfg: DictConfig,
+    plan: TrialPlan,
+    split: Split,
+    seed: int,
+    context: JobContext,
+    *,
+    keep_best: bool,
 ) -> FitResult:
     """Fit a part of the data; what is kept of the network is from its best or its last epoch."""
-    if TrialPlan.of(cfg).stacked:
+    if plan.stacked:
         file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
         return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
     folder = JobFolder(context.folder)
@@ -99,7 +107,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     The checkpoint is there before the test, and the result before the first figure: what fails
     later costs nothing that was found.
     """
-    final_dir = context.folder.parent
+    plan, final_dir = TrialPlan.of(cfg), context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
     seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
@@ -107,14 +115,13 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     data = build.data_module(cfg, splits.refit_split(cfg))
     module = build.module(cfg, data)
     untrained = layer_weights(module)
-    trainer, trained = _train_refit(cfg, module, data, context)
+    trainer, trained = _train_refit(cfg, plan, module, data, context)
     checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
-    stacked = TrialPlan.of(cfg).stacked
-    if number is None and not stacked:
+    if number is None and not plan.stacked:
         trainer.save_checkpoint(checkpoint, weights_only=True)
     test, reason = run_test(trainer, module, data)
-    if number is None and stacked:
+    if number is None and plan.stacked:
         trainer.save_checkpoint(checkpoint, weights_only=True)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
@@ -152,16 +159,20 @@ class Trained:
 
 
 def _train_refit(
-    cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, context: JobContext
+    cfg: DictConfig,
+    plan: TrialPlan,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    context: JobContext,
 ) -> tuple[pl.Trainer, Trained]:
     """Train for the epochs that the folds advise; the trainer, which is to test and to save."""
-    epochs = _refit_epochs(cfg, context.folder.parent)
+    epochs = _refit_epochs(cfg, plan, context.folder.parent)
     logged = StageOfMetrics()
     told = EpochProgress(context.folder, monitor=cfg.monitor)
     observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
-    if TrialPlan.of(cfg).stacked:
+    if plan.stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
         losses = train_in_place(cfg, module, data, epochs, report=file.report)
         return trainer, Trained(epochs, {"train/loss": "train"}, losses)
@@ -175,14 +186,13 @@ def fold_results(final_dir: Path) -> list[dict[str, Any]]:
     return [written_object(path) for path in paths if path.is_file()]
 
 
-def _refit_epochs(cfg: DictConfig, final_dir: Path) -> int:
+def _refit_epochs(cfg: DictConfig, plan: TrialPlan, final_dir: Path) -> int:
     asked = cfg.study.get("final_epochs")
     if asked is not None:
         return int(asked)
     # Without a validation split the refit cannot stop by itself: it takes the folds' advice, but
     # for a schedule, whose last epochs, at small rates, are those that count.
-    advise = cfg.cv.final and not TrialPlan.of(cfg).scheduled
-    folds = fold_results(final_dir) if advise else []
+    folds = fold_results(final_dir) if cfg.cv.final and not plan.scheduled else []
     if not folds:
         return int(cfg.trainer.max_epochs)
     return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))

@@ -74,13 +74,13 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
     cfg = OmegaConf.load(trial.config)
     assert isinstance(cfg, DictConfig)
     trials = trials_beside(trial.path, study_dir)
-    told, started_s = trials[number], time.monotonic()
+    told, plan, started_s = trials[number], TrialPlan.of(cfg), time.monotonic()
     found = {"number": number, "state": told.state.name, "told": told.value, "monitor": cfg.monitor}
     with recorded(cfg, folder), _threads_of(trial):
         if not can_be_shown(build.data_module(cfg, splits.search_split(cfg, 0))):
             return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
         context = JobContext(folder, dict(told.params))
-        again = _again(cfg, context, told, origin=lineage(trials, number)[-1])
+        again = _again(cfg, plan, context, told, origin=lineage(trials, number)[-1])
     torch.save(again.weights, folder / _WEIGHTS_FILE)
     seconds = time.monotonic() - started_s
     return {
@@ -88,19 +88,21 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
         "is_shown": True,
         "value": again.value,
         "epochs": again.epochs,
-        "n_folds": TrialPlan.of(cfg).n_folds,
+        "n_folds": plan.n_folds,
         "seconds": seconds,
     }
 
 
-def _again(cfg: DictConfig, context: JobContext, told: FrozenTrial, *, origin: int) -> Again:
+def _again(
+    cfg: DictConfig, plan: TrialPlan, context: JobContext, told: FrozenTrial, *, origin: int
+) -> Again:
     live = None
     if told.state is TrialState.PRUNED:
         notes = JobFolder(context.folder).reported
         # Of a try that was interrupted.
         notes.unlink(missing_ok=True)
         live = PlayedAgain(notes, n_values=len(told.intermediate_values))
-    if TrialPlan.of(cfg).stacked:
+    if plan.stacked:
         return _stacked_again(cfg, context, live, origin=origin)
     kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
     told_live = EpochProgress(context.folder, monitor=cfg.monitor)

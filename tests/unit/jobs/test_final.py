@@ -11,6 +11,7 @@ from quiet import quiet_trainer
 from lightning_hpo.callbacks.inspection import Filters, GradCam, IntegratedGradients
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.folds import Split
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs import final
 from lightning_hpo.protocol.messages import FitResult, JobContext
 
@@ -101,8 +102,8 @@ def test_how_long_the_refit_trains(tmp_path):
     cfg = config()
     cfg.cv.final, cfg.study = True, {}
 
-    assert final._refit_epochs(cfg, tmp_path) == round((4 + 7) / 2)
+    assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == round((4 + 7) / 2)
     cfg.scheduler, cfg.trainer = {"_target_": "a.schedule"}, {"max_epochs": 9}
-    assert final._refit_epochs(cfg, tmp_path) == 9
+    assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 9
     cfg.study = {"final_epochs": 50}
-    assert final._refit_epochs(cfg, tmp_path) == 50
+    assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 50
