@@ -9,7 +9,7 @@ from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained
 from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.data import told
 from lightning_hpo.errors import UserError
-from lightning_hpo.explain.predictions import grid_over, is_regression, predict
+from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
 from lightning_hpo.plots.regression import Line, Samples
 
 
@@ -34,16 +34,15 @@ class Predictions(FigureCallback):
         data = data_of(trainer)
         splits = {stage: data.raw(stage) for stage in ("train", "val") if len(data.raw(stage)[1])}
         predicted = {stage: predict(pl_module, data, x) for stage, (x, _) in splits.items()}
-        target = told.target_name(data)
         found = {
             "predicted_against_true": plots.predicted_against_true(
                 **{stage: Samples(y, predicted[stage]) for stage, (_, y) in splits.items()},
-                target_name=target,
+                target_name=told.target_name(data),
                 title=f"Predicted against true values, after {epochs_trained(trainer)}",
             )
         }
         if data.input_shape == (1,):
-            found["fit"] = self._fit(trainer, pl_module, splits, target=target)
+            found["fit"] = self._fit(trainer, pl_module, splits)
         return found
 
     def _fit(
@@ -51,20 +50,17 @@ class Predictions(FigureCallback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         splits: dict[str, tuple[Tensor, Tensor]],
-        *,
-        target: str,
     ) -> Figure:
         data = data_of(trainer)
         grid_g1 = grid_over(*(x for x, _ in splits.values()))
         x_g = grid_g1[:, 0].numpy()
-        true = told.true_values(data, x_g)
         samples = {stage: Samples(x[:, 0], y) for stage, (x, y) in splits.items()}
         return plots.fitted_curve(
             Line(x_g, predict(pl_module, data, grid_g1)),
             train=samples["train"],
             val=samples.get("val"),
-            true=None if true is None else Line(x_g, true),
-            names=(told.input_name(data), target),
+            true=true_line(data, x_g),
+            names=told.names(data),
             called="network",
             title=f"Predictions after {epochs_trained(trainer)}",
         )

@@ -62,9 +62,10 @@ def true_values(data: object, x: NDArray[Any]) -> NDArray[Any] | None:
     return data.true_curve(x) if isinstance(data, KnowsTrueCurve) else None
 
 
-def input_name(data: object) -> str:
-    """Of the first input."""
-    return data.input_names[0] if isinstance(data, NamesInputs) else "input"
+def names(data: object) -> tuple[str, str]:
+    """Of the first input and of the target."""
+    inputs = data.input_names if isinstance(data, NamesInputs) else ("input",)
+    return inputs[0], target_name(data)
 
 
 def target_name(data: object) -> str:

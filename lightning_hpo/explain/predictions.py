@@ -8,7 +8,7 @@ Shapes: N samples, I inputs, G points of a grid.
 """
 
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, evaluating
+from lightning_hpo.plots.regression import Line
 
 _GRID_POINTS = 400
 
@@ -34,6 +36,12 @@ def input_grid(data: object) -> Tensor | None:
     if not is_regression(data) or data.input_shape != (1,):
         return None
     return grid_over(data.raw("train")[0], data.raw("val")[0])
+
+
+def true_line(data: object, x_g: NDArray[Any]) -> Line | None:
+    """The curve without noise at the inputs ``x_g`` (G,), of data that know it."""
+    values_g = told.true_values(data, x_g)
+    return None if values_g is None else Line(x_g, values_g)
 
 
 def grid_over(*inputs_n1: Tensor) -> Tensor:

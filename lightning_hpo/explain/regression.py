@@ -13,7 +13,7 @@ from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, feature_maps
-from lightning_hpo.explain.predictions import grid_over, load_predictions, predict
+from lightning_hpo.explain.predictions import grid_over, load_predictions, predict, true_line
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.protocol.folder import FinalFolder
 
@@ -49,7 +49,7 @@ def _predicted_against_true(module: pl.LightningModule, data: TensorDataModule) 
     return plots.predicted_against_true(
         train=Samples(train_y, predict(module, data, train_x)),
         test=Samples(test_y, predict(module, data, test_x)),
-        target_name=_names(data)[1],
+        target_name=told.target_name(data),
     )
 
 
@@ -57,15 +57,14 @@ def _fit(module: pl.LightningModule, data: TensorDataModule, final_dir: Path) ->
     (train_x, train_y), (test_x, test_y) = data.raw("train"), data.raw("test")
     grid_g1 = grid_over(train_x, test_x)
     x_g = grid_g1[:, 0].numpy()
-    true = told.true_values(data, x_g)
     return plots.fitted_curve(
         Line(x_g, predict(module, data, grid_g1)),
         train=Samples(train_x[:, 0], train_y),
         test=Samples(test_x[:, 0], test_y),
-        true=None if true is None else Line(x_g, true),
+        true=true_line(data, x_g),
         folds=_fold_lines(final_dir),
         holdout=_holdout_line(final_dir),
-        names=_names(data),
+        names=told.names(data),
     )
 
 
@@ -83,7 +82,7 @@ def _holdout_line(final_dir: Path) -> Line | None:
 def _activations(module: pl.LightningModule, data: TensorDataModule, layer: str) -> Figure:
     """Over the input; of several inputs, over the training samples by what is predicted of them."""
     train_x, _ = data.raw("train")
-    input_name, target_name = _names(data)
+    input_name, target_name = told.names(data)
     if data.input_shape == (1,):
         x_ni = grid_over(train_x)
         axis = x_ni[:, 0]
@@ -106,8 +105,3 @@ def _layer_outputs(
     """(N, L) on the CPU."""
     inputs_ni = as_input(module, data.normalised(x_ni))
     return feature_maps(module, layer, inputs_ni).flatten(1).cpu()
-
-
-def _names(data: TensorDataModule) -> tuple[str, str]:
-    """Of the first input and of the target."""
-    return told.input_name(data), told.target_name(data)

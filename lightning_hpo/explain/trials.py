@@ -12,7 +12,7 @@ from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam_maps
-from lightning_hpo.explain.predictions import grid_over, is_regression, predict
+from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Predicted
@@ -104,13 +104,12 @@ def _regression(trials: Sequence[ShownTrial], which: str) -> Figure:
     train = [trial.data.raw("train") for trial in trials]
     grid_g1 = grid_over(train[0][0], val[0][0])
     x_g = grid_g1[:, 0].numpy()
-    true = told.true_values(data, x_g)
     return plots.trial_curves(
         [Line(x_g, predict(trial.module, trial.data, grid_g1)) for trial in trials],
         rows,
         train=[Samples(x[:, 0], y) for x, y in train],
         val=[Samples(x[:, 0], y) for x, y in val],
-        true=None if true is None else Line(x_g, true),
-        names=(told.input_name(data), target),
+        true=true_line(data, x_g),
+        names=told.names(data),
         title=f"The fit in trials of the search{which}",
     )

@@ -21,7 +21,7 @@ class Curve:
 def test_what_is_told_is_said() -> None:
     data = Curve()
     assert told.noise_variance(data) == 0.25
-    assert (told.input_name(data), told.target_name(data)) == ("time", "height")
+    assert told.names(data) == ("time", "height")
     assert told.class_names(data, 2) == ("cat", "dog")
     assert told.checksum(data) == "ab"
     np.testing.assert_array_equal(told.true_values(data, np.array([1.0, 3.0])), [2.0, 6.0])
@@ -30,7 +30,7 @@ def test_what_is_told_is_said() -> None:
 def test_nothing_need_be_told() -> None:
     assert told.noise_variance(object()) is None
     assert told.true_values(object(), np.array([1.0])) is None
-    assert (told.input_name(object()), told.target_name(object())) == ("input", "target")
+    assert told.names(object()) == ("input", "target")
     assert told.checksum(object()) is None
 
 
