@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lightning_hpo import plots
 from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained, tensorboards
+from lightning_hpo.callbacks.reporting import callbacks_of
 from lightning_hpo.callbacks.samples import Labelled, data_of, labelled
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
@@ -81,10 +82,8 @@ class Attribution(FigureCallback):
         shown = labelled(trainer, pl_module)
         shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
         logits_nk = logits(pl_module, shown.inputs)
-        predicted, names = (
-            logits_nk.argmax(1),
-            told.class_names(data_of(trainer), logits_nk.shape[1]),
-        )
+        names = told.class_names(data_of(trainer), logits_nk.shape[1])
+        predicted = logits_nk.argmax(1)
         pairs = zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
         figure = plots.attribution_panel(
             shown.images,
@@ -256,8 +255,7 @@ class OfClassified(FigureCallback):
 
     def classified(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Classified:
         """The samples at this moment; the network must be in eval mode."""
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        keeper = next(c for c in callbacks if isinstance(c, OfClassified))
+        keeper = next(c for c in callbacks_of(trainer) if isinstance(c, OfClassified))
         if keeper._kept is None:
             shown = labelled(trainer, pl_module)
             keeper._kept = Classified(shown, logits(pl_module, shown.inputs))

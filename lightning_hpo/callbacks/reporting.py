@@ -242,6 +242,11 @@ class FailOnNonFinite(pl.Callback):
                 )
 
 
+def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
+    """The list itself, in the order in which they are called."""
+    return trainer.callbacks  # type: ignore[attr-defined]
+
+
 def in_own_ranks(trainer: pl.Trainer) -> bool:
     """Whether ``trainer`` fits in processes that it starts, seen from here or from one of them."""
     return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)

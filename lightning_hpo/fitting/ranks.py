@@ -25,7 +25,7 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
     _prctl_pr_set_pdeathsig,
 )
 
-from lightning_hpo.callbacks.reporting import in_own_ranks
+from lightning_hpo.callbacks.reporting import callbacks_of, in_own_ranks
 from lightning_hpo.errors import ProcessDied, UserError
 from lightning_hpo.output.streams import mask_output
 
@@ -71,7 +71,7 @@ def fit(
         trainer.fit(module, datamodule=data)
         return trainer.current_epoch
     luggage = Luggage(folder / _LUGGAGE)
-    trainer.callbacks.append(luggage)  # type: ignore[attr-defined]
+    callbacks_of(trainer).append(luggage)
     with _rank_environment(trainer.num_devices):
         try:
             trainer.fit(module, datamodule=data)
@@ -100,7 +100,7 @@ class Luggage(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
-            states = [callback.state_dict() for callback in _callbacks(trainer)]
+            states = [callback.state_dict() for callback in callbacks_of(trainer)]
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(pickle.dumps((trainer.current_epoch, states)))
 
@@ -108,7 +108,7 @@ class Luggage(pl.Callback):
         """Give the callbacks of ``trainer`` their states; the number of epochs."""
         epochs, states = pickle.loads(self.path.read_bytes())
         self.path.unlink()
-        for callback, state in zip(_callbacks(trainer), states, strict=True):
+        for callback, state in zip(callbacks_of(trainer), states, strict=True):
             if state:
                 callback.load_state_dict(state)
         return epochs
@@ -129,10 +129,6 @@ def died(error: ProcessExitedException) -> ProcessDied:
     how = error.signal_name or f"exit status {error.exit_code}"
     memory = " (perhaps for want of memory)" if error.signal_name == "SIGKILL" else ""
     return ProcessDied(f"rank {error.error_index} died of {how}{memory}")
-
-
-def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from lightning_hpo.callbacks.inspection import Attribution
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
-from lightning_hpo.callbacks.reporting import StageOfMetrics
+from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
@@ -145,8 +145,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
 
 def attribution_methods(trainer: pl.Trainer) -> list[AttributionMethod]:
     """Those that the configuration chose to look in while the network trained."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return [callback.method for callback in callbacks if isinstance(callback, Attribution)]
+    return [c.method for c in callbacks_of(trainer) if isinstance(c, Attribution)]
 
 
 @dataclass(frozen=True)

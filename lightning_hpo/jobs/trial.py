@@ -6,10 +6,7 @@ from statistics import fmean
 import optuna
 from omegaconf import DictConfig
 
-from lightning_hpo.callbacks.reporting import (
-    PruningCallback,
-    Reported,
-)
+from lightning_hpo.callbacks.reporting import PruningCallback, Reported
 from lightning_hpo.fitting import splits
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit

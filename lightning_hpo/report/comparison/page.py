@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightning_hpo.report.comparison import sections as sections
+from lightning_hpo.report.comparison import sections
 from lightning_hpo.report.comparison.contest import Contest, contest_of
 from lightning_hpo.report.comparison.words import headline
 from lightning_hpo.report.html.document import Section, assemble, section, write_page
