@@ -18,7 +18,7 @@ from lightning_hpo.report.html.markup import (
     Picture,
     bullets,
     cell,
-    facts,
+    definitions,
     figure,
     paragraphs,
     table,
@@ -57,7 +57,11 @@ def asked(contest: Contest) -> str:
             same.append((name, found[0]))
         else:
             rows.append([cell(text(name), head=True), *(cell(text(v or ABSENT)) for v in found)])
-    html = paragraphs(["The same in all of them:"]) + facts(same) if any(v for _, v in same) else ""
+    html = (
+        paragraphs(["The same in all of them:"]) + definitions(same)
+        if any(v for _, v in same)
+        else ""
+    )
     return html + _side_by_side(contest, "What differs", rows)
 
 

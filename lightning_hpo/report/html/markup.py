@@ -50,14 +50,14 @@ def bullets(sentences: Iterable[str]) -> str:
     return f"<ul>\n{items}</ul>\n" if items else ""
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> str:
+def definitions(pairs: Iterable[tuple[str, object]]) -> str:
     """A list of names and values; pairs without a value are left out."""
     items = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>\n"
         for name, value in pairs
         if value not in (None, "")
     )
-    return f'<dl class="facts">\n{items}</dl>\n'
+    return f'<dl class="definitions">\n{items}</dl>\n'
 
 
 def breakable(name: str) -> str:

@@ -3,7 +3,7 @@
 import shlex
 
 from lightning_hpo.report.html import markup
-from lightning_hpo.report.html.markup import command, facts, text
+from lightning_hpo.report.html.markup import command, definitions, text
 from lightning_hpo.results.commands import search_on
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.text import duration
@@ -27,7 +27,7 @@ def content(record: Record) -> str:
     html += "<h3>Build this page again</h3>\n"
     html += command(f"python -m lightning_hpo.report {folder}")
     seconds = results.get("seconds") or {}
-    html += "<h3>It ran with</h3>\n" + facts(
+    html += "<h3>It ran with</h3>\n" + definitions(
         [
             *(results.get("versions") or {}).items(),
             ("search", duration(seconds.get("search"))),

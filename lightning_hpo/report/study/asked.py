@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lightning_hpo.protocol.attributes import FORCED_RESUME
-from lightning_hpo.report.html.markup import cell, facts, paragraphs, table, text
+from lightning_hpo.report.html.markup import cell, definitions, paragraphs, table, text
 from lightning_hpo.results import readings
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import DataOf
@@ -40,7 +40,7 @@ def content(record: Record) -> str:
     results = record.results
     data = results.get("data") or DataOf()
     fixed = fixed_settings(record)
-    html = facts(
+    html = definitions(
         [
             ("Study", results["study_name"]),
             ("Experiment", results.get("experiment")),
