@@ -178,7 +178,8 @@ class StudyFolder:
     def trial_numbers(self) -> list[int]:
         """Of the trials that have a folder, ascending."""
         names = [path.name for path in self.trials.glob("[0-9]*") if path.name.isdecimal()]
-        return sorted(map(int, names))
+        # A name such as 007 is none that a trial gets.
+        return sorted(int(name) for name in names if str(int(name)) == name)
 
     def slot_log(self, slot: int) -> Path:
         """What the process of a slot wrote."""

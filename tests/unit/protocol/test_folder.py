@@ -42,7 +42,7 @@ def test_everything_lies_where_earlier_studies_have_it(path: Path, expected: str
 
 
 def test_trials_are_the_folders_with_a_number(tmp_path: Path) -> None:
-    for name in ("10", "9", "0", "rerun_1", "3x"):
+    for name in ("10", "9", "0", "rerun_1", "3x", "007"):
         (tmp_path / "trials" / name).mkdir(parents=True)
 
     assert StudyFolder(tmp_path).trial_numbers() == [0, 9, 10]
