@@ -41,9 +41,9 @@ def _mixed(found: Results) -> list[str]:
 
 def _where(study_dir: Path, found: Results) -> list[str]:
     folder = StudyFolder(study_dir)
-    rows = [("report", folder.report), ("results", folder.results), ("trials", f"{folder.trials}/")]
+    rows = [("report", folder.report), ("results", folder.results), ("trials", folder.trials)]
     if found["refits"]:
-        rows += [("model", folder.final.checkpoint), ("figures", f"{folder.final.figures}/")]
+        rows += [("model", folder.final.checkpoint), ("figures", folder.final.figures)]
     lines = [f"{what:<12}{where}" for what, where in rows]
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
 

@@ -33,7 +33,7 @@ def test_a_search_alone_is_told_with_its_winner_and_how_to_go_on() -> None:
         "",
         "report      studies/s/report.html",
         "results     studies/s/results.json",
-        "trials      studies/s/trials/",
+        "trials      studies/s/trials",
         "",
         "next:",
         "    tensorboard --logdir studies/s",
