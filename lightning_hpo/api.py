@@ -27,8 +27,7 @@ from lightning_hpo.storage.maker import require_own
 
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
-    from pytorch_lightning import LightningDataModule, LightningModule
-
+    from lightning_hpo.flavour import pl
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
 
@@ -72,7 +71,7 @@ class StudyRecord:
         test = self.results.get("test")
         return None if test is None else dict(test)
 
-    def model(self, *, trust: bool = False) -> "LightningModule":
+    def model(self, *, trust: bool = False) -> "pl.LightningModule":
         """The network that was trained on all training data, on the CPU and in eval mode.
 
         It is opened by the class that the study's configuration names. ``trust``: also where
@@ -81,15 +80,15 @@ class StudyRecord:
         Raises :class:`UserError` where the study has no such network, where its class cannot be
         imported here or does not open its own checkpoint, and for another one's study.
         """
-        module: LightningModule = self._from_checkpoint("model", trust=trust)
+        module: pl.LightningModule = self._from_checkpoint("model", trust=trust)
         return module.eval()
 
-    def data(self, *, trust: bool = False) -> "LightningDataModule":
+    def data(self, *, trust: bool = False) -> "pl.LightningDataModule":
         """The data module of that network, with the normalisation that it was trained with.
 
         Call ``setup("test")`` before its test data are used. Otherwise as :meth:`model`.
         """
-        data: LightningDataModule = self._from_checkpoint("data", trust=trust)
+        data: pl.LightningDataModule = self._from_checkpoint("data", trust=trust)
         return data
 
     def _from_checkpoint(self, part: str, *, trust: bool) -> Any:

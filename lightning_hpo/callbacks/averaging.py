@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 
-class AveragedWeights(WeightAveraging):
+class AveragedWeights(pl.callbacks.WeightAveraging):
     """Exponential moving average of weights and buffers, updated after each optimizer step.
 
     The average keeps the share ``min(decay, (1 + n) / (10 + n))`` of itself in its n-th update, as

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
-from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities.seed import isolate_rng
 from torch.utils.tensorboard import SummaryWriter
 
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.explain.attribution import evaluating
+from lightning_hpo.flavour import pl
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ class FigureCallback(pl.Callback):
         if not trainer.is_global_zero:
             return
         # A loader of the user's own may draw from NumPy's and Python's random state too.
-        with isolate_rng():
+        with pl.utilities.seed.isolate_rng():
             # The network is the user's own; a figure that fails costs no fit.
             try:
                 self._draw_now(trainer, pl_module, suffix)
@@ -109,7 +107,7 @@ def epochs_trained(trainer: pl.Trainer) -> str:
 def tensorboards(trainer: pl.Trainer) -> Iterator[SummaryWriter]:
     """The writers of the Trainer's TensorBoard loggers."""
     for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
+        if isinstance(logger, pl.loggers.TensorBoardLogger):
             yield logger.experiment
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -40,6 +39,7 @@ from lightning_hpo.explain.classification import (
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.explain.weights import filter_figures, layer_weights
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
 
 # Activations of more samples leave a CPU's cache, and a pass takes 1.6 times as long.

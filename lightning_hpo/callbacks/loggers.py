@@ -3,14 +3,13 @@
 from argparse import Namespace
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-
+from lightning_hpo.flavour import pl
 from lightning_hpo.output.masking import redacted
 
 Hyperparameters = dict[str, Any] | Namespace
 
 
-class MaskedTensorBoardLogger(TensorBoardLogger):
+class MaskedTensorBoardLogger(pl.loggers.TensorBoardLogger):
     """Writes event files and ``hparams.yaml``."""
 
     def log_hyperparams(
@@ -22,7 +21,7 @@ class MaskedTensorBoardLogger(TensorBoardLogger):
         super().log_hyperparams(_masked(params), metrics, step)
 
 
-class MaskedCSVLogger(CSVLogger):
+class MaskedCSVLogger(pl.loggers.CSVLogger):
     """Writes ``metrics.csv`` and ``hparams.yaml``."""
 
     def log_hyperparams(self, params: Hyperparameters | None = None) -> None:

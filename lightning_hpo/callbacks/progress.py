@@ -8,8 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import pytorch_lightning as pl
-
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitProgress

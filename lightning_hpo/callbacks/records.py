@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.explain import predictions
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.stages import Stage, of_stage, quantity
 
 
@@ -36,11 +35,13 @@ class HyperparameterSummary(pl.Callback):
         if self.best.value is None or not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
                 log_searched(logger, self.params, self.best.value)
 
 
-def log_searched(logger: TensorBoardLogger, params: Mapping[str, Any], objective: float) -> None:
+def log_searched(
+    logger: pl.loggers.TensorBoardLogger, params: Mapping[str, Any], objective: float
+) -> None:
     """One row of TensorBoard's HParams tab.
 
     Not the logger's own method, which also says which columns there are: TensorBoard believes the
@@ -77,7 +78,7 @@ class CurvesLayout(pl.Callback):
     def _write(self, trainer: pl.Trainer) -> None:
         layout = {} if self._is_written else curves_layout(self.logged.stages)
         for logger in trainer.loggers:
-            if layout and isinstance(logger, TensorBoardLogger):
+            if layout and isinstance(logger, pl.loggers.TensorBoardLogger):
                 logger.experiment.add_custom_scalars(layout)
         self._is_written = self._is_written or bool(layout)
 

@@ -1,6 +1,5 @@
 """Live figures of a regressor in training: ``callbacks=[predictions]``."""
 
-import pytorch_lightning as pl
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -10,6 +9,7 @@ from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.data import told
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
+from lightning_hpo.flavour import pl
 from lightning_hpo.plots.regression import Line, Samples
 
 

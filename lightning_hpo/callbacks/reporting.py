@@ -4,10 +4,9 @@ import math
 from typing import Any, Protocol
 
 import optuna
-import pytorch_lightning as pl
-from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.stages import Stage, is_loss
 
 
@@ -249,4 +248,4 @@ def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
 
 def in_own_ranks(trainer: pl.Trainer) -> bool:
     """Whether ``trainer`` fits in processes that it starts, seen from here or from one of them."""
-    return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)
+    return isinstance(trainer.strategy.launcher, pl.strategies.launchers._MultiProcessingLauncher)

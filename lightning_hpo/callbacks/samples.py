@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pytorch_lightning as pl
 from torch import Tensor
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 _MOST_SAMPLES = 10_000  # that a figure of mistakes looks at
 

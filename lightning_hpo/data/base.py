@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -22,6 +21,7 @@ from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.folds import Split, split_indices, subset
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 _CHUNK = 4096
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
+
+from lightning_hpo.flavour import pl
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -26,6 +25,7 @@ from lightning_hpo.explain.attribution import (
     layer_feature_maps,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
 
 _N_SAMPLES = 6

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import pytorch_lightning as pl
 from matplotlib.figure import Figure
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 
 from lightning_hpo import plots
@@ -26,6 +24,7 @@ from lightning_hpo.explain.curves import holdout_curves, learning_curves
 from lightning_hpo.explain.predictions import is_regression
 from lightning_hpo.explain.regression import regression_figures
 from lightning_hpo.explain.weights import filter_figures, layer_weights, weight_histograms
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import FinalFolder
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def explain(
     module: pl.LightningModule,
     data: pl.LightningDataModule,
     final_dir: Path,
-    loggers: Iterable[Logger],
+    loggers: Iterable[pl.loggers.Logger],
     *,
     untrained: Mapping[str, Tensor] | None = None,
     tested: bool = True,
@@ -59,7 +58,7 @@ def explain(
     drawn = Drawn()
     folder = FinalFolder(final_dir).figures
     folder.mkdir(exist_ok=True)
-    boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+    boards = [logger for logger in loggers if isinstance(logger, pl.loggers.TensorBoardLogger)]
     attempts = _attempts(module, data, final_dir, untrained or {}, methods, tested=tested)
     for what, draw in attempts:
         # Figures run the user's own network on the user's own data, and cost no result.

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,6 +18,7 @@ from torch import Tensor
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, evaluating
+from lightning_hpo.flavour import pl
 from lightning_hpo.plots.regression import Line
 
 _GRID_POINTS = 400

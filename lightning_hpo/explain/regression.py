@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict, true_line
+from lightning_hpo.flavour import pl
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.protocol.folder import FinalFolder
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from matplotlib.figure import Figure
-from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 
 from lightning_hpo import plots
@@ -13,6 +12,7 @@ from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam_maps
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Predicted
@@ -26,11 +26,11 @@ class ShownTrial:
     """A trial's network and data, and what the figure calls it."""
 
     label: str
-    module: LightningModule
+    module: pl.LightningModule
     data: TensorDataModule
 
 
-def can_be_shown(data: LightningDataModule) -> bool:
+def can_be_shown(data: pl.LightningDataModule) -> bool:
     """Whether there is such a figure for these data, and samples to validate on."""
     known = isinstance(data, TensorDataModule) and len(data.val_indices) > 0
     return known and (is_regression(data) or data.num_classes > 1)  # type: ignore[attr-defined]

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
-
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.flavour import pl
 
 
 class CodeExited(RuntimeError):
@@ -17,7 +16,7 @@ def lightning_mistakes() -> Iterator[None]:
     """What Lightning calls a misconfiguration is a mistake of the user's, not of one trial."""
     try:
         yield
-    except MisconfigurationException as error:
+    except pl.utilities.exceptions.MisconfigurationException as error:
         raise UserError(f"Lightning refuses the configuration: {one_line(error)}") from error
 
 
@@ -26,7 +25,7 @@ def exits_as_failures() -> Iterator[None]:
     """``sys.exit`` ends its job alone; without this it would end a slot, or the whole command."""
     try:
         yield
-    except SIGTERMException:
+    except pl.utilities.exceptions.SIGTERMException:
         # Lightning's word for the signal by which a slot is ended.
         raise
     except SystemExit as error:

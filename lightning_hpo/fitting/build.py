@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
@@ -20,6 +19,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import arguments, observers, provenance
+from lightning_hpo.flavour import pl
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:

@@ -5,15 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 _CHECKPOINTS = "checkpoints"
 
@@ -39,7 +37,7 @@ def callbacks(cfg: DictConfig) -> list[pl.Callback]:
     return made
 
 
-def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list[Logger]:
+def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list[pl.loggers.Logger]:
     """Those of ``trainer.logger``, then ours, from which curves and the report are read.
 
     The user's come first, since ``self.logger`` of a module is the first one. ``aside``: a folder
@@ -59,11 +57,11 @@ def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) ->
     """
     callbacks = list(callbacks)
     checkpointing = cfg.trainer.get("enable_checkpointing")
-    has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    has_checkpoints = any(isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks)
     if checkpointing and not has_checkpoints:
-        callbacks.append(ModelCheckpoint())
+        callbacks.append(pl.callbacks.ModelCheckpoint())
     for callback in callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+        if isinstance(callback, pl.callbacks.ModelCheckpoint) and callback.dirpath is None:
             # Lightning would choose the first logger's folder.
             callback.dirpath = str(folder / _CHECKPOINTS)
     found = {
@@ -72,7 +70,7 @@ def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) ->
         "default_root_dir": str(folder),
         "enable_checkpointing": has_checkpoints if checkpointing is None else checkpointing,
     }
-    if any(isinstance(callback, ProgressBar) for callback in callbacks):
+    if any(isinstance(callback, pl.callbacks.ProgressBar) for callback in callbacks):
         # Our default, false, would forbid one that was asked for by name.
         found["enable_progress_bar"] = True
     return found
@@ -83,7 +81,7 @@ def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callb
     root = cfg.trainer.get("default_root_dir")
     places = {} if root is None else {"trainer.default_root_dir": root}
     for callback in callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.dirpath is not None:
+        if isinstance(callback, pl.callbacks.ModelCheckpoint) and callback.dirpath is not None:
             places["ModelCheckpoint's dirpath"] = callback.dirpath
     for what, place in places.items():
         if not Path(place).resolve().is_relative_to(job_folder.resolve()):
@@ -93,10 +91,12 @@ def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callb
             )
 
 
-def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> Logger:
+def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> pl.loggers.Logger:
     """One run for each fit: loggers that number their folders would race for the next number."""
     target = get_object(node._target_) if OmegaConf.is_dict(node) and "_target_" in node else None
-    numbers = inspect.isclass(target) and issubclass(target, CSVLogger | TensorBoardLogger)
+    numbers = inspect.isclass(target) and issubclass(
+        target, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger
+    )
     if numbers and aside is not None:
         return make(node, save_dir=str(aside))
     if not numbers or node.get("version") is not None:

@@ -14,11 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies.launchers import (
-    _SubprocessScriptLauncher,
-)
 from torch.multiprocessing import (  # type: ignore[attr-defined]
     ProcessExitedException,
     ProcessRaisedException,
@@ -27,6 +23,7 @@ from torch.multiprocessing import (  # type: ignore[attr-defined]
 
 from lightning_hpo.callbacks.reporting import callbacks_of, in_own_ranks
 from lightning_hpo.errors import ProcessDied, UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.output.streams import mask_output
 
 _LUGGAGE = "ranks.pickle"
@@ -34,7 +31,7 @@ _LUGGAGE = "ranks.pickle"
 
 def check_strategy(trainer: pl.Trainer) -> None:
     """Refuse strategies whose ranks are the whole command once more: a job is not a command."""
-    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+    if isinstance(trainer.strategy.launcher, pl.strategies.launchers._SubprocessScriptLauncher):
         raise UserError(
             "a job must start its ranks itself, but got "
             f"{type(trainer.strategy).__name__}, which starts the whole command in each;"

@@ -3,9 +3,7 @@
 import time
 from collections.abc import Sequence
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
@@ -18,6 +16,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.fitting import build, ranks
 from lightning_hpo.fitting.boundary import lightning_mistakes
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.messages import FitResult, JobContext
 
 
@@ -44,7 +43,7 @@ def fit(
         *build.callbacks(cfg, with_validation=True),
     ]
     reporters = [o for o in observers if isinstance(o, PruningCallback)]
-    known = (UserError, NonFiniteLoss, MisconfigurationException)
+    known = (UserError, NonFiniteLoss, pl.utilities.exceptions.MisconfigurationException)
     with lightning_mistakes():
         trainer = build.trainer(cfg, context.folder, callbacks)
         ranks.check_strategy(trainer)

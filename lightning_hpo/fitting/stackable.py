@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
@@ -19,6 +17,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
 from lightning_hpo.fitting.observers import listed
 from lightning_hpo.fitting.plan import steps_are_folds
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.training import Member, Stopping
 
@@ -118,9 +117,9 @@ def _stopping(cfg: DictConfig) -> Stopping:
     """The early stopping of ``cfg.callbacks``, for each network by itself."""
     callbacks = build.callbacks(cfg, with_validation=True)
     every = int(cfg.trainer.get("check_val_every_n_epoch") or 1)
-    found = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
+    found = [callback for callback in callbacks if isinstance(callback, pl.callbacks.EarlyStopping)]
     for callback in callbacks:
-        if not isinstance(callback, EarlyStopping) or len(found) > 1:
+        if not isinstance(callback, pl.callbacks.EarlyStopping) or len(found) > 1:
             raise UserError(
                 "stacked networks know one EarlyStopping and no other callback, got"
                 f" {type(callback).__name__}; {_SERIAL}"

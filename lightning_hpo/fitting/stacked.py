@@ -8,7 +8,6 @@ from itertools import groupby
 from statistics import fmean
 
 import numpy as np
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.records import save_indices
@@ -18,6 +17,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics

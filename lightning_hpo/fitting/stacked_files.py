@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from lightning_hpo.callbacks.records import log_searched
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.metrics import Columns, Curve
 
 
@@ -28,7 +28,7 @@ def write_events(
     folder: Path, columns: Columns, every: int, *, params: Mapping[str, Any], objective: float
 ) -> None:
     """TensorBoard events: every ``every``-th epoch of ``columns``, and the HParams tab."""
-    logger = TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
+    logger = pl.loggers.TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
     for name, column in columns.items():
         for epoch in range(every - 1, len(column), every):
             if np.isfinite(column[epoch]):

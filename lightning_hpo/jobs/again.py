@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 
+from lightning_hpo import flavour
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable
@@ -103,7 +104,7 @@ def _quietly_with(threads: int) -> Iterator[None]:
     """With so many threads of torch, and without what stands in the study's log; then as before."""
     import torch
 
-    lightning, n_threads = logging.getLogger("pytorch_lightning"), torch.get_num_threads()
+    lightning, n_threads = logging.getLogger(flavour.name()), torch.get_num_threads()
     level = lightning.level
     lightning.setLevel(logging.WARNING)
     torch.set_num_threads(threads)

@@ -11,9 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping
 
 from lightning_hpo.callbacks.inspection import Attribution
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
@@ -30,6 +28,7 @@ from lightning_hpo.fitting.observers import callback_nodes
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
 from lightning_hpo.fitting.stacked import train_alone, train_in_place
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.protocol.files import write_json, written_object
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
@@ -92,7 +91,7 @@ def _fit_part(
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
     """A copy of ``cfg`` without its callbacks that are an ``EarlyStopping``."""
-    kept = [n for n in callback_nodes(cfg) if not isinstance(make(n), EarlyStopping)]
+    kept = [n for n in callback_nodes(cfg) if not isinstance(make(n), pl.callbacks.EarlyStopping)]
     copy = cfg.copy()
     named = {name: node for name, node in (cfg.get("callbacks") or {}).items() if node in kept}
     OmegaConf.update(copy, "callbacks", named, merge=False, force_add=True)

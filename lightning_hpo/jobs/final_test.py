@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import pytorch_lightning as pl
-from pytorch_lightning.utilities.model_helpers import is_overridden
+from lightning_hpo.flavour import pl
 
 
 def why_no_test(module: pl.LightningModule, data: pl.LightningDataModule) -> str | None:
     """What keeps this model from being tested on these data; None: nothing. Opens no test data."""
-    if not is_overridden("test_step", module):
+    if not pl.utilities.model_helpers.is_overridden("test_step", module):
         return f"{type(module).__name__} has no test_step"
-    if not is_overridden("test_dataloader", data):
+    if not pl.utilities.model_helpers.is_overridden("test_dataloader", data):
         return f"{type(data).__name__} has no test_dataloader"
     return None
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.figures import FigureCallback
@@ -19,6 +18,7 @@ from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build, observers, ranks
+from lightning_hpo.flavour import pl
 
 # Arguments of a Trainer whose fit ends behind one batch: that needs no ranks, which take longer to
 # start than to train, and must not be held up.

@@ -2,16 +2,17 @@
 
 import logging
 
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from lightning_hpo import flavour
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
 from lightning_hpo.fitting.plan import TrialPlan
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
@@ -32,7 +33,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     pl.seed_everything(cfg.seed, verbose=False)
     data = build.data_module(cfg, splits.search_split(cfg, plan.n_folds - 1))
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
     trainer = rehearse(cfg, module, data, context.folder)
     if is_ours(module):

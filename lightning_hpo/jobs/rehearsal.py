@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 
+from lightning_hpo import flavour
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.plan import TrialPlan
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
 
 
@@ -63,7 +64,7 @@ def _failure(
     cfg: DictConfig, data: pl.LightningDataModule, module: pl.LightningModule, *, validates: bool
 ) -> str | None:
     """What a fit of one batch raises; None: nothing."""
-    quiet = logging.getLogger("pytorch_lightning")
+    quiet = logging.getLogger(flavour.name())
     level = quiet.level
     quiet.setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:

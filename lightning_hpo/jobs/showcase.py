@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
@@ -30,6 +29,7 @@ from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.fitting.serial import fit
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.again import PlayedAgain
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked

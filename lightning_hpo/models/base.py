@@ -7,7 +7,6 @@ predicts numbers derives from `lightning_hpo.models.regression.BaseRegressor` in
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_hpo.data.loader import Minibatches, StepsPerCall
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.minibatches import MinibatchLoop
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]

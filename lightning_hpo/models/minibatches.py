@@ -10,11 +10,11 @@ loop, with the same precision plugin and schedule. What counts training batches 
 from collections.abc import Iterable
 from typing import Any
 
-import pytorch_lightning as pl
 from torch import Tensor
 
 from lightning_hpo.data.loader import StepsPerCall
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cuda_graph import CapturedStep
 from lightning_hpo.models.steps import EagerStep, ObservesMinibatches, TrainsByMinibatch
 

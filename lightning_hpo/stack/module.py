@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import optuna
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 
 from lightning_hpo.errors import NonFiniteLoss
+from lightning_hpo.flavour import pl
 from lightning_hpo.stack.training import Finished, Losses, Member, Stack, Stopping
 
 # Called after each step with the latest epoch (0-based) and the mean over the group's networks of

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).parents[2]
 ROOMS = (
     "output",
     "errors",
+    "flavour",
     "machine",
     "composition",
     "protocol",
