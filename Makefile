@@ -20,6 +20,8 @@ BENCHMARKS := allocator denormals folds study optima sweeper input cnn callbacks
 REFITS ?= 3
 # Processes that share the test files; 0: all in this one, for a debugger.
 TEST_WORKERS ?= 2
+# What is run under both flavours of Lightning.
+OF_BOTH := tests/unit/models tests/unit/callbacks tests/unit/fitting tests/unit/jobs
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
 ARGS ?=
 
@@ -63,6 +65,8 @@ test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile
+	LIGHTNING_HPO_FLAVOUR=lightning.pytorch \
+		$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_BOTH)
 
 test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
 	$(BIN)/python -m pytest

@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
+from lightning_hpo.composition.bases import settle_flavour
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs import again
 from lightning_hpo.jobs.again import Comparison
@@ -101,6 +102,7 @@ class StudyRecord:
                 " damaged; run the study's command again with study.final=true."
             )
         config = stored_config(final.refit.config, f"{part}._target_")
+        settle_flavour(config)
         return _opened(str(config[part]["_target_"]), checkpoint)
 
 

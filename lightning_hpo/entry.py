@@ -43,14 +43,13 @@ def task(cfg: DictConfig) -> Any:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from lightning_hpo.jobs.run import run
     from lightning_hpo.launchers.pruned import pruned_in_one_line
     from lightning_hpo.storage.study import check_study_name
 
     # Also where another launcher has started this process.
     mask_output()
     if HydraConfig.get().mode is not RunMode.RUN:
-        return pruned_in_one_line(run)(cfg)
+        return pruned_in_one_line(_run_job)(cfg)
     raise_interrupts()
     # The one job of hydra.mode=RUN shares this process and its terminal. Warnings go into its log,
     # as those of a study's jobs do; Hydra would announce a mistake in a line of its own.
@@ -62,11 +61,21 @@ def task(cfg: DictConfig) -> Any:
             )
         name = OmegaConf.select(cfg, "study.name")
         check_study_name(None if name is None else str(name))
-        return run(cfg)
+        return _run_job(cfg)
     except UserError as mistake:
         _mistakes.append(mistake)
     finally:
         logging.captureWarnings(False)
+
+
+def _run_job(cfg: DictConfig) -> Any:
+    from lightning_hpo.composition.bases import settle_flavour
+
+    # Before anything of ours is imported that derives from a class of Lightning's.
+    settle_flavour(cfg)
+    from lightning_hpo.jobs.run import run
+
+    return run(cfg)
 
 
 def main() -> int:

@@ -74,7 +74,7 @@ def translated(target: str) -> str:
 
 
 def _found() -> str:
-    imported = [flavour for flavour in FLAVOURS if flavour in sys.modules]
+    imported = [flavour for flavour in FLAVOURS if sys.modules.get(flavour)]
     if len(imported) == 1:
         return imported[0]
     installed = [flavour for flavour in FLAVOURS if _is_installed(flavour)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
+from lightning_hpo.flavour import pl
 
 DEFAULTS: dict[str, Any] = {
     "accelerator": "cpu",

@@ -53,16 +53,23 @@ class WorkersLauncher(Launcher):
         return Workers(n_slots=n_slots, **self.settings())
 
     def settings(self) -> dict[str, Any]:
-        """What every slot is told, whatever its number; a study's own jobs are imported early."""
-        from lightning_hpo.composition.application import is_ours
-
+        """What every slot is told, whatever its number; what its jobs need is imported early."""
         return {
             "threads": self.threads,
             "hydra_context": self.hydra_context,
             "task_function": self.task_function,
             "config": self.config,
-            "preload": [JOBS] if is_ours(self.task_function) else [],
+            "preload": self._preloaded(),
         }
+
+    def _preloaded(self) -> list[str]:
+        from lightning_hpo.composition.application import is_ours
+        from lightning_hpo.composition.bases import foreign_targets
+
+        if not is_ours(self.task_function):
+            return []
+        # A user's classes say which Lightning ours follow; they are imported by the first job.
+        return ["torch"] if any(foreign_targets(self.config)) else [JOBS]
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

@@ -6,17 +6,23 @@ that you would run as code.
 
 A ``_partial_`` node becomes a ``functools.partial``. Hydra's own kind refuses to be pickled, and
 Lightning's ``save_hyperparameters`` would drop it from a module that is given one.
+
+Names of Lightning's own classes are read in the flavour of the process, whichever is written.
 """
 
+import copy
 import copyreg
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import hydra.utils
 from hydra._internal.execution_policy import _DeferredTarget
 from hydra.errors import InstantiationException
 from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from lightning_hpo import flavour
 from lightning_hpo.errors import UserError, one_line
 
 
@@ -42,10 +48,44 @@ def make(node: Any, **arguments: Any) -> Any:
     """
     try:
         made = hydra.utils.instantiate(
-            node, _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS, **arguments
+            in_flavour(node), _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS, **arguments
         )
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise UserError(one_line(error)) from error
     return _plain(made) if isinstance(made, _DeferredTarget) else made
+
+
+def target_of(node: Any) -> Any:
+    """The class or function that ``node`` names; None where it names none."""
+    named = node.get("_target_") if OmegaConf.is_dict(node) else None
+    return None if named is None else hydra.utils.get_object(flavour.translated(named))
+
+
+def in_flavour(node: Any) -> Any:
+    """``node`` with the names of Lightning's own classes in the flavour of this process."""
+    if not isinstance(node, DictConfig | ListConfig) or not any(map(_is_other, _described(node))):
+        return node
+    translated = copy.deepcopy(node)
+    OmegaConf.resolve(translated)
+    for part in _described(translated):
+        with open_dict(part):
+            part._target_ = flavour.translated(part._target_)
+    return translated
+
+
+def _is_other(node: DictConfig) -> bool:
+    return flavour.translated(node._target_) != node._target_
+
+
+def _described(node: Any) -> Iterator[DictConfig]:
+    """Every mapping in ``node`` that has the name of a target."""
+    if isinstance(node, DictConfig) and isinstance(node.get("_target_"), str):
+        yield node
+    keys: Any = node if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        if OmegaConf.is_missing(node, key):
+            continue
+        if isinstance(child := node[key], DictConfig | ListConfig):
+            yield from _described(child)

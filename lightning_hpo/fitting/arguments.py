@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo.composition.instantiate import target_of
 from lightning_hpo.errors import UserError
 
 # Parts of the configuration that are read whatever the model and the data are.
@@ -28,7 +28,7 @@ def handed(node: DictConfig, ours: Mapping[str, Callable[[], Any]]) -> dict[str,
 
 def takes(node: DictConfig, name: str) -> bool:
     """Whether the target of ``node`` has an argument of this name."""
-    return name in _named(get_object(node._target_))
+    return name in _named(target_of(node))
 
 
 def require_effect(cfg: DictConfig, group: str, *, of: str) -> None:

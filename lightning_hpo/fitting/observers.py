@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_hpo import flavour
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
-from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.instantiate import make, target_of
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -26,6 +26,9 @@ def callback_nodes(cfg: DictConfig) -> list[DictConfig]:
 def callbacks(cfg: DictConfig) -> list[pl.Callback]:
     """The configured callbacks; :class:`UserError` for two that Lightning could not tell apart."""
     made: list[pl.Callback] = [make(node) for node in callback_nodes(cfg)]
+    for kind in map(type, made):
+        # A Trainer would take one of the other flavour, and fail somewhere inside.
+        flavour.settle(flavour.of(kind) or flavour.name())
     # Lightning's own rule, by which a checkpoint keeps the states of callbacks apart.
     keys = [c.state_key for c in made if type(c).state_dict is not pl.Callback.state_dict]
     twice = sorted({key for key in keys if keys.count(key) > 1})
@@ -93,9 +96,9 @@ def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callb
 
 def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> pl.loggers.Logger:
     """One run for each fit: loggers that number their folders would race for the next number."""
-    target = get_object(node._target_) if OmegaConf.is_dict(node) and "_target_" in node else None
-    numbers = inspect.isclass(target) and issubclass(
-        target, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger
+    kind = target_of(node)
+    numbers = inspect.isclass(kind) and issubclass(
+        kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger
     )
     if numbers and aside is not None:
         return make(node, save_dir=str(aside))

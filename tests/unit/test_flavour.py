@@ -77,6 +77,19 @@ def test_the_variable_decides_where_both_are_there() -> None:
     assert told == "lightning.pytorch"
 
 
+@pytest.mark.parametrize("package", flavour.FLAVOURS)
+def test_one_of_them_alone_is_enough(package: str) -> None:
+    (other,) = {"pytorch_lightning", "lightning.pytorch"} - {package}
+    told = python(
+        f"import sys; sys.modules[{other.partition('.')[0]!r}] = None\n"
+        "from lightning_hpo.models.cnn import CNNClassifier as C\n"
+        "import lightning_hpo.jobs.run\n"
+        "from lightning_hpo import flavour; print(flavour.of(C))"
+    )
+
+    assert told == package
+
+
 def test_another_word_in_the_variable_is_refused() -> None:
     told = python("from lightning_hpo.flavour import pl", LIGHTNING_HPO_FLAVOUR="fabric")
 
@@ -91,7 +104,7 @@ def test_who_has_decided_does_not_change_his_mind(monkeypatch: pytest.MonkeyPatc
     flavour.settle("lightning.pytorch")
     flavour.settle("lightning.pytorch")
 
-    with pytest.raises(UserError, match="some of lightning.pytorch and some of pytorch_lightning"):
+    with pytest.raises(UserError, match="some of lightning"):
         flavour.settle("pytorch_lightning")
 
 

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from quiet import quiet_trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_hpo.data.digits import DigitsDataModule
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cnn import CNNClassifier
 
 
@@ -36,8 +35,8 @@ def fit(
         max_epochs=epochs,
         callbacks=list(callbacks),
         logger=[
-            TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-            CSVLogger(folder, name="", version=""),
+            pl.loggers.TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+            pl.loggers.CSVLogger(folder, name="", version=""),
         ],
         log_every_n_steps=1,
         num_sanity_val_steps=1,

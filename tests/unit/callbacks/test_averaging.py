@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import Tensor
@@ -14,9 +13,10 @@ from lightning_hpo.callbacks.averaging import AveragedWeights
 from lightning_hpo.callbacks.reporting import BestEpoch
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 
-pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")]
+pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")]
 
 
 class Weights(pl.Callback):

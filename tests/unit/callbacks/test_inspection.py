@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from inspected_fits import cnn, digits, events, fit, pictures
@@ -26,12 +25,13 @@ from lightning_hpo.callbacks.reporting import BestEpoch
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 from lightning_hpo.models.mlp import MLPRegressor
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 CONF = Path(__file__).parents[3] / "conf"

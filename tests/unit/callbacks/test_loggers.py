@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pytorch_lightning.loggers.logger import Logger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
+from lightning_hpo.flavour import pl
 
 
 @pytest.mark.parametrize("kind", [MaskedTensorBoardLogger, MaskedCSVLogger])
 @pytest.mark.parametrize("wrapped", [dict, Namespace])
 def test_a_url_among_hyperparameters_shows_no_password(
-    tmp_path: Path, kind: type[Logger], wrapped: type
+    tmp_path: Path, kind: type[pl.loggers.Logger], wrapped: type
 ) -> None:
     logger = kind(tmp_path, name="", version="")  # type: ignore[call-arg]
     logger.log_hyperparams(wrapped(dsn="mysql://me:5ecret@db/h", lr=0.1, shape=(3, 8)))

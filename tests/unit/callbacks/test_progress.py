@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.data.digits import DigitsDataModule
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 
 
@@ -20,7 +20,7 @@ def told(folder: Path) -> dict[str, Any]:
 
 # Rule: the number of finished epochs, with the monitor's value in the latest of them, or without a
 # validation that of the training metric which measures the same.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 @pytest.mark.parametrize(
     ("monitor", "metric", "val_batches"),
     [("val/accuracy", "val/accuracy", 1.0), ("val/loss", "train/loss", 0)],

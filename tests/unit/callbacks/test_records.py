@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 from inspected_fits import events, fit
-from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from lightning_hpo.callbacks.records import CurvesLayout, curves_layout, log_searched
 from lightning_hpo.callbacks.reporting import StageOfMetrics
+from lightning_hpo.flavour import pl
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 
 
 def test_the_hparams_row_keeps_types_and_tells_null(tmp_path):
-    logger = TensorBoardLogger(tmp_path, name="", version="")
+    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
     log_searched(logger, {"lr": 0.1, "width": 8, "flip": True, "init": "1e3", "depth": None}, 0.5)
     logger.finalize("success")
     (file,) = tmp_path.glob("events*")

@@ -14,7 +14,7 @@ from lightning_hpo.models.mlp import MLPRegressor
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 

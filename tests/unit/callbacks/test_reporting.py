@@ -5,13 +5,13 @@ import sys
 
 import optuna
 import pytest
-import pytorch_lightning as pl
 import torch
 from optuna.trial import TrialState
 from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
 from lightning_hpo.errors import NonFiniteLoss, UserError
+from lightning_hpo.flavour import pl
 
 
 class Scripted(pl.LightningModule):

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
-from pytorch_lightning.plugins.precision import Precision
 from quiet import quiet_trainer
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -12,6 +10,7 @@ from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 
 MODULE = FCClassifier(input_shape=(1, 8, 8))
@@ -21,13 +20,13 @@ class Loads:
     """As much of a Trainer as somebody's own loaders need."""
 
     datamodule = None
-    precision_plugin = Precision()
+    precision_plugin = pl.plugins.precision.Precision()
 
     def __init__(self, train: object, val: object = None) -> None:
         self.train_dataloader, self.val_dataloaders = train, val
 
 
-def trainer_on(data: DigitsDataModule | CurveDataModule) -> Trainer:
+def trainer_on(data: DigitsDataModule | CurveDataModule) -> pl.Trainer:
     data.setup("fit")
     trainer = quiet_trainer()
     trainer.datamodule = data

@@ -4,11 +4,12 @@ import functools
 import pickle
 from pathlib import Path
 
-import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from lightning_hpo.composition.instantiate import make
+from lightning_hpo import flavour
+from lightning_hpo.composition.instantiate import make, target_of
+from lightning_hpo.flavour import pl
 
 SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.25}
 
@@ -56,3 +57,27 @@ def test_a_pickled_partial_names_neither_hydra_nor_this_package():
     pickled = pickle.dumps(make(OmegaConf.create(node))["optimizer"])
     assert b"hydra" not in pickled and b"lightning_hpo" not in pickled
     assert essence(pickle.loads(pickled)) == PLAIN
+
+
+# Rule: a name of Lightning's is read in the flavour of the process, wherever in the node it stands.
+def test_lightnings_own_classes_are_of_the_flavour_of_the_process():
+    from lightning_hpo.flavour import pl
+
+    (other,) = {*flavour.FLAVOURS} - {flavour.name()}
+    node = OmegaConf.create(
+        {
+            "_target_": "builtins.dict",
+            "timer": {"_target_": f"{other}.callbacks.Timer"},
+            "several": [{"_target_": f"{other}.callbacks.Timer"}, 3, None],
+            "same": "${timer}",
+        }
+    )
+    made = make(node)
+    assert (
+        type(made["timer"]) is type(made["several"][0]) is type(made["same"]) is pl.callbacks.Timer
+    )
+    assert made["several"][1:] == [3, None]
+    # The configuration itself stays as it was written, for the record.
+    assert node.timer._target_ == f"{other}.callbacks.Timer"
+    assert target_of(node.timer) is pl.callbacks.Timer
+    assert target_of(OmegaConf.create({"a": 1})) is None

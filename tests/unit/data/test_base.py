@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import Generator, Tensor
@@ -15,6 +14,7 @@ from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.base import Arrays, TensorDataModule, moments
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 N = 40
 

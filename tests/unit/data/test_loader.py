@@ -167,7 +167,7 @@ def test_calls_of_many_steps_join_the_single_sample_too(steps_per_call: Any) -> 
 
 # Rule: batch normalisation trains on any number of samples, many steps in a call or not. Without
 # the rule above torch refuses the last batch: "Expected more than 1 value per channel".
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_batch_normalisation_trains_where_one_sample_is_left_over() -> None:
     weights = []
     for steps_per_call in (1, "epoch"):

@@ -5,11 +5,11 @@ import pickle
 import random
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import random_split
 
 from lightning_hpo.data.seeding import draw_by, seeded
+from lightning_hpo.flavour import pl
 
 
 class Splits(pl.LightningDataModule):

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_hpo.data.base import Arrays, TensorDataModule
+from lightning_hpo.flavour import pl
 
 
 class Rows(TensorDataModule):

@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from fits_left import Regressor, Rows, write_fit
-from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
@@ -17,13 +15,14 @@ from lightning_hpo.explain.attribution import METHODS
 from lightning_hpo.explain.classification import Classified
 from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.weights import layer_weights
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 
 ALWAYS = {"learning_curves", "predicted_against_true", "activations", "weight_histograms"}
 
 
-def explained(final_dir: Path, n_inputs: int, *loggers: TensorBoardLogger) -> set[str]:
+def explained(final_dir: Path, n_inputs: int, *loggers: pl.loggers.TensorBoardLogger) -> set[str]:
     module, data = Regressor(n_inputs), Rows(n_inputs)
     data.setup("test")
     drawn = explain(module, data, final_dir, loggers, untrained=layer_weights(module))
@@ -136,7 +135,7 @@ def test_untested_networks_have_no_figures_of_the_test_data(tmp_path: Path) -> N
 
 
 def test_tensorboard_has_the_same_figures(final_dir: Path) -> None:
-    logger = TensorBoardLogger(final_dir, name="", version="")
+    logger = pl.loggers.TensorBoardLogger(final_dir, name="", version="")
     names = explained(final_dir, 1, logger)
     logger.finalize("success")
     events = EventAccumulator(str(final_dir)).Reload()

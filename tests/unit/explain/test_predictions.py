@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from lightning_hpo.explain.predictions import (
     predict,
     save_predictions,
 )
+from lightning_hpo.flavour import pl
 
 
 class Rows(TensorDataModule):

@@ -1,11 +1,11 @@
 """What a class of the user's own is handed, and the search of a parameter that nothing reads."""
 
 import pytest
-import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import arguments
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 
 

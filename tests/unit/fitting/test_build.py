@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -16,6 +15,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
+from lightning_hpo.flavour import pl
 
 
 class Kept:
@@ -58,7 +58,7 @@ def fitted(cfg: DictConfig, folder: Path) -> tuple[pl.Trainer, Any]:
     return trainer, module
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_everything_good_together_in_one_fit(tmp_path: Path) -> None:
     cfg = composed(
         "scheduler=one_cycle",
@@ -80,7 +80,7 @@ def test_everything_good_together_in_one_fit(tmp_path: Path) -> None:
     assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_without_a_schedule_the_rate_stays(tmp_path: Path) -> None:
     trainer, _ = fitted(composed("callbacks=[none]"), tmp_path)
     assert trainer.lr_scheduler_configs == []

@@ -4,17 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import (
-    EarlyStopping,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    RichProgressBar,
-    Timer,
-)
-from pytorch_lightning.loggers import CSVLogger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.data.folds import Split
@@ -22,6 +13,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.serial import fit
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final import without_early_stopping
 from lightning_hpo.protocol.messages import JobContext
 
@@ -48,7 +40,7 @@ def kinds(found: list) -> list[type]:
     return [type(item) for item in found]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_fit_with_a_checkpoint_a_logger_and_callbacks_of_the_trainer(tmp_path: Path) -> None:
     cfg = composed(
         tmp_path,
@@ -70,10 +62,16 @@ def test_a_fit_with_a_checkpoint_a_logger_and_callbacks_of_the_trainer(tmp_path:
 
 def test_callbacks_of_group_and_trainer_are_added_and_counted_once(tmp_path: Path) -> None:
     cfg = composed(tmp_path, f"+trainer.callbacks={{timer: {TIMER}}}", f"+callbacks.timer={TIMER}")
-    assert kinds(build.callbacks(cfg, with_validation=True)) == [EarlyStopping, Timer]
-    assert kinds(build.callbacks(cfg, with_validation=False)) == [Timer]
+    assert kinds(build.callbacks(cfg, with_validation=True)) == [
+        pl.callbacks.EarlyStopping,
+        pl.callbacks.Timer,
+    ]
+    assert kinds(build.callbacks(cfg, with_validation=False)) == [pl.callbacks.Timer]
     one = composed(tmp_path, f"+trainer.callbacks={TIMER}")
-    assert kinds(build.callbacks(one, with_validation=True)) == [EarlyStopping, Timer]
+    assert kinds(build.callbacks(one, with_validation=True)) == [
+        pl.callbacks.EarlyStopping,
+        pl.callbacks.Timer,
+    ]
     twice = composed(tmp_path, f"+trainer.callbacks=[{STOPPING}]")
     with pytest.raises(UserError, match=r"configured once, got EarlyStopping.* twice; take one"):
         build.callbacks(twice, with_validation=True)
@@ -82,7 +80,7 @@ def test_callbacks_of_group_and_trainer_are_added_and_counted_once(tmp_path: Pat
 def test_early_stopping_of_the_trainer_is_dropped_as_that_of_the_group(tmp_path: Path) -> None:
     cfg = composed(tmp_path, "callbacks=[none]", f"+trainer.callbacks=[{STOPPING}, {TIMER}]")
     left = without_early_stopping(cfg)
-    assert kinds(build.callbacks(left, with_validation=True)) == [Timer]
+    assert kinds(build.callbacks(left, with_validation=True)) == [pl.callbacks.Timer]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +89,9 @@ def test_early_stopping_of_the_trainer_is_dropped_as_that_of_the_group(tmp_path:
         ("true", []),
         ("false", []),
         ("null", []),
-        (CSV, [CSVLogger]),
-        (f"{{a: {CSV}, b: null}}", [CSVLogger]),
-        (f"[{CSV}, {CSV}]", [CSVLogger, CSVLogger]),
+        (CSV, [pl.loggers.CSVLogger]),
+        (f"{{a: {CSV}, b: null}}", [pl.loggers.CSVLogger]),
+        (f"[{CSV}, {CSV}]", [pl.loggers.CSVLogger, pl.loggers.CSVLogger]),
     ],
 )
 def test_the_users_loggers_come_first_and_ours_always(tmp_path: Path, value, expected) -> None:
@@ -115,23 +113,29 @@ def test_checkpoints_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
     assert not trainer_of(composed(tmp_path), tmp_path).checkpoint_callbacks
     asked = composed(tmp_path, "+trainer.enable_checkpointing=true")
     (checkpoint,) = trainer_of(asked, tmp_path / "0").checkpoint_callbacks
-    assert isinstance(checkpoint, ModelCheckpoint)
+    assert isinstance(checkpoint, pl.callbacks.ModelCheckpoint)
     assert checkpoint.dirpath == str(tmp_path / "0" / "checkpoints")
     assert trainer_of(asked, tmp_path / "0").default_root_dir == str(tmp_path / "0")
 
 
 def test_a_progress_bar_that_is_asked_for_by_name_is_there(tmp_path: Path) -> None:
     cfg = composed(tmp_path, f"+callbacks.bar={{_target_: {CALLBACKS}.RichProgressBar}}")
-    assert isinstance(trainer_of(cfg, tmp_path).progress_bar_callback, RichProgressBar)
+    assert isinstance(trainer_of(cfg, tmp_path).progress_bar_callback, pl.callbacks.RichProgressBar)
 
 
 # Rule: a place for the files of all fits, such as ./checkpoints, would mix them.
 def test_a_place_outside_the_jobs_folder_is_refused(tmp_path: Path) -> None:
     cfg = composed(tmp_path)
     job = tmp_path / "logs"
-    observers.check_places(cfg, job, [ModelCheckpoint(dirpath=job / "a"), LearningRateMonitor()])
+    observers.check_places(
+        cfg,
+        job,
+        [pl.callbacks.ModelCheckpoint(dirpath=job / "a"), pl.callbacks.LearningRateMonitor()],
+    )
     with pytest.raises(UserError, match=r"dirpath=.*/elsewhere is one place .*\$\{hydra:runtime"):
-        observers.check_places(cfg, job, [ModelCheckpoint(dirpath=tmp_path / "elsewhere")])
+        observers.check_places(
+            cfg, job, [pl.callbacks.ModelCheckpoint(dirpath=tmp_path / "elsewhere")]
+        )
     cfg = composed(tmp_path, "+trainer.default_root_dir=/scratch")
     with pytest.raises(UserError, match=r"trainer.default_root_dir=/scratch is one place"):
         observers.check_places(cfg, job, [])

@@ -1,18 +1,18 @@
 """Fits in ranks of their own: what cannot be shared is refused, and what a rank raised is told."""
 
+from importlib import import_module
 from pathlib import Path
 
 import optuna
 import pytest
-import pytorch_lightning as pl
-from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from quiet import quiet_trainer
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.fitting import ranks
+from lightning_hpo.flavour import pl
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 
 
 def spawning() -> pl.Trainer:
@@ -39,8 +39,9 @@ def test_a_study_in_memory_has_no_ranks(tmp_path: Path) -> None:
 
 def test_without_ranks_the_fit_is_here_and_tells_its_epochs(tmp_path: Path) -> None:
     trainer = quiet_trainer(max_epochs=2, limit_train_batches=1, limit_val_batches=1)
-    module = BoringModel()
-    epochs = ranks.fit(trainer, module, BoringDataModule(), folder=tmp_path, errors=())
+    boring = import_module(f"{pl.__name__}.demos.boring_classes")
+    module = boring.BoringModel()
+    epochs = ranks.fit(trainer, module, boring.BoringDataModule(), folder=tmp_path, errors=())
     assert epochs == 2
     assert trainer.global_step == 2
     assert not list(tmp_path.iterdir())

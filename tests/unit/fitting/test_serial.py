@@ -38,7 +38,7 @@ def composed(*overrides: str) -> DictConfig:
     return compose("config", overrides=["data=digits", "data.train_limit=100", *overrides])
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_trials_with_other_seeds_validate_on_the_same_samples(tmp_path: Path) -> None:
     cfg = composed("model=fc", "trainer.max_epochs=1", "trainer.accelerator=cpu")
     cfg.data._target_ = f"{__name__}.Splits"
@@ -54,7 +54,7 @@ SMALL = ("model=fc", "model.neurons_1=8", "trainer.accelerator=cpu", "callbacks=
 
 
 # Rule: a fit tells the best epoch's value, what was logged there and at the end, and its length.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_fit_tells_its_best_and_its_last_epoch(tmp_path: Path) -> None:
     cfg = composed(*SMALL, "trainer.max_epochs=3")
     result = fit(cfg, Split(), 1, JobContext(tmp_path))
@@ -72,7 +72,7 @@ def test_a_fit_tells_its_best_and_its_last_epoch(tmp_path: Path) -> None:
 
 
 # Rule: the seed decides the fit to the last bit, whatever was drawn before.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_seed_gives_the_same_value_to_the_last_bit(tmp_path: Path) -> None:
     cfg = composed(*SMALL, "trainer.max_epochs=1", "model.dropout=0.3")
     values = []
@@ -83,14 +83,14 @@ def test_a_seed_gives_the_same_value_to_the_last_bit(tmp_path: Path) -> None:
 
 
 # Rule: a monitor that is not logged is the user's mistake, and told before a step is trained.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_monitor_that_is_not_logged_is_one_line(tmp_path: Path) -> None:
     cfg = composed(*SMALL, "trainer.max_epochs=1", "monitor=val/los", "mode=min")
     with pytest.raises(UserError, match=r"'val/los' was not logged; available: .*Did you mean"):
         fit(cfg, Split(), 1, JobContext(tmp_path))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_mistake_of_the_trainer_is_the_users_in_one_line(tmp_path: Path) -> None:
     cfg = composed(*SMALL, "trainer.max_epochs=1", "+trainer.limit_train_batches=-1")
     with pytest.raises(

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-import pytorch_lightning as pl
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -15,12 +14,13 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
 from lightning_hpo.fitting.stacked import StackedFits, train, train_alone, train_in_place
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import read_curves
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 SPLITS = [Split("kfold", 3, fold) for fold in range(3)]

@@ -21,7 +21,7 @@ from lightning_hpo.storage.maker import leave_mark
 from lightning_hpo.storage.study import create_storage
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 

@@ -1,11 +1,11 @@
 """Whether a network can be tested, and the names of what its test finds."""
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import nn
 
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import merged, run_test
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 from hydra import initialize_config_dir
 from small_configs import prepared
 
 from lightning_hpo.entry import config_dir
+from lightning_hpo.flavour import pl
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 CSV = "{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: SAVE_DIR}"
 RATE = "{_target_: pytorch_lightning.callbacks.LearningRateMonitor, logging_interval: epoch}"
 

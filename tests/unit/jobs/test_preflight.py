@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import initialize_config_dir
 from small_configs import composed, prepared
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.protocol.messages import JobContext
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 CHECKPOINT = "{_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/los}"
 
 

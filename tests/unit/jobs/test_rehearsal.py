@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -14,6 +13,7 @@ from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.rehearsal import rehearse_refit
 
 
@@ -80,7 +80,7 @@ def rehearsed(
     return rehearse_refit(cfg, data)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 
 
 def test_nothing_of_our_own_needs_a_validation() -> None:

@@ -22,7 +22,7 @@ from lightning_hpo.sweep.finale.shown import shown_trials
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 CONF = Path(__file__).parents[3] / "conf"

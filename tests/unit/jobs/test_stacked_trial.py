@@ -15,7 +15,7 @@ from lightning_hpo.protocol.messages import JobContext, TrialResult
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import Generator, Tensor
 
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
+from lightning_hpo.flavour import pl
 
 KEYS = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
 

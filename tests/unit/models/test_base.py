@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from omegaconf import OmegaConf
@@ -13,15 +12,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_hpo.explain.classification import predictions
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import BaseClassifier, SampleMean
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 
 # Lightning's advice on loaders and idle hardware, and deprecations inside it, are not our subject.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:(pytorch_)?lightning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(pytorch_)?lightning"),
 ]
 KEYS = {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}
 

@@ -14,7 +14,7 @@ from lightning_hpo.models.schedules import one_cycle
 
 pytestmark = [
     # Lightning's advice on idle hardware, and its note on a loader without workers.
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
 ]
 
 

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from minibatch_fits import KEYS, digits, trainer
 from torch import Tensor
@@ -13,13 +12,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_hpo.data.loader import Minibatches
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 from lightning_hpo.models.schedules import one_cycle
 
 pytestmark = [
     # Lightning's advice on idle hardware, and its note on a loader without workers.
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
 ]
 
 

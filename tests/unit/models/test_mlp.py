@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -14,6 +13,7 @@ from torch import nn
 
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.models.schedules import cosine
 
@@ -123,8 +123,8 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
 
 
 @pytest.mark.parametrize("neurons", [{"layer_1": 6, "layer_2": 3}, [6, 3]])
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning")
-@pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:(pytorch_)?lightning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:(pytorch_)?lightning")
 def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
     tmp_path: Path, neurons: Any
 ) -> None:
@@ -155,8 +155,8 @@ def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
 
 
 # Rule: a schedule follows each optimizer step of the whole fit, as in the classifiers.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning")
-@pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:(pytorch_)?lightning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:(pytorch_)?lightning")
 def test_the_learning_rate_follows_the_schedule() -> None:
     rates: list[float] = []
 

@@ -4,20 +4,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from quiet import quiet_trainer
 from torch import Tensor, nn
 
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.regression import BaseRegressor
 
 # Lightning's advice on loaders and idle hardware, and deprecations inside it, are not our subject.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_lightning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:(pytorch_)?lightning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(pytorch_)?lightning"),
 ]
 
 

@@ -72,7 +72,7 @@ def test_a_share_out_of_range_is_refused(schedule: Any, options: dict, message: 
         schedule(optimizer(), total_steps=10, **options)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 @pytest.mark.parametrize("steps_per_call", [1, "epoch"])
 def test_the_fit_tells_the_schedule_its_length(steps_per_call: Any) -> None:
     # 10 samples in batches of 4: 3 steps in each of 2 epochs.

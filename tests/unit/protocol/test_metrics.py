@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pytorch_lightning.loggers import CSVLogger
 
+from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.metrics import cell, read_curves, write_metrics
 
 
@@ -69,7 +69,7 @@ def test_a_cell_has_seven_digits(value: float, text: str) -> None:
 
 # Rule: Lightning's file is read too: several rows of an epoch are one, rows of none are left out.
 def test_the_file_of_lightnings_own_logger_is_read(tmp_path: Path) -> None:
-    logger = CSVLogger(tmp_path, name="", version="")
+    logger = pl.loggers.CSVLogger(tmp_path, name="", version="")
     logger.log_metrics({"lr-Adam": 0.1}, step=0)
     for epoch, (train, val) in enumerate([(1.5, 2.0), (0.5, 1.0)]):
         logger.log_metrics({"epoch": epoch, "val/loss": val}, step=10 * epoch + 9)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from lightning_hpo.explain.attribution import (
     last_hidden_activations,
     layer_feature_maps,
 )
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,6 +22,7 @@ from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import METHODS, AttributionMethod
 from lightning_hpo.explain.attribution.registry import attribution_method
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
 
@@ -299,7 +299,7 @@ def test_every_method_has_its_file_whose_values_are_the_defaults(method: Attribu
 
 
 @each_method
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_every_method_draws_while_a_network_trains(
     method: AttributionMethod, tmp_path: Path
 ) -> None:
