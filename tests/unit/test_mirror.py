@@ -12,11 +12,7 @@ PACKAGE = Path(lightning_hpo.__file__).parent
 
 # Modules without a test file of their own, and why.
 ELSEWHERE = {
-    "__main__.py": "the door itself, through which tests/cli goes as a program",
     "explain/attempts.py": "one type and no code",
-    "jobs/batch.py": "needs processes of the stacked launcher: tests/study/test_stacked.py",
-    "protocol/attributes.py": "names and no code",
-    "sweep/sweeper.py": "needs a whole study: tests/study, tests/compat and tests/faults",
 }
 
 # Test files that belong to no module, and what they are about.
