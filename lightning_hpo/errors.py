@@ -55,10 +55,14 @@ def one_line(error: BaseException) -> str:
     text = _message(error) or type(error).__name__
     cause = error.__cause__
     if cause is not None:
-        # SQLAlchemy's errors wrap the driver's, with the statement and all its values.
-        reason = _message(getattr(cause, "orig", None) or cause)
+        reason = _message(of_driver(cause))
         text = text if reason in text else f"{text} ({reason})"
     return presentable(text + _suggestion(text[:LONGEST_REASON]))
+
+
+def of_driver(error: BaseException) -> BaseException:
+    """What a database's driver raised: SQLAlchemy wraps it, with the statement and its values."""
+    return getattr(error, "orig", None) or error
 
 
 def with_type(error: BaseException) -> str:

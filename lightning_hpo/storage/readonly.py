@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from lightning_hpo.composition.vault import VARIABLE
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, of_driver, one_line
 from lightning_hpo.output.masking import MASK, redact
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import url_of
@@ -101,7 +101,7 @@ def clear_errors(url: str, name: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        reason = one_line(getattr(cause, "orig", None) or cause or error)
+        reason = one_line(of_driver(cause or error))
         raise UserError(
             f"The report needs the storage of study {name!r}, got {redact(url)}, which does not "
             f"open ({reason}); put it back, or correct 'storage' in results.json."

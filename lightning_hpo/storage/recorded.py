@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial
 
 from lightning_hpo.composition.vault import VARIABLE
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, of_driver, one_line
 from lightning_hpo.protocol.files import stored_config
 from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.storage.study import open_storage, storage_errors
@@ -100,7 +100,7 @@ def _trials(spec: Any, study_dir: Path, *, name: str | None) -> list[FrozenTrial
     except UserError:
         raise
     except unreadable as error:
-        cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
+        cause = of_driver(error.__cause__ or error)
         where = database if spec is None else f"the storage of {study_dir}"
         raise UserError(
             f"a study's trials must be readable, but {where} is damaged or out of reach:"

@@ -25,7 +25,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.vault import secrets_of_storage
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, of_driver, one_line
 from lightning_hpo.output.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import LOCK_TIMEOUT_S, EmbeddedStorage, use_write_ahead_log
@@ -203,7 +203,7 @@ def _connect_once(url: URL, options: dict[str, Any]) -> None:
 
 
 def _unusable(shown: str, error: Exception) -> UserError:
-    reason = one_line(getattr(error, "orig", None) or error.__cause__ or error)
+    reason = one_line(of_driver(error.__cause__ or error))
     return UserError(
         f"study.storage must be reachable and writable, got {shown}: {reason}."
         " Start the server, or correct the URL."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.errors import StudyFailed, UserError, of_driver, one_line
 from lightning_hpo.storage.study import storage_errors
 
 # The disk is full, over its quota or read-only.
@@ -45,7 +45,7 @@ def must_be_writable(folder: Path | None = None) -> Iterator[None]:
         yield
     except storage_errors() as error:
         # Optuna's own message guesses at another rule; the database's tells which one was broken.
-        cause = getattr(error.__cause__, "orig", None) or error.__cause__ or error
+        cause = of_driver(error.__cause__ or error)
         raise StudyFailed(_message("storage", cause)) from error
     except OSError as error:
         if error.errno in (*NO_ROOM, *NO_ACCESS):
