@@ -211,8 +211,8 @@ class BestEpoch(StageOfMetrics, EpochJudge):
 
     def state_dict(self) -> dict[str, Any]:
         """Value, 0-based epoch and metrics of the best epoch so far; metrics of the last one."""
-        own = {name: getattr(self, name) for name in ("value", "epoch", "metrics", "last")}
-        return {**super().state_dict(), **own}
+        best = {"value": self.value, "epoch": self.epoch, "metrics": self.metrics}
+        return {**super().state_dict(), **best, "last": self.last}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)

@@ -3,7 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 
 def number(value: object) -> str:
@@ -55,7 +60,8 @@ def value_range(distribution: BaseDistribution) -> str:
         coarse = distribution.step not in (None, 1)
         step = f", step {number(distribution.step)}" if coarse else ""
         return f"{number(distribution.low)} to {number(distribution.high)}{step}"
-    return ", ".join(str(choice) for choice in getattr(distribution, "choices", ()))
+    assert isinstance(distribution, CategoricalDistribution)
+    return ", ".join(map(str, distribution.choices))
 
 
 def scale(distribution: BaseDistribution) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from hydra_plugins.hydra_optuna_sweeper.config import Direction
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.instantiate import make
@@ -301,7 +302,8 @@ class Settings:
             return
         of_study = self.directions()
         is_list = isinstance(asked, Sequence) and not isinstance(asked, str)
-        words = [getattr(word, "name", word) for word in (asked if is_list else [asked])]
+        given = asked if is_list else [asked]
+        words = [each.name if isinstance(each, Direction) else each for each in given]
         got = f"got hydra.sweeper.direction={', '.join(map(str, words))}"
         if not set(words) <= {"minimize", "maximize"}:
             raise UserError(f"hydra.sweeper.direction must be minimize or maximize, {got}.")

@@ -52,12 +52,10 @@ def borders(trial: FrozenTrial) -> list[str]:
         position = place(trial.params[name], distribution)
         if position is None or not at_border(position):
             continue
-        end, limit = (
-            ("lower", getattr(distribution, "low", None))
-            if position < 0.5
-            else ("upper", getattr(distribution, "high", None))
-        )
-        logarithmic = " on its logarithmic scale" if getattr(distribution, "log", False) else ""
+        assert isinstance(distribution, (FloatDistribution, IntDistribution))
+        is_low = position < 0.5
+        end, limit = ("lower", distribution.low) if is_low else ("upper", distribution.high)
+        logarithmic = " on its logarithmic scale" if distribution.log else ""
         sentences.append(
             f"{name} = {number(trial.params[name])} lies at the {end} border of its range "
             f"({value_range(distribution)}){logarithmic}: where values beyond "

@@ -124,7 +124,9 @@ def _impossible(
     distribution = by_key[parent].distribution if parent in by_key else None
     if distribution is None or any(possible(distribution, w) for w in wanted):
         return [], []
-    return list(wanted), list(map(str, getattr(distribution, "choices", [distribution])))
+    if isinstance(distribution, CategoricalDistribution):
+        return list(wanted), list(map(str, distribution.choices))
+    return list(wanted), [str(distribution)]
 
 
 def _as_list(value: Any) -> list[Any]:
