@@ -5,7 +5,7 @@ in, never from global state.
 """
 
 from math import inf, log, radians
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,18 @@ _ERASED_AREA = (0.02, 0.33)
 _ERASED_ASPECT = (0.3, 3.3)
 
 Mode = Literal["on_the_fly", "append"]
+
+
+@runtime_checkable
+class HasMode(Protocol):
+    """A change of samples that says when the data module makes it; see :class:`BatchAugment`."""
+
+    mode: Mode
+
+
+def appends(augment: object) -> bool:
+    """Whether a changed copy of each sample joins the training split, made once."""
+    return isinstance(augment, HasMode) and augment.mode == "append"
 
 
 class BatchAugment:

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_hpo.data.augment import BatchAugment
+from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.folds import Split, split_indices, subset
-from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader
+from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -169,7 +169,7 @@ class TensorDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> TensorLoader:
         assert self._train is not None, "setup() comes first"
         tensors, augment = (*self._train, self.train_indices), self.augment
-        if augment is not None and getattr(augment, "mode", None) == "append":
+        if augment is not None and appends(augment):
             tensors, augment = self._with_copies(augment), None
         return self._loader(
             *tensors,
@@ -272,7 +272,7 @@ class TensorDataModule(pl.LightningDataModule):
     def _steps_per_call(self) -> StepsPerCall:
         """How many batches the module that is being trained takes at a time."""
         module = None if self.trainer is None else self.trainer.lightning_module
-        return getattr(module, "steps_per_call", 1)
+        return steps_per_call(module)
 
 
 def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

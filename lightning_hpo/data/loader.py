@@ -8,7 +8,7 @@ batches at a time, since on small images the cost is that of the calls, not of t
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import SimpleNamespace
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,18 @@ StepsPerCall = int | Literal["epoch"]
 _BLOCK_SAMPLES = 1024
 # On a GPU a call costs the same for more samples.
 _BLOCK_SAMPLES_GPU = 8192
+
+
+@runtime_checkable
+class TakesManyBatches(Protocol):
+    """A module that takes many batches in one call, or the loader that gives them to it."""
+
+    steps_per_call: StepsPerCall
+
+
+def steps_per_call(of: object) -> StepsPerCall:
+    """Batches that a module or a loader takes at a time; 1, as in Lightning, if it says nothing."""
+    return of.steps_per_call if isinstance(of, TakesManyBatches) else 1
 
 
 class Minibatches:

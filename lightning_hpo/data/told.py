@@ -10,6 +10,27 @@ from numpy.typing import NDArray
 
 
 @runtime_checkable
+class NamesData(Protocol):
+    """By which results call the data; None: they have no name."""
+
+    name: str | None
+
+
+@runtime_checkable
+class KnowsInputShape(Protocol):
+    """The shape of one input as the network sees it, without the batch."""
+
+    input_shape: Sequence[int]
+
+
+@runtime_checkable
+class CountsClasses(Protocol):
+    """How many classes the targets have; 0 or None: they are no classes."""
+
+    num_classes: int | None
+
+
+@runtime_checkable
 class KnowsNoise(Protocol):
     """How much noise the targets have, for example of a simulation."""
 
@@ -51,6 +72,26 @@ class KnowsChecksum(Protocol):
     """SHA-256 of the data, in hexadecimal; None: unknown."""
 
     sha256: str | None
+
+
+def name(data: object) -> str:
+    """Of the data; the name of its class where they have none, as with Lightning's own default."""
+    return (isinstance(data, NamesData) and data.name) or type(data).__name__
+
+
+def for_module(data: object) -> dict[str, Any]:
+    """Of ``input_shape`` and ``num_classes``, what is told: a module may be built by them."""
+    found: dict[str, Any] = {}
+    if isinstance(data, KnowsInputShape):
+        found["input_shape"] = data.input_shape
+    if isinstance(data, CountsClasses):
+        found["num_classes"] = data.num_classes
+    return found
+
+
+def num_classes(data: object) -> int:
+    """0 where the targets are no classes, or nobody says how many."""
+    return (data.num_classes or 0) if isinstance(data, CountsClasses) else 0
 
 
 def noise_variance(data: object) -> float | None:

@@ -83,12 +83,16 @@ class Classified:
 
     @property
     def names(self) -> Sequence[str]:
-        return told.class_names(self.data, self.data.num_classes)
+        return told.class_names(self.data, self.n_classes)
+
+    @property
+    def n_classes(self) -> int:
+        return told.num_classes(self.data)
 
     @cached_property
     def counts(self) -> Tensor:
         logits_nk, labels_n = self.of_test
-        return confusion_counts(logits_nk.argmax(1), labels_n, n_classes=self.data.num_classes)
+        return confusion_counts(logits_nk.argmax(1), labels_n, n_classes=self.n_classes)
 
     def _confusion_matrix(self) -> dict[str, Figure]:
         figure = plots.confusion_matrix(self.counts, self.names, title="Test set")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_hpo import plots
-from lightning_hpo.data.told import noise_variance
+from lightning_hpo.data.told import noise_variance, num_classes
 from lightning_hpo.errors import with_type
 from lightning_hpo.explain.attempts import Attempt
 from lightning_hpo.explain.attribution import AttributionMethod
@@ -90,7 +90,7 @@ def _attempts(
     floor = noise_variance(data)
     yield "learning_curves", lambda: learning_curves(final_dir, noise_floor=floor)
     yield "learning_curves_holdout", lambda: holdout_curves(final_dir, noise_floor=floor)
-    if getattr(data, "num_classes", 0) and tested:
+    if num_classes(data) and tested:
         yield from Classified(module, data, tuple(methods)).attempts()
     yield "augmented_samples", lambda: augmented_samples(data)
     if is_regression(data) and tested:

@@ -14,6 +14,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict, true_line
 from lightning_hpo.flavour import pl
+from lightning_hpo.models.regression import NamesLastHidden
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.protocol.folder import FinalFolder
 
@@ -37,9 +38,9 @@ def regression_figures(
 
 def last_hidden(module: nn.Module) -> str | None:
     """The dotted name of the last hidden layer: what the module says, else its last activation."""
-    named = getattr(module, "last_hidden", None)
-    if isinstance(named, str):
-        return named
+    # Another one's attribute of this name may be the layer itself.
+    if isinstance(module, NamesLastHidden) and isinstance(module.last_hidden, str):
+        return module.last_hidden
     found = [name for name, m in module.named_modules() if type(m).__module__ == _ACTIVATIONS]
     return found[-1] if found else None
 

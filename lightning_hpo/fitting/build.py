@@ -14,6 +14,7 @@ import torch
 from omegaconf import DictConfig
 
 from lightning_hpo.composition.instantiate import make
+from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.data.seeding import draw_by, seeded
@@ -50,16 +51,15 @@ def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
     ours: dict[str, Any] = {"optimizer": lambda: make(cfg.get("optimizer"), _convert_="all")}
     if cfg.get("scheduler"):
         ours["scheduler"] = lambda: make(cfg.scheduler, _convert_="all")
-    for name in ("input_shape", "num_classes"):
-        if hasattr(data, name):
-            ours[name] = partial(getattr, data, name)
+    shape = told.for_module(data)
+    ours |= {name: partial(shape.__getitem__, name) for name in shape}
     return make(cfg.model, _convert_="all", **arguments.handed(cfg.model, ours))
 
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:
     """The configured callbacks; those that watch a monitor need a validation split."""
     made = observers.callbacks(cfg)
-    return [c for c in made if with_validation or getattr(c, "monitor", None) is None]
+    return [c for c in made if with_validation or observers.monitor_of(c) is None]
 
 
 def trainer(

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,6 +14,18 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
 _CHECKPOINTS = "checkpoints"
+
+
+@runtime_checkable
+class WatchesMonitor(Protocol):
+    """A callback that needs a metric to be logged, as Lightning's early stopping does."""
+
+    monitor: str | None
+
+
+def monitor_of(callback: pl.Callback) -> str | None:
+    """The metric that a callback needs, if any."""
+    return callback.monitor if isinstance(callback, WatchesMonitor) else None
 
 
 def callback_nodes(cfg: DictConfig) -> list[DictConfig]:

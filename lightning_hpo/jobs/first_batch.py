@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.figures import FigureCallback
 from lightning_hpo.callbacks.reporting import monitored
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.data.loader import steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build, observers, ranks
 from lightning_hpo.flavour import pl
@@ -114,7 +115,7 @@ def _folder_for_now(folder: Path) -> Iterator[Path]:
 
 def shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
     """A module of ours may take a whole epoch in one batch; see minibatches.py."""
-    if getattr(module, "steps_per_call", 1) != 1 and isinstance(data, TensorDataModule):
+    if steps_per_call(module) != 1 and isinstance(data, TensorDataModule):
         data.train_indices = data.train_indices[: data.batch_size]
 
 

@@ -42,7 +42,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         objective.require_logged(plan.objectives, logged)
     refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
-        data_name=getattr(data, "name", type(data).__name__),
+        data_name=told.name(data),
         data_sha256=told.checksum(data),
         n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
         device=_device_name(trainer),

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_hpo.data.loader import Minibatches, StepsPerCall
+from lightning_hpo.data.loader import Minibatches, StepsPerCall, steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.minibatches import MinibatchLoop
@@ -291,7 +291,7 @@ def total_steps(trainer: pl.Trainer) -> int:
             f"{trainer.max_epochs}; set trainer.max_epochs or use scheduler=none."
         )
     loader: Any = trainer.train_dataloader
-    if getattr(loader, "steps_per_call", 1) == 1:
+    if steps_per_call(loader) == 1:
         return int(calls)
     assert trainer.max_epochs is not None
     return loader.n_minibatches * max(trainer.max_epochs, 1)

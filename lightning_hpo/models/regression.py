@@ -1,5 +1,7 @@
 """The base regressor: mean squared error around a network that predicts one number a sample."""
 
+from typing import Protocol, runtime_checkable
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,6 +13,15 @@ from lightning_hpo.models.base import (
     SchedulerFactory,
     StageMetrics,
 )
+
+
+@runtime_checkable
+class NamesLastHidden(Protocol):
+    """A network that says which of its layers is the last hidden one."""
+
+    @property
+    def last_hidden(self) -> str:
+        """The layer's dotted name, for hooks."""
 
 
 class BaseRegressor(BaseModule):

@@ -1,12 +1,13 @@
 """Augmentation: each switch does what it says, per image, from the given generator alone."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Generator, Tensor
 
-from lightning_hpo.data.augment import BatchAugment, rectangles, warp, windows
+from lightning_hpo.data.augment import BatchAugment, appends, rectangles, warp, windows
 from lightning_hpo.errors import UserError
 
 STILL = torch.zeros(1)
@@ -202,3 +203,11 @@ def test_it_runs_where_the_batch_is(device: str) -> None:
 def test_settings_out_of_range_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         BatchAugment(**settings)
+
+
+# Rule: another's change of samples may say when it is made too; who says nothing changes batches.
+def test_who_says_so_is_appended() -> None:
+    assert appends(BatchAugment(mode="append"))
+    assert not appends(BatchAugment())
+    assert appends(SimpleNamespace(mode="append"))
+    assert not appends(torch.flip)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
-from lightning_hpo.data.loader import TensorLoader
+from lightning_hpo.data.loader import TensorLoader, steps_per_call
 from lightning_hpo.models.fc import FCClassifier
 
 
@@ -170,11 +170,11 @@ def test_calls_of_many_steps_join_the_single_sample_too(steps_per_call: Any) -> 
 @pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_batch_normalisation_trains_where_one_sample_is_left_over() -> None:
     weights = []
-    for steps_per_call in (1, "epoch"):
+    for steps in (1, "epoch"):
         data = DigitsDataModule(batch_size=20, train_limit=290, split=Split(val_fraction=0.1))
         torch.manual_seed(0)
         model = FCClassifier(
-            input_shape=(1, 8, 8), batch_norm=True, steps_per_call=steps_per_call, neurons_1=8
+            input_shape=(1, 8, 8), batch_norm=True, steps_per_call=steps, neurons_1=8
         )
         trainer = quiet_trainer(max_epochs=2)
         trainer.fit(model, datamodule=data)
@@ -190,3 +190,10 @@ def _counting(n: int, *, batch_size: int = 4, **options: Any) -> TensorLoader:
     return TensorLoader(
         index.view(n, 1), index, index, batch_size=batch_size, prepare=Tensor.float, **options
     )
+
+
+# Rule: as Lightning's own loop, a module or a loader takes one batch at a time unless it says more.
+def test_who_says_nothing_takes_one_batch_at_a_time() -> None:
+    assert steps_per_call(make(steps_per_call="epoch")) == "epoch"
+    assert steps_per_call(FCClassifier(input_shape=(1, 8, 8), steps_per_call=3)) == 3
+    assert steps_per_call(torch.nn.Linear(1, 1)) == steps_per_call(None) == 1

@@ -1,6 +1,9 @@
 """What data modules tell of their data, and what is said where they do not."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytorch_lightning as pl
 
 from lightning_hpo.data import told
 
@@ -40,3 +43,27 @@ def test_classes_without_names_are_called_by_their_numbers() -> None:
 
     assert list(told.class_names(Nameless(), 3)) == ["0", "1", "2"]
     assert list(told.class_names(object(), 2)) == ["0", "1"]
+
+
+# Rule: Lightning's own data modules have a name, which is None unless somebody gives one.
+def test_data_without_a_name_are_called_by_their_class() -> None:
+    class Own(pl.LightningDataModule):
+        pass
+
+    assert told.name(Own()) == told.name(type("Own", (), {})()) == "Own"
+    data = Own()
+    data.name = "mine"
+    assert told.name(data) == "mine"
+
+
+def test_a_module_may_be_built_by_what_is_told_of_the_shape() -> None:
+    data = SimpleNamespace(input_shape=(3, 8, 8), num_classes=0, classes=None)
+    assert told.for_module(data) == {"input_shape": (3, 8, 8), "num_classes": 0}
+    assert told.for_module(SimpleNamespace(input_shape=[4])) == {"input_shape": [4]}
+    assert told.for_module(object()) == {}
+
+
+def test_targets_are_no_classes_unless_their_number_is_told() -> None:
+    numbers = [told.num_classes(SimpleNamespace(num_classes=n)) for n in (3, 0, None)]
+    assert numbers == [3, 0, 0]
+    assert told.num_classes(SimpleNamespace(classes=("cat", "dog"))) == 0

@@ -24,6 +24,13 @@ CHECKPOINT = f"{{_target_: {CALLBACKS}.ModelCheckpoint, monitor: val/loss}}"
 CSV = "{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: SAVE_DIR}"
 
 
+# Rule: what watches a metric needs it to be logged; whatever else a callback has is its own.
+def test_which_metric_a_callback_needs() -> None:
+    assert observers.monitor_of(EarlyStopping(monitor="val/loss")) == "val/loss"
+    assert observers.monitor_of(ModelCheckpoint()) is None
+    assert observers.monitor_of(Timer()) is None
+
+
 @pytest.fixture(autouse=True)
 def _hydra() -> Iterator[None]:
     with initialize_config_dir(str(config_dir())):
