@@ -114,9 +114,11 @@ def target_name(data: object) -> str:
 
 
 def class_names(data: object, n_classes: int) -> Sequence[str]:
-    """``n_classes`` names; the numbers of the classes where they have none."""
+    """``n_classes`` names; the numbers of the classes where not each of them has one."""
     known = data.classes if isinstance(data, NamesClasses) else None
-    return known or [str(k) for k in range(n_classes)]
+    if known is None or len(known) != n_classes:
+        return [str(k) for k in range(n_classes)]
+    return tuple(map(str, known))
 
 
 def checksum(data: object) -> str | None:

@@ -175,13 +175,13 @@ def mistakes_panel(
 
 def augmented_samples(data: Any) -> dict[str, Figure]:
     """Training images of several classes and what augmentation makes of them; none without it."""
-    augment = getattr(data, "augment", None)
-    if not isinstance(augment, BatchAugment):
+    # Another's data may have an augmentation too, but no samples as they are stored.
+    if not isinstance(data, TensorDataModule) or not isinstance(data.augment, BatchAugment):
         return {}
     raw_nchw, labels_n = data.raw("train")
     x_nchw = data.normalised(raw_nchw[one_of_each_class(labels_n, n_samples=_N_SAMPLES)])
     generator = torch.Generator(x_nchw.device).manual_seed(0)
-    versions = [augment(x_nchw, generator) for _ in range(_N_VERSIONS)]
+    versions = [data.augment(x_nchw, generator) for _ in range(_N_VERSIONS)]
     figure = plots.augmented_samples(x_nchw, torch.stack(versions, 1))
     return {"augmented_samples": figure}
 

@@ -42,6 +42,7 @@ def test_classes_without_names_are_called_by_their_numbers() -> None:
         classes = None
 
     assert list(told.class_names(Nameless(), 3)) == ["0", "1", "2"]
+    assert list(told.class_names(SimpleNamespace(num_classes=3), 3)) == ["0", "1", "2"]
     assert list(told.class_names(object(), 2)) == ["0", "1"]
 
 
@@ -67,3 +68,11 @@ def test_targets_are_no_classes_unless_their_number_is_told() -> None:
     numbers = [told.num_classes(SimpleNamespace(num_classes=n)) for n in (3, 0, None)]
     assert numbers == [3, 0, 0]
     assert told.num_classes(SimpleNamespace(classes=("cat", "dog"))) == 0
+
+
+# Rule: names are another's own, of any kind; too few or too many name no class for certain.
+def test_names_that_do_not_fit_the_classes_are_left_alone() -> None:
+    assert told.class_names(SimpleNamespace(classes=np.array(["cat", "dog"])), 2) == ("cat", "dog")
+    assert told.class_names(SimpleNamespace(classes=[7, 8]), 2) == ("7", "8")
+    assert list(told.class_names(SimpleNamespace(classes=["cat"]), 2)) == ["0", "1"]
+    assert list(told.class_names(SimpleNamespace(classes=[]), 2)) == ["0", "1"]

@@ -9,6 +9,7 @@ from fits_left import Regressor, Rows, write_fit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
+from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.explain import regression
 from lightning_hpo.explain.attribution import METHODS
@@ -83,6 +84,7 @@ class Foreign:
     """Somebody's data: it has a number of classes, no names, and two test loaders."""
 
     num_classes = 2
+    augment = BatchAugment(erasing=1.0)
 
     def test_dataloader(self) -> list[list[tuple[Tensor, Tensor]]]:
         return [[(torch.rand(4, 1, 4, 4), torch.tensor([0, 1, 0, 1]))]] * 2
