@@ -21,6 +21,7 @@ OF_NO_MODULE = {
     "explain/attribution/test_integrated_gradients.py": "one method of attribution/methods.py",
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
     "test_benchmarks.py": "benchmarks",
+    "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_mirror.py": "the tree of the tests",
     "test_public_names.py": "what the package itself hands out",
