@@ -1,13 +1,13 @@
-"""What the inspecting callbacks cost a fit of `cnn_baseline`, on the CPU.
+"""What the inspecting callbacks cost a fit of ``cnn_baseline``, on the CPU.
 
     python -m benchmarks.callbacks [--images 60000] [--epochs 10] [--rounds 1]
 
-Trains the network of `cnn_baseline` on Fashion-MNIST, a tenth of the images for validation as in
-that experiment, with the loggers of a study: without callbacks, and with those in `NAMES`, as
-`callbacks=[...]` chooses them at their default frequency. A warm-up fit of 512 images comes before.
-Both ways take turns, `--rounds` times. The first column is the ratio of the fits' seconds; the
-second, which other load on the machine disturbs less, the share of the fit that was spent inside
-the callbacks' hooks. Fewer images or epochs make the figures dearer, relatively.
+Trains the network of ``cnn_baseline`` on Fashion-MNIST, a tenth of the images for validation as in
+that experiment, with the loggers of a study: without callbacks, and with those in ``NAMES``, as
+``callbacks=[...]`` chooses them at their default frequency. A warm-up fit of 512 images comes
+before. Both ways take turns, ``--rounds`` times. The first column is the ratio of the fits'
+seconds; the second, which other load on the machine disturbs less, the share of the fit that was
+spent inside the callbacks' hooks. Fewer images or epochs make the figures dearer, relatively.
 """
 
 import argparse

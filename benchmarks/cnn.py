@@ -9,7 +9,7 @@ ours         resident tensors, batched augmentation, with Lightning's own loop a
              epoch in one call, in bf16 too; on a GPU also as a captured graph
 bare loop    a hand-written PyTorch loop over the same resident tensors, same network and layout
 stock        torchvision's transforms in a DataLoader with one process for each core, a
-             LightningModule as in Lightning's tutorials, `self.log` in each step
+             LightningModule as in Lightning's tutorials, ``self.log`` in each step
 
 Each way trains for one epoch that does not count (processes start, graphs are captured) and
 --epochs that do, in --rounds rounds in which the ways take turns; ratios are of one round each. On

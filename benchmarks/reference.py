@@ -3,9 +3,9 @@
     python -m benchmarks.reference regression [--studies studies]
     python -m benchmarks.reference classification
 
-Prints a Markdown table; a study that has not been run has an empty row. `make regression` and
-`make classification` run the studies first. A classification row is a mean over the networks that
-the final job tested (`study.n_refits=3`), with their standard deviation.
+Prints a Markdown table; a study that has not been run has an empty row. ``make regression`` and
+``make classification`` run the studies first. A classification row is a mean over the networks that
+the final job tested (``study.n_refits=3``), with their standard deviation.
 """
 
 import argparse

@@ -3,11 +3,11 @@
     python -m benchmarks.report [--trials 100] [--rounds 3]
 
 Runs a study on the digits, with pruning and the final job, in an empty folder: 1,797 images, at
-most 4 epochs a trial, 3 folds. Then `python -m lightning_hpo.report` builds the report anew, and a
-headless Chromium with an empty profile opens it; both `--rounds` times, of which the table has the
-median. The time to build is that of the whole command. The time to open is the browser's own: from
-the start of the navigation to the load event, and on until every image is decoded and the page is
-laid out. A script added to a copy of the page reads it; the copy has no content security policy,
+most 4 epochs a trial, 3 folds. Then ``python -m lightning_hpo.report`` builds the report anew, and
+a headless Chromium with an empty profile opens it; both ``--rounds`` times, of which the table has
+the median. The time to build is that of the whole command. The time to open is the browser's own:
+from the start of the navigation to the load event, and on until every image is decoded and the page
+is laid out. A script added to a copy of the page reads it; the copy has no content security policy,
 which would refuse that script.
 """
 

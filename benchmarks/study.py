@@ -1,11 +1,11 @@
-"""The whole of `mlp_two_layers`, as a user runs it: time, memory, and the cost by stacked batch.
+"""The whole of ``mlp_two_layers``, as a user runs it: time, memory, and the cost by stacked batch.
 
     python -m benchmarks.study [--trials 300] [--batches 1 2 4 8 16] [--batch-trials 48]
 
 First the study (8 folds, up to 2,000 epochs, early stopping; no final job) without pruning and with
 the experiment's pruner; wall time includes the start of all processes, Optuna and the report.
 Memory is the peak of all processes together (PSS). Then the same random trials without pruning by
-how many of them share a stack, against one trial at a time (`hydra/launcher=workers`).
+how many of them share a stack, against one trial at a time (``hydra/launcher=workers``).
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python benchmarks/sweeper.py [--trials 300] [--profile]
 
 Prints, in one run: the controller's milliseconds for each of 300 trials (TPE, embedded storage, the
-search space of `cnn_dropout`); the pause between two trials in a warm slot; and four slots against
-the stock plugin's batches of four with the joblib launcher, on the same trials of unequal lengths.
---profile also shows where the controller's time goes.
+search space of ``cnn_dropout``); the pause between two trials in a warm slot; and four slots
+against the stock plugin's batches of four with the joblib launcher, on the same trials of unequal
+lengths. --profile also shows where the controller's time goes.
 """
 
 import argparse

@@ -148,10 +148,9 @@ def run(*overrides: str, config_dir: str | Path | None = None) -> StudyRecord:
     Returns:
         What :func:`load_study` returns for its folder.
 
-    Raises:
-        UserError: the study was refused or failed, with the line that says why.
-        KeyboardInterrupt: an interrupt, here or of the study, which has been closed and resumes
-            when it is run again. A second interrupt ends it at once.
+    Raises :class:`UserError`, with the line that says why, where the study was refused or failed,
+    and :class:`KeyboardInterrupt` for an interrupt, here or of the study, which has been closed and
+    resumes when it is run again. A second interrupt ends it at once.
     """
     for word in overrides:
         if word.startswith("-"):
@@ -229,9 +228,8 @@ def compare(*study_dirs: str | Path) -> "list[Row]":
         metric ``row.values(metric)``, ``row.interval(metric)`` (of the mean, at 95 %) and
         ``row.minus(other, metric)`` with ``mean``, ``low``, ``high`` and ``within_noise``.
 
-    Raises:
-        UserError: fewer than two different folders, one without readable results, or no study that
-            has had a cross-validation or a test.
+    Raises :class:`UserError` for fewer than two different folders, for one without readable
+    results, and where no study has had a cross-validation or a test.
     """
     # Brings scipy, for which nobody should wait who starts a study.
     from lightning_hpo.results.samples import read_studies, required_metrics, rows_of
@@ -256,9 +254,8 @@ def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Compari
         ``recorded`` and ``repeated``, the reported values in their order, and whether they are
         ``equal`` to the last bit.
 
-    Raises:
-        UserError: there is no such study or trial, it has reported nothing, its record is damaged,
-            or another one made the study.
+    Raises :class:`UserError` where there is no such study or trial, where it has reported nothing,
+    its record is damaged, or another one made the study.
     """
     try:
         return again.rerun(Path(study_dir), number, trust=trust, way_out="trust=True")

@@ -1,6 +1,6 @@
 """Opens a page of the report in a headless browser; shared by the browser tests.
 
-Chromium prints what a page writes to the console on its standard error, and with `--dump-dom`
+Chromium prints what a page writes to the console on its standard error, and with ``--dump-dom``
 the page as it stands after its scripts ran. What the page itself does not show, a probe added to
 a copy of the file writes into its document.
 """

@@ -85,7 +85,7 @@ def some_trial(number: int, rng: random.Random, *, slots: int = 4) -> FrozenTria
 
 
 def write_trials(folder: Path, name: str, trials: list[FrozenTrial]) -> None:
-    """Store the trials in the folder's `study.db`."""
+    """Store the trials in the folder's ``study.db``."""
     study = optuna.create_study(
         study_name=name, storage=f"sqlite:///{folder / 'study.db'}", direction="minimize"
     )
@@ -93,7 +93,7 @@ def write_trials(folder: Path, name: str, trials: list[FrozenTrial]) -> None:
 
 
 def results_of(name: str, trials: list[FrozenTrial], *, final: bool) -> dict[str, Any]:
-    """`results.json` for these trials; `final` says whether the final job ran."""
+    """``results.json`` for these trials; ``final`` says whether the final job ran."""
     states = [trial.state for trial in trials]
     complete = [(t.value, n) for n, t in enumerate(trials) if t.state is TrialState.COMPLETE]
     value, number = min(complete) if complete else (None, None)
@@ -153,7 +153,7 @@ def write_figures(folder: Path, names: list[str]) -> None:
 def write_study(
     folder: Path, *, name: str = "cnn_dropout", n_trials: int = 100, final: bool = True
 ) -> Path:
-    """A whole study folder; without trials it is a baseline, without `final` a bare search."""
+    """A whole study folder; without trials it is a baseline, without ``final`` a bare search."""
     rng = random.Random(0)
     folder.mkdir(parents=True, exist_ok=True)
     trials = [some_trial(number, rng) for number in range(n_trials)]
@@ -177,7 +177,7 @@ REGRESSION_FIGURES = (
 
 
 def regression_results(name: str) -> dict[str, Any]:
-    """`results.json` of a baseline on data of known noise, with a fit without early stopping."""
+    """``results.json`` of a baseline on data of known noise, with a fit without early stopping."""
     results = results_of(name, [], final=True)
     losses = (0.24, 0.2, 0.28, 0.24)
     folds = [

@@ -22,12 +22,12 @@ class StudySweeperConf(OptunaSweeperConf):
     """The stock plugin's configuration and what a study adds to it."""
 
     _target_: str = "hydra_plugins.hydra_lightning_hpo.sweeper.StudySweeper"
-    # Here also null (from `mode`) and "auto" are allowed.
+    # Here also null (from ``mode``) and "auto" are allowed.
     direction: Any = None
     n_jobs: Any = "auto"
     # parameter -> value, range or choice
     params: Any = field(default_factory=_open)
-    # An Optuna pruner as a `_target_`; null: no pruning.
+    # An Optuna pruner as a ``_target_``; null: no pruning.
     pruner: Any = None
     # parameter -> {other parameter: value or list of values}
     conditions: Any = field(default_factory=_open)

@@ -26,10 +26,10 @@ _DPI = 100  # figures are 8 inches wide at most
 class FigureCallback(pl.Callback):
     """Draws after every ``every_n_epochs`` epochs (null: never) and, with ``at_end``, at the end.
 
-    A subclass defines `figures`, and `check` for what it needs. Draws after an epoch's validation,
-    never in the sanity check, and only in the first process. The network is in eval mode then;
-    modes and random state are restored, so a fit gives the same bits with and without. What fails
-    while the network trains is one line in the log.
+    A subclass defines ``figures``, and ``check`` for what it needs. Draws after an epoch's
+    validation, never in the sanity check, and only in the first process. The network is in eval
+    mode then; modes and random state are restored, so a fit gives the same bits with and without.
+    What fails while the network trains is one line in the log.
     With weight averaging, list that first: the figures of the end then show the averaged network.
     """
 
@@ -99,7 +99,7 @@ def figures_dir(trainer: pl.Trainer) -> Path:
 
 def epochs_trained(trainer: pl.Trainer) -> str:
     """As words, at the end of an epoch and at the end of training."""
-    # Only `current_epoch` counts differently in the two hooks.
+    # Only ``current_epoch`` counts differently in the two hooks.
     n = trainer.fit_loop.epoch_progress.current.ready
     return "1 epoch" if n == 1 else f"{n:,} epochs"
 

@@ -1,8 +1,8 @@
 """Live figures of a network in training, each chosen by name: ``callbacks=[grad_cam,filters]``.
 
-What they show is computed in :mod:`lightning_hpo.explain` and drawn in :mod:`lightning_hpo.plots`;
-here is only which samples and which layers. The samples are those of the validation split, or of
-the training split where nothing validates; never test data.
+What they show is computed in :mod:`lightning_hpo.explain` and drawn in
+:mod:`lightning_hpo.plots`; here is only which samples and which layers. The samples are those of
+the validation split, or of the training split where nothing validates; never test data.
 
 Shapes: N samples, C channels, H x W pixels, K classes.
 """
@@ -49,7 +49,7 @@ _CHUNK = 250
 class Attribution(FigureCallback):
     """The maps of an attribution method for one sample of each class, of the predicted class.
 
-    A subclass declares its ``method``, and overrides `maps` where that has options of its own.
+    A subclass declares its ``method``, and overrides ``maps`` where that has options of its own.
 
     target:    a class to explain in place of the predicted one.
     n_samples: up to about eight.

@@ -23,7 +23,7 @@ def monitored(trainer: pl.Trainer, monitor: str) -> float:
 
 def validated(trainer: pl.Trainer) -> dict[str, float]:
     """What the validation that ends here has logged, and nothing that was logged before it."""
-    # Lightning's public `callback_metrics` holds the latest value of every metric of any loop.
+    # Lightning's public ``callback_metrics`` holds the latest value of every metric of any loop.
     results = trainer._results
     assert results is not None
     return {k: float(v) for k, v in results.metrics(on_step=False)["callback"].items()}

@@ -34,7 +34,7 @@ def _reduced(partial: _DeferredTarget) -> Any:
     return _plain(partial).__reduce__()
 
 
-# Those that are arguments of another node reach its constructor before `make` sees them: they are
+# Those that are arguments of another node reach its constructor before ``make`` sees them: they are
 # plain partials in every copy by pickle, so in a checkpoint, in a rank and in a loader's process.
 # Hydra refuses to pickle them because its list of trusted targets would be lost; ours is off.
 copyreg.pickle(_DeferredTarget, _reduced)

@@ -135,7 +135,7 @@ def warp(
 
 
 def windows(u: Tensor, crop: float) -> Tensor:
-    """Random windows that lie inside the image, as `warp` takes them, (3, n).
+    """Random windows that lie inside the image, as ``warp`` takes them, (3, n).
 
     u: (3, n), uniform in [0, 1): how much of ``crop`` is cut away, horizontal and vertical place.
     """

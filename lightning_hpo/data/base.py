@@ -71,8 +71,8 @@ class TensorDataModule(pl.LightningDataModule):
             then are training samples beside the originals.
         seed: orders and augments the training batches.
 
-    Raises:
-        UserError: an argument outside its range, here or, where the data decide it, in ``setup``.
+    Raises :class:`UserError` for an argument outside its range, here or, where the data decide it,
+    in ``setup``.
 
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
     ``classes``; ``train_indices``, ``val_indices`` into the limited training data; ``mean``,

@@ -37,8 +37,7 @@ class Split:
         seed: alone decides who goes where, so all folds of one cross-validation, and all trials
             that shall be comparable, share it.
 
-    Raises:
-        UserError: a field of the chosen method outside its range.
+    Raises :class:`UserError` for a field of the chosen method outside its range.
     """
 
     method: Method = "holdout"

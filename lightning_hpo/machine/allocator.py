@@ -3,7 +3,7 @@
 By default glibc hands a large block back to the system as soon as it is freed, and asks for it anew
 in the next training step, where the system fills every page with zeros first. Activations of a CNN
 are such blocks: a training step of the default network took 29 ms with that and takes 20 without
-(batch 64, one thread of an Intel Xeon, torch 2.14; `python -m benchmarks.allocator`).
+(batch 64, one thread of an Intel Xeon, torch 2.14; ``python -m benchmarks.allocator``).
 """
 
 import ctypes

@@ -3,7 +3,7 @@
 A processor computes with such denormal numbers many times slower, and weight decay leads there: the
 weights of a filter that no longer answers shrink by a constant factor in every step. A step of the
 default CNN with half of its weights there takes 31 times as long (24 to 41; one thread of an Intel
-Xeon, torch 2.14; `python -m benchmarks.denormals`).
+Xeon, torch 2.14; ``python -m benchmarks.denormals``).
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """The base modules' shared part: steps, metrics, optimizer and hyperparameters live here once.
 
-A classifier builds its layers and defines `forward(x) -> logits`; nothing else is needed. What
-predicts numbers derives from `lightning_hpo.models.regression.BaseRegressor` in the same way.
+A classifier builds its layers and defines ``forward(x) -> logits``; nothing else is needed. What
+predicts numbers derives from ``lightning_hpo.models.regression.BaseRegressor`` in the same way.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,14 +29,15 @@ Batch = tuple[Tensor, Tensor]  # inputs (B, ...) float, labels (B,) int64 or tar
 
 
 class BaseModule(pl.LightningModule):
-    """The loop around a loss: logs `<stage>/<metric>` of each stage once per epoch.
+    """The loop around a loss: logs ``<stage>/<metric>`` of each stage once per epoch.
 
-    `metrics` makes the metrics of a stage from its name. A subclass defines `forward` and `loss`,
-    and `training_loss` where the training loss differs from the one that is evaluated.
+    ``metrics`` makes the metrics of a stage from its name. A subclass defines ``forward`` and
+    ``loss``, and ``training_loss`` where the training loss differs from the one that is evaluated.
 
-    `scheduler(optimizer, total_steps=...)` gives a learning-rate schedule that follows each
-    optimizer step; None: a constant rate. `steps_per_call` above 1 or "epoch" trains on so many
-    minibatches in one `training_step` (see minibatches.py), `cuda_graph` as captured CUDA graphs.
+    ``scheduler(optimizer, total_steps=...)`` gives a learning-rate schedule that follows each
+    optimizer step; None: a constant rate. ``steps_per_call`` above 1 or "epoch" trains on so many
+    minibatches in one ``training_step`` (see minibatches.py), ``cuda_graph`` as captured CUDA
+    graphs.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class BaseModule(pl.LightningModule):
         self._evaluate(batch, self.test_metrics)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
-        """What `evaluated` gives for a batch with or without labels."""
+        """What ``evaluated`` gives for a batch with or without labels."""
         return self.evaluated(batch if isinstance(batch, Tensor) else batch[0])
 
     def on_train_epoch_start(self) -> None:
@@ -139,26 +140,26 @@ class BaseModule(pl.LightningModule):
 
 
 class BaseClassifier(BaseModule):
-    """Cross-entropy classifier that logs `<stage>/loss` and `<stage>/accuracy` once per epoch.
+    """Cross-entropy classifier that logs ``<stage>/loss`` and ``<stage>/accuracy`` once per epoch.
 
-    A subclass builds its layers and defines `forward(x) -> logits` of shape (B, K) for labels (B,)
-    int64. Its own arguments are hyperparameters: a checkpoint holds them and opens without any. How
-    the network is trained (`optimizer`, `scheduler`, `steps_per_call`, `cuda_graph`) is not stored.
+    A subclass builds its layers and defines ``forward(x) -> logits`` of shape (B, K) for labels
+    (B,) int64. Its own arguments are hyperparameters: a checkpoint holds them and opens without
+    any. How the network is trained (``optimizer``, ``scheduler``, ``steps_per_call``,
+    ``cuda_graph``) is not stored.
 
     Args:
         num_classes: K, at least 2.
         optimizer: from parameters to an optimizer, such as a partial of a torch class; None: Adam
             with a learning rate of 0.001.
-        scheduler: from an optimizer and `total_steps` to a schedule of the learning rate, which
+        scheduler: from an optimizer and ``total_steps`` to a schedule of the learning rate, which
             follows each optimizer step; None: a constant rate.
         label_smoothing: in [0, 1), of the training loss alone, so that val/loss and test/loss stay
             comparable between trials that smooth differently.
         test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
-        steps_per_call: minibatches that one `training_step` trains on, at least 1, or "epoch".
+        steps_per_call: minibatches that one ``training_step`` trains on, at least 1, or "epoch".
         cuda_graph: train on them as captured CUDA graphs.
 
-    Raises:
-        UserError: an argument outside its range.
+    Raises :class:`UserError` for an argument outside its range.
     """
 
     def __init__(
@@ -199,7 +200,7 @@ class BaseClassifier(BaseModule):
 
 
 def as_evaluated(module: nn.Module) -> Callable[[Tensor], Tensor]:
-    """What gives the outputs of ``module`` that count: its own way to evaluate, else `forward`."""
+    """What gives a module's outputs that count: its own way to evaluate, else ``forward``."""
     return module.evaluated if isinstance(module, BaseModule) else module
 
 
@@ -219,7 +220,7 @@ class StageMetrics(nn.Module):
         return (loss.float() * len(y))[None]
 
     def add(self, sums: Tensor, n: int) -> None:
-        """Count ``sums`` over n samples in; the same as `update` with each of their batches."""
+        """Count ``sums`` over n samples in; the same as ``update`` with each of their batches."""
         self.loss.update(sums[0] / n, n)
 
     def compute(self) -> dict[str, Tensor]:
@@ -302,7 +303,7 @@ def default_optimizer(parameters: Iterable[nn.Parameter]) -> Optimizer:
 
 
 def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    """`shape` as a plain tuple (C, H, W), from any sequence (a list in YAML, a torch.Size)."""
+    """``shape`` as a plain tuple (C, H, W), from any sequence (a list in YAML, a torch.Size)."""
     if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
         raise UserError(
             "input_shape must be three positive integers (channels, height, width), "

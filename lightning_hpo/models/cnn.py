@@ -38,10 +38,9 @@ class CNNClassifier(BaseClassifier):
             the pooling there are four times as many values.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
         label_smoothing, test_time_flip, optimizer, scheduler, steps_per_call, cuda_graph: as in
-            `BaseClassifier`.
+            ``BaseClassifier``.
 
-    Raises:
-        UserError: an argument outside its range.
+    Raises :class:`UserError` for an argument outside its range.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ _WARM_UP_STEPS = 3
 class CapturedStep(EagerStep):
     """Captures the step for minibatches of the first one's shape; others run eagerly.
 
-    The warm-up steps train as well, so that no minibatch is lost. Lightning's `trainer.global_step`
-    does not count replays.
+    The warm-up steps train as well, so that no minibatch is lost. Lightning's
+    ``trainer.global_step`` does not count replays.
     """
 
     def __init__(self, module: TrainsByMinibatch) -> None:

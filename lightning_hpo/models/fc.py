@@ -30,10 +30,9 @@ class FCClassifier(BaseClassifier):
         batch_norm: normalise after each hidden linear layer, before the ReLU.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
         label_smoothing, test_time_flip, optimizer, scheduler, steps_per_call, cuda_graph: as in
-            `BaseClassifier`.
+            ``BaseClassifier``.
 
-    Raises:
-        UserError: an argument outside its range.
+    Raises :class:`UserError` for an argument outside its range.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ Scheme = Literal["kaiming", "xavier", "default"]
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
-    """Re-initialise every linear and convolutional layer inside `module`, in place.
+    """Re-initialise every linear and convolutional layer inside ``module``, in place.
 
     kaiming: normal, std = sqrt(2 / fan_in) (He et al. 2015, arXiv:1502.01852), biases zero.
     xavier:  normal, std = sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010), biases zero.

@@ -1,10 +1,10 @@
-"""Many minibatches in one `training_step`: Lightning's cost per step is paid once per call.
+"""Many minibatches in one ``training_step``: Lightning's cost per step is paid once per call.
 
-A module whose `steps_per_call` is above 1, or "epoch", gets `Minibatches` from the loader and takes
-one optimizer step for each, under manual optimization. The weights become those of Lightning's own
-loop, with the same precision plugin and schedule. What counts training batches (`step` in the logs,
-`trainer.log_every_n_steps`) counts calls instead. A callback that
-`ObservesMinibatches` is called after each optimizer step.
+A module whose ``steps_per_call`` is above 1, or "epoch", gets ``Minibatches`` from the loader and
+takes one optimizer step for each, under manual optimization. The weights become those of
+Lightning's own loop, with the same precision plugin and schedule. What counts training batches
+(``step`` in the logs, ``trainer.log_every_n_steps``) counts calls instead. A callback that
+``ObservesMinibatches`` is called after each optimizer step.
 """
 
 from collections.abc import Iterable

@@ -18,8 +18,8 @@ from lightning_hpo.models.regression import BaseRegressor
 class MLPRegressor(BaseRegressor):
     """Per hidden layer (linear, ReLU, dropout), then one output.
 
-    Rows (N, I) float -> predictions (N,) float, in the units of the target. `widths` are the
-    hidden widths in use, `network` is the whole network.
+    Rows (N, I) float -> predictions (N,) float, in the units of the target. ``widths`` are the
+    hidden widths in use, ``network`` is the whole network.
 
     Args:
         input_shape: (I,), the number of inputs, at least 1.
@@ -30,10 +30,9 @@ class MLPRegressor(BaseRegressor):
             searched too; None: all.
         dropout: share of the hidden units that a training step drops, in [0, 1).
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        optimizer, scheduler: as in `BaseRegressor`.
+        optimizer, scheduler: as in ``BaseRegressor``.
 
-    Raises:
-        UserError: an argument outside its range.
+    Raises :class:`UserError` for an argument outside its range.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ def dense_layers(inputs: int, widths: Sequence[int], *, dropout: float) -> nn.Se
 
 
 def hidden_widths(neurons: Sequence[int] | Mapping[str, int], depth: int | None) -> tuple[int, ...]:
-    """The widths of the first `depth` hidden layers (None: of all)."""
+    """The widths of the first ``depth`` hidden layers (None: of all)."""
     named = neurons if isinstance(neurons, Mapping) else dict(enumerate(neurons))
     for name, width in named.items():
         require_integer(f"neurons[{name}]", width, low=1)
@@ -96,7 +95,7 @@ def hidden_widths(neurons: Sequence[int] | Mapping[str, int], depth: int | None)
 def plain_neurons(
     neurons: Sequence[int] | Mapping[str, int],
 ) -> tuple[int, ...] | dict[str, int]:
-    """`neurons` as a tuple or a dict, from any sequence or mapping (a node of a configuration)."""
+    """``neurons`` as a tuple or a dict, from any sequence or mapping (a configuration's node)."""
     if isinstance(neurons, str) or not isinstance(neurons, Sequence | Mapping) or not neurons:
         raise UserError(
             "neurons must give at least one hidden layer its width, as a list [64, 64] or a "
@@ -106,7 +105,7 @@ def plain_neurons(
 
 
 def row_shape(shape: Sequence[int]) -> tuple[int]:
-    """`shape` as a plain tuple (I,), from any sequence (a list in YAML, a torch.Size)."""
+    """``shape`` as a plain tuple (I,), from any sequence (a list in YAML, a torch.Size)."""
     if len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
         raise UserError(
             "input_shape must be one positive integer (inputs,), "

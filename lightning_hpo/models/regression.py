@@ -25,16 +25,16 @@ class NamesLastHidden(Protocol):
 
 
 class BaseRegressor(BaseModule):
-    """Least-squares regressor that logs `<stage>/loss`, the mean squared error, once per epoch.
+    """Least-squares regressor that logs ``<stage>/loss``, the mean squared error, once per epoch.
 
-    A subclass builds its layers and defines `forward(x) -> predictions` of shape (B,), in the units
-    of the targets (B,) float. Its own arguments are hyperparameters: a checkpoint holds them and
-    opens without any. How the network is trained, by the two here, is not stored.
+    A subclass builds its layers and defines ``forward(x) -> predictions`` of shape (B,), in the
+    units of the targets (B,) float. Its own arguments are hyperparameters: a checkpoint holds them
+    and opens without any. How the network is trained, by the two here, is not stored.
 
     Args:
         optimizer: from parameters to an optimizer, such as a partial of a torch class; None: Adam
             with a learning rate of 0.001.
-        scheduler: from an optimizer and `total_steps` to a schedule of the learning rate, which
+        scheduler: from an optimizer and ``total_steps`` to a schedule of the learning rate, which
             follows each optimizer step; None: a constant rate.
     """
 

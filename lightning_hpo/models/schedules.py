@@ -1,7 +1,7 @@
 """Learning-rate schedules over a whole fit, by optimizer step.
 
 Each scales the optimizer's own learning rate, which is the largest that is reached, so that
-`optimizer.lr` stays the one number to search. Momentum is left alone.
+``optimizer.lr`` stays the one number to search. Momentum is left alone.
 """
 
 from functools import partial

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 # What has an ASCII form that people know; other characters are shown as Python escapes them.
 _ASCII = {"±": "+-", "×": "x", "…": "...", "–": "-", "—": "-", "─": "-", "│": "|", "→": "->"}
 _PLAIN = "lightning_hpo.plain"
-# The reader has gone, for example `head`; the terminal was closed; so was the stream.
+# The reader has gone, for example ``head``; the terminal was closed; so was the stream.
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF)
 
 

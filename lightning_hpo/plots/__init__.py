@@ -1,4 +1,4 @@
-"""Figures from arrays: pure functions that return a `matplotlib.figure.Figure`.
+"""Figures from arrays: pure functions that return a ``matplotlib.figure.Figure``.
 
 No pyplot, hence no global state and nothing to close. Figures are at most 8 inches wide, so that
 their text is readable at 800 pixels. Colours are the Okabe-Ito set and maps that survive colour

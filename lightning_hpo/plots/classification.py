@@ -28,7 +28,8 @@ def confusion_matrix(
 ) -> Figure:
     """Shares of each true class (rows, K) by predicted class (columns), and accuracy by class.
 
-    `counts[i, j]` samples of class i were predicted as j. A class without samples has an empty row.
+    ``counts[i, j]`` samples of class i were predicted as j. A class without samples has an empty
+    row.
     """
     counts_kk = as_array(counts)
     k = len(classes)
@@ -125,7 +126,7 @@ def confident_mistakes(
     n: int = 10,
     title: str = "Most confident mistakes",
 ) -> Figure:
-    """The `n` wrong predictions of largest probability, best first; fewer if there are fewer."""
+    """The ``n`` wrong predictions of largest probability, best first; fewer if there are fewer."""
     images_nchw, probabilities_nk = as_array(images), as_array(probabilities)
     labels_n = as_array(labels).astype(int)
     predicted = probabilities_nk.argmax(axis=1)

@@ -30,10 +30,10 @@ def learning_curves(
 
     A loss whose values span decades gets a logarithmic axis; long curves are running means.
 
-    curves:      `stage/metric` -> for each fold one value per epoch, NaN where none was taken.
+    curves:      ``stage/metric`` -> for each fold one value per epoch, NaN where none was taken.
                  Folds may differ in length: then each has a thin line with a cross at its end, and
                  the mean reaches as far as all of them.
-    refit:       `stage/metric` -> values of the training on all data.
+    refit:       ``stage/metric`` -> values of the training on all data.
     best_epochs: for each fold the 0-based index of its best epoch, marked on the validation curve.
     noise_floor: the loss that noise alone causes, a line in the panels of a loss.
     stop_epochs: how long the final network was trained, a vertical line.

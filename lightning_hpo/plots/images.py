@@ -157,7 +157,7 @@ def _mosaic_page(*, width_in: float, shape: tuple[int, ...]) -> tuple[Figure, Ax
 
 
 def mosaic(tiles_okk: Array, *, rows: int, columns: int, scale: int = 6, gap: int = 2) -> Array:
-    """Tiles side by side, each value `scale` pixels wide, NaN between them and where none is."""
+    """Tiles side by side, each value ``scale`` pixels wide, NaN between them and where none is."""
     n_out, kh, kw = tiles_okk.shape
     tiled = np.full((rows, columns, kh * scale + 2 * gap, kw * scale + 2 * gap), np.nan)
     for index in range(n_out):

@@ -38,7 +38,7 @@ def legend_below(fig: Figure, panels: Iterable[Axes], *, columns: int = 3) -> No
 
 
 def save_png(fig: Figure, path: Path, *, max_kb: int = 350) -> Path:
-    """Write `fig` at the highest of a few resolutions whose file has at most `max_kb` kB."""
+    """Write ``fig`` at the highest of a few resolutions whose file has at most ``max_kb`` kB."""
     for dpi in (150, 120, 100, 80, 60):
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", dpi=dpi)

@@ -1,8 +1,8 @@
-"""Which stage a metric belongs to, and what it measures: by any name, `val/loss` or `acc_val`.
+"""Which stage a metric belongs to, and what it measures: by any name, ``val/loss`` or ``acc_val``.
 
 The stage is that of the loop which logged a metric, and a fit's result records it; its name decides
 nothing. What a metric measures, its quantity, is its name without the stage's word, so that
-`train_loss`, `val_loss` and `test_loss` belong together.
+``train_loss``, ``val_loss`` and ``test_loss`` belong together.
 """
 
 import re

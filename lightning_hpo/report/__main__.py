@@ -1,4 +1,4 @@
-"""`python -m lightning_hpo.report STUDY_DIR...` rebuilds a study's report, or compares several."""
+"""``python -m lightning_hpo.report STUDY_DIR...`` builds a study's report, or compares several."""
 
 import argparse
 import sys

@@ -13,9 +13,9 @@ MIN_COMPLETED_FOR_IMPORTANCES = 8
 
 @dataclass(frozen=True)
 class Importances:
-    """Shares that sum to one, largest first; or, where `shares` is empty, why there are none.
+    """Shares that sum to one, largest first; or, where ``shares`` is empty, why there are none.
 
-    `top` is the fraction of the `completed` trials that counts as the best ones.
+    ``top`` is the fraction of the ``completed`` trials that counts as the best ones.
     """
 
     shares: Mapping[str, float]

@@ -40,7 +40,7 @@ def count(many: int, noun: str) -> str:
 
 
 def listing(items: Sequence[str]) -> str:
-    """`a, b and c`."""
+    """``a, b and c``."""
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
@@ -55,7 +55,7 @@ def duration(seconds: float | None) -> str:
 
 
 def value_range(distribution: BaseDistribution) -> str:
-    """`0.0001 to 0.1`, with the step where there is one, or the choices."""
+    """``0.0001 to 0.1``, with the step where there is one, or the choices."""
     if isinstance(distribution, (FloatDistribution, IntDistribution)):
         coarse = distribution.step not in (None, 1)
         step = f", step {number(distribution.step)}" if coarse else ""

@@ -29,8 +29,8 @@ class Group:
     """Networks that belong together, such as the folds of one trial; a group ends as one.
 
     After the fit, ``finished`` holds each member's end and ``train``, ``val`` its losses by epoch,
-    unless ``error`` says why there is none: :class:`optuna.TrialPruned`, :class:`NonFiniteLoss` or
-    :class:`TimeIsUp`.
+    unless ``error`` says why there is none: :class:`optuna.TrialPruned`, :class:`NonFiniteLoss`
+    or :class:`TimeIsUp`.
     """
 
     def __init__(self, members: Sequence[Member], report: Report | None = None) -> None:

@@ -62,7 +62,7 @@ def _require_named(study_dir: Path, url: str) -> None:
 
 def storage_url(study_dir: Path, stored: str | None) -> str:
     """Where the trials are: the folder's own database, which travels with a moved folder, or the
-    URL in `results.json`. A password hidden there is left to the variable that a study's command
+    URL in ``results.json``. A password hidden there is left to the variable that a study's command
     reads too, or to the database's client (for PostgreSQL: PGPASSWORD or ~/.pgpass)."""
     own = StudyFolder(study_dir).database
     file = sqlite_file(stored) if stored else own

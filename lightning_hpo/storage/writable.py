@@ -23,7 +23,7 @@ _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 
 
 def writable(study_dir: Path) -> Path:
-    """The study's folder, made where it was missing; raises UserError where none can be written."""
+    """The study's folder, made where it was missing; raises :class:`UserError` if none can be."""
     try:
         study_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=study_dir):

@@ -38,7 +38,7 @@ _MARKED_BY_THEMSELVES = ("test_damage.py", "test_any_input.py", "test_strangers.
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Minutes of kills and restarts: `make test-all` runs them, `make test` does not."""
+    """Minutes of kills and restarts: ``make test-all`` runs them, ``make test`` does not."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and item.path.name not in _MARKED_BY_THEMSELVES:

@@ -38,7 +38,7 @@ class Machine:
         return [int(job.parent.name) for job in self.study_dir.glob("trials/*/*.job")]
 
     def waits(self) -> bool:
-        """Whether a trial of this machine is inside its `wait`."""
+        """Whether a trial of this machine is inside its ``wait``."""
         return any(self.study_dir.glob("trials/*/waiting"))
 
 

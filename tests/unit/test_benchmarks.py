@@ -1,4 +1,4 @@
-"""Every benchmark that `make bench` names starts, and says how it is run."""
+"""Every benchmark that ``make bench`` names starts, and says how it is run."""
 
 import re
 import subprocess

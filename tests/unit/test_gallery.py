@@ -9,7 +9,7 @@ PAGE = (FOLDER.parent / "gallery.md").read_text()
 SHOWN = re.findall(r"!\[([^]]+)\]\(gallery/(\w+)\.png\)", PAGE)
 
 
-# Rule: what is shown is what `make gallery` draws again, no less and no more.
+# Rule: what is shown is what ``make gallery`` draws again, no less and no more.
 def test_every_picture_is_made_by_the_tool():
     made = {f"{study}_{figure}" for study, figures in FINAL.items() for figure in figures}
     made |= {f"search_{name}" for name in SEARCH}

@@ -1,8 +1,8 @@
 """What a network looks at: attribution methods, feature maps, activations as pure functions.
 
-Works for any `nn.Module`, a `LightningModule` included, under any caller (`torch.no_grad`,
-`torch.inference_mode`, a model in train mode). Afterwards the hooks are gone, after success and
-after an exception, and training modes, gradients, `requires_grad` and random state are as before.
+Works for any ``nn.Module``, a ``LightningModule`` included, under any caller (``torch.no_grad``,
+``torch.inference_mode``, a model in train mode). Afterwards the hooks are gone, after success and
+after an exception, and training modes, gradients, ``requires_grad`` and random state are as before.
 """
 
 from lightning_hpo.explain.attribution.capture import (

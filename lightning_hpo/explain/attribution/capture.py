@@ -16,10 +16,10 @@ from lightning_hpo.errors import UserError
 def capture_activations(
     model: nn.Module, layer: str | nn.Module, *, differentiable: bool = False
 ) -> Iterator[list[Tensor]]:
-    """Append a copy of the output of `layer` to the yielded list, once per forward pass.
+    """Append a copy of the output of ``layer`` to the yielded list, once per forward pass.
 
-    The copies are cut off from what came before. With `differentiable`, each is a leaf that the
-    rest of the network depends on: `torch.autograd.grad` stops there, and frozen weights below do
+    The copies are cut off from what came before. With ``differentiable``, each is a leaf that the
+    rest of the network depends on: ``torch.autograd.grad`` stops there, and frozen weights below do
     not matter.
     """
     captured: list[Tensor] = []
@@ -52,7 +52,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def as_input(model: nn.Module, x: Tensor) -> Tensor:
-    """`x` where the model is and, of real numbers, in its precision, such as bfloat16."""
+    """``x`` where the model is and, of real numbers, in its precision, such as bfloat16."""
     parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return x
@@ -61,7 +61,7 @@ def as_input(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def find_layer(model: nn.Module, layer: str | nn.Module) -> nn.Module:
-    """The part of `model` that `layer` names or is; raises :class:`UserError` for any other."""
+    """The part of ``model`` that ``layer`` names or is; raises :class:`UserError` for any other."""
     modules = dict(model.named_modules())
     if isinstance(layer, str) and layer in modules:
         return modules[layer]

@@ -18,10 +18,10 @@ from lightning_hpo.explain.attribution.capture import (
 
 
 def feature_maps(model: nn.Module, layer: str | nn.Module, images: Tensor) -> Tensor:
-    """The output of `layer` for `images`, in eval mode: (N, C, H, W) of a convolutional layer.
+    """The output of ``layer`` for ``images``, in eval mode: (N, C, H, W) of a convolutional layer.
 
-    `model` maps `images` to anything; `layer` is one of its layers, or its dotted name. Raises
-    `UserError` where there is no such layer, or it does not run once in a forward pass.
+    ``model`` maps ``images`` to anything; ``layer`` is one of its layers, or its dotted name.
+    Raises ``UserError`` where there is no such layer, or it does not run once in a forward pass.
     """
     with (
         torch.no_grad(),
@@ -35,9 +35,9 @@ def feature_maps(model: nn.Module, layer: str | nn.Module, images: Tensor) -> Te
 def layer_feature_maps(
     model: nn.Module, images: Tensor, layers: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
-    """The outputs of several layers in one forward pass, by dotted name; see `feature_maps`.
+    """The outputs of several layers in one forward pass, by dotted name; see ``feature_maps``.
 
-    `layers`: dotted names; None: every convolutional layer, in the order of registration.
+    ``layers``: dotted names; None: every convolutional layer, in the order of registration.
     """
     if layers is None:
         layers = [name for name, _ in _require_conv(model, "Feature maps need")]

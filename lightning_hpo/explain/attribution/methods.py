@@ -32,8 +32,8 @@ def grad_cam(
 ) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391), float32 of shape (N, H, W).
 
-    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of `target`. H x W
-    are the pixels of the layer's output, or `size`.
+    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of ``target``. H x W
+    are the pixels of the layer's output, or ``size``.
 
     Args:
         model: maps images to logits (N, K).
@@ -45,14 +45,13 @@ def grad_cam(
         positive_activations: see below.
         size: (height, width) in pixels to which maps are resized bilinearly, after rectification.
 
-    Raises:
-        UserError: there is no such layer, it does not run once in a forward pass or its output has
-            another shape, or a target is outside its range.
+    Raises :class:`UserError` where there is no such layer, where it does not run once in a forward
+    pass or its output has another shape, and for a target outside its range.
 
     The paper's activations have passed a ReLU. On the bare output of a convolution, negative
     activations dominate the sum and leave many rectified maps empty (44 % for a small CNN on
-    Fashion-MNIST, layer "features.3"); `positive_activations` replaces them by zero in the sum.
-    Use it for a convolution that feeds a ReLU; without it the map is captum's `LayerGradCam`.
+    Fashion-MNIST, layer "features.3"); ``positive_activations`` replaces them by zero in the sum.
+    Use it for a convolution that feeds a ReLU; without it the map is captum's ``LayerGradCam``.
 
     The sum over channels is the paper's; the reference study averages over channels, which divides
     every map by C. Maps are not normalised, so images can be compared.
@@ -80,8 +79,8 @@ def grad_cam_maps(
 ) -> Tensor:
     """Grad-CAM as figures show it, as large as the images: (N, H, W).
 
-    `layer`: None is the convolution that was registered last. Convolutions mostly feed a ReLU,
-    which `positive_activations` of `grad_cam` stands for.
+    ``layer``: None is the convolution that was registered last. Convolutions mostly feed a ReLU,
+    which ``positive_activations`` of ``grad_cam`` stands for.
     """
     layer = last_conv(model)[0] if layer is None else layer
     size = (images.shape[-2], images.shape[-1])
@@ -102,13 +101,13 @@ def integrated_gradients(
     """Integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365), float32 (N, H, W).
 
     map = sum_c (image_c - baseline_c) * mean_a d logit(baseline + a (image - baseline)) / d x_c,
-    with a at the middles of `steps` equal parts of [0, 1] and `target` as in `grad_cam`. A map so
-    sums to logit(image) - logit(baseline), but for the error of the mean over a.
+    with a at the middles of ``steps`` equal parts of [0, 1] and ``target`` as in ``grad_cam``. A
+    map so sums to logit(image) - logit(baseline), but for the error of the mean over a.
 
-    `baseline`: images without evidence, of any shape that broadcasts to the images'. The paper's is
-    black; None stands for it as the darkest value of each image's channels, since black is not 0
-    in normalised images. The sum over channels, which captum's `IntegratedGradients` leaves to the
-    caller, keeps the total.
+    ``baseline``: images without evidence, of any shape that broadcasts to the images'. The paper's
+    is black; None stands for it as the darkest value of each image's channels, since black is not 0
+    in normalised images. The sum over channels, which captum's ``IntegratedGradients`` leaves to
+    the caller, keeps the total.
     """
     _require_images(images, steps)
     with torch.no_grad(), evaluating(model):
@@ -148,7 +147,7 @@ def _input_gradients(model: nn.Module, points_snchw: Tensor, classes_n: Tensor) 
 def _activation_and_gradient(
     model: nn.Module, layer: str | nn.Module, images: Tensor, target: int | Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The output of `layer` and the gradient of the chosen logits by it, both (N, C, H, W)."""
+    """The output of ``layer`` and the gradient of the chosen logits by it, both (N, C, H, W)."""
     with (
         torch.inference_mode(False),
         torch.enable_grad(),

@@ -204,7 +204,7 @@ def _in_training(folder: JobFolder, monitor: str) -> str | None:
 
 
 def logged(path: Path, metric: str) -> tuple[list[float], list[float]] | None:
-    """Epochs, counted from 1, and the metric's values from a `metrics.csv`; None without any."""
+    """Epochs, counted from 1, and the metric's values from a ``metrics.csv``; None without any."""
     values = read_curves(path).get(metric, []) if path.is_file() else []
     points = [(epoch, value) for epoch, value in enumerate(values, 1) if not math.isnan(value)]
     return ([float(epoch) for epoch, _ in points], [v for _, v in points]) if points else None

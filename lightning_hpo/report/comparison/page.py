@@ -22,13 +22,12 @@ SECTIONS: tuple[Section[Contest], ...] = (
 
 
 def build_comparison(folders: Sequence[Path], output: Path | None = None) -> Path:
-    """Write the comparison of the studies in `folders` and return its path.
+    """Write the comparison of the studies in ``folders`` and return its path.
 
-    Without `output` it is `comparison.html` in the folder that the studies have in common.
+    Without ``output`` it is ``comparison.html`` in the folder that the studies have in common.
 
-    Raises:
-        UserError: fewer than two different folders, one without a readable study, or a place that
-            cannot be written to.
+    Raises :class:`UserError` for fewer than two different folders, for one without a readable
+    study, and for a place that cannot be written to.
     """
     studies = read_studies(folders)
     path = output or common_folder([study.folder for study in studies]) / "comparison.html"
@@ -42,7 +41,7 @@ def common_folder(folders: Sequence[Path]) -> Path:
 
 
 def page(contest: Contest, place: Path) -> str:
-    """The whole page, whose links to the studies' own reports start at the folder `place`."""
+    """The whole page, whose links to the studies' own reports start at the folder ``place``."""
     parts = [(key, title, section(build, contest)) for key, title, build in SECTIONS]
     names = [row.name for row in contest.rows]
     return assemble(

@@ -286,7 +286,7 @@ def curves(contest: Contest) -> str:
 
 
 def reports(contest: Contest, place: Path) -> str:
-    """A link to each study's report from the folder `place`, or the command that builds it."""
+    """A link to each study's report from the folder ``place``, or the command that builds it."""
     items = "".join(f"<li>{_report(entry, place)}</li>\n" for entry in contest.entries)
     command = shlex.join(["python", "-m", "lightning_hpo.report", *_folders(contest)])
     again = "<h3>Build this page again</h3>\n" + markup.command(command)

@@ -21,7 +21,7 @@ def judged(found: Difference) -> str:
 
 
 def basis(row: Row, metric: str) -> str:
-    """What a row's values are: `5 folds`, `3 refits`, `3 seeds` or `one value`."""
+    """What a row's values are: ``5 folds``, ``3 refits``, ``3 seeds`` or ``one value``."""
     many = len(row.values(metric))
     if many < 2:
         return "one value" if many else "none"
@@ -83,7 +83,7 @@ def noise_summary(rows: Sequence[Row], metric: str) -> str:
 
 
 def pair_words(a: Row, b: Row, found: Difference) -> str:
-    """`a lies 0.01 above b: within noise`."""
+    """``a lies 0.01 above b: within noise``."""
     if found.mean == 0:
         return f"{a.name} and {b.name} are equal"
     side = "above" if found.mean > 0 else "below"

@@ -148,7 +148,7 @@ def drawable(value: float) -> float:
 
 @dataclass(frozen=True)
 class Frame:
-    """The values that an axis shows; `bad` is the end at which the poor values lie."""
+    """The values that an axis shows; ``bad`` is the end at which the poor values lie."""
 
     low: float
     high: float
@@ -206,7 +206,7 @@ def apply_frame(axes: Axes, frame: Frame) -> None:
 
 
 def label_log_axis(axis: Axis, low: float, high: float) -> None:
-    """Plain numbers on a logarithmic axis from `low` to `high`, about five of them."""
+    """Plain numbers on a logarithmic axis from ``low`` to ``high``, about five of them."""
     if high / low < 5:
         axis.set_major_locator(MaxNLocator(5))
     else:

@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Bars in the order of their starts; `pauses_s` maps where time was cut to how much."""
+    """Bars in the order of their starts; ``pauses_s`` maps where time was cut to how much."""
 
     bars: tuple[Bar, ...]
     pauses_s: dict[float, float]
@@ -60,7 +60,7 @@ class Schedule:
 
 
 def schedule(trials: Sequence[FrozenTrial]) -> Schedule:
-    """Lay out the trials that ended. A trial's lane is its `slot`, where it recorded one, else
+    """Lay out the trials that ended. A trial's lane is its ``slot``, where it recorded one, else
     the first lane that is free when it starts."""
     ran = [t for t in trials if t.datetime_start and t.datetime_complete and t.state in LOOKS]
     times = sorted(

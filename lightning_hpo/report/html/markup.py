@@ -15,7 +15,7 @@ from lightning_hpo.output.masking import LONGEST_TEXT, presentable, redact
 
 @dataclass(frozen=True)
 class Mark:
-    """What hovering says at a place in a picture; `x`, `y` from its top left, in [0, 1]."""
+    """What hovering says at a place in a picture; ``x``, ``y`` from its top left, in [0, 1]."""
 
     x: float
     y: float
@@ -70,7 +70,7 @@ def command(line: str) -> str:
 
 
 def cell(shown: str, *, key: float | str | None = None, head: bool = False, css: str = "") -> str:
-    """A table's cell from ready HTML; `key` is what sorting compares, if not the shown text."""
+    """A table's cell from ready HTML; ``key`` is what sorting compares, if not the shown text."""
     attribute = "" if key is None else f' data-key="{text(key)}"'
     attribute += f' class="{css}"' if css else ""
     return f'<th scope="row"{attribute}>{shown}</th>' if head else f"<td{attribute}>{shown}</td>"
@@ -84,9 +84,9 @@ def table(
     foot: Sequence[str] = (),
     css: str = "",
 ) -> str:
-    """A table that scrolls within its box; `rows` and `foot` hold ready cells.
+    """A table that scrolls within its box; ``rows`` and ``foot`` hold ready cells.
 
-    `css`: `sortable`, or `side` for one whose columns are studies.
+    ``css``: ``sortable``, or ``side`` for one whose columns are studies.
     """
     head = "".join(f'<th scope="col">{breakable(column)}</th>' for column in columns)
     body = "".join(f"<tr>{''.join(row)}</tr>\n" for row in rows)
@@ -145,7 +145,7 @@ def read_png(path: Path, *, alt: str, caption: str) -> Picture | None:
 
 
 def place_in_range(position: float, *, at_border: bool) -> str:
-    """A line with a dot at `position` in [0, 1], for "where in its range is the optimum"."""
+    """A line with a dot at ``position`` in [0, 1], for "where in its range is the optimum"."""
     percent = round(100 * position)
     label = f"{percent} % of the range" + (", at its border" if at_border else "")
     css = "place border" if at_border else "place"

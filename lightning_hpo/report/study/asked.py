@@ -58,7 +58,7 @@ def content(record: Record) -> str:
 
 
 def _named(setting: object) -> object:
-    """A sampler or pruner recorded as text, or as a configuration with a `_target_`."""
+    """A sampler or pruner recorded as text, or as a configuration with a ``_target_``."""
     if not isinstance(setting, Mapping):
         return setting
     arguments = ", ".join(f"{k}={v}" for k, v in setting.items() if not k.startswith("_"))

@@ -1,4 +1,4 @@
-"""A study's page: reads its record, builds the sections, writes `report.html`."""
+"""A study's page: reads its record, builds the sections, writes ``report.html``."""
 
 from pathlib import Path
 
@@ -21,13 +21,12 @@ SECTIONS: tuple[Section[Record], ...] = (
 
 
 def build_report(study_dir: Path, *, study: optuna.Study | None = None) -> Path:
-    """Write `report.html` into the study's folder and return its path.
+    """Write ``report.html`` into the study's folder and return its path.
 
-    `study` is the open study, where the caller has it; without it the report opens the storage
-    that `results.json` names, which can only be a database that needs no hidden password.
+    ``study`` is the open study, where the caller has it; without it the report opens the storage
+    that ``results.json`` names, which can only be a database that needs no hidden password.
 
-    Raises:
-        UserError: the folder holds no readable study, or cannot be written to.
+    Raises :class:`UserError` for a folder without a readable study, or that cannot be written to.
     """
     html = page(read_record(study_dir, study=study))
     way_out = "free space there or correct its permissions"

@@ -59,7 +59,7 @@ def judge(
 
     if isinstance(end, SlotDied):
         return Verdict(TrialState.FAIL, reason=end.reason, retry=end.retry, blamed=end.blamed)
-    # Not `end.return_value`, which prints to the terminal and raises for a job that failed.
+    # Not ``end.return_value``, which prints to the terminal and raises for a job that failed.
     value = end._return_value
     # Raised, or returned by a job that was given no reason to log a failure.
     if isinstance(value, optuna.TrialPruned):

@@ -1,4 +1,4 @@
-"""Makes `inspected_fits.py`, with fits of a small network, importable."""
+"""Makes ``inspected_fits.py``, with fits of a small network, importable."""
 
 import sys
 from pathlib import Path

@@ -71,7 +71,7 @@ def test_random_text_survives():
             assert read_again(text) == text, repr(text)
 
 
-# Rule: `${...}` refers to another key, quoted or not, as everywhere in Hydra.
+# Rule: ``${...}`` refers to another key, quoted or not, as everywhere in Hydra.
 @pytest.mark.parametrize("text", ["${model.width}", "a_${seed}", "${oc.env:USER,me}"])
 def test_an_interpolation_stays_one(text):
     assert read_again(text) == text

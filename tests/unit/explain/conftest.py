@@ -1,4 +1,4 @@
-"""A final job's folder; makes `fits_left.py` importable."""
+"""A final job's folder; makes ``fits_left.py`` importable."""
 
 import sys
 from pathlib import Path

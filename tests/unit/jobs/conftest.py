@@ -1,4 +1,4 @@
-"""Makes `small_configs.py`, which composes and prepares a small study, importable."""
+"""Makes ``small_configs.py``, which composes and prepares a small study, importable."""
 
 import sys
 from pathlib import Path

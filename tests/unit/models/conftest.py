@@ -1,4 +1,4 @@
-"""Makes `minibatch_fits.py`, with fits on a few digits, importable."""
+"""Makes ``minibatch_fits.py``, with fits on a few digits, importable."""
 
 import sys
 from pathlib import Path

@@ -27,7 +27,7 @@ KEYS = {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}
 
 
 def loader(n: int = 20, *, seed: int = 0, batch_size: int = 8) -> DataLoader:
-    """`n` random 1 x 8 x 8 images in three classes, in a fixed order; the last batch is smaller."""
+    """``n`` random 1 x 8 x 8 images in three classes, in fixed order; the last batch is smaller."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 1, 8, 8, generator=generator)
     y = torch.randint(0, 3, (n,), generator=generator)

@@ -1,4 +1,4 @@
-"""The YAML files of the groups `model` and `optimizer` give what they say."""
+"""The YAML files of the groups ``model`` and ``optimizer`` give what they say."""
 
 import inspect
 from pathlib import Path

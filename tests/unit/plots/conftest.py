@@ -1,4 +1,4 @@
-"""Makes `drawn.py`, which reads figures back, importable."""
+"""Makes ``drawn.py``, which reads figures back, importable."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Makes `literal_studies.py`, with studies in memory, importable."""
+"""Makes ``literal_studies.py``, with studies in memory, importable."""
 
 import sys
 from pathlib import Path

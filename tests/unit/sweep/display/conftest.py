@@ -1,4 +1,4 @@
-"""Makes `recorded_display.py`, with literal outcomes and consoles, importable."""
+"""Makes ``recorded_display.py``, with literal outcomes and consoles, importable."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,65 @@
+"""One style in docstrings and comments, and one spelling; names of others stay as they are."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+FOLDERS = ("lightning_hpo", "hydra_plugins", "tests", "benchmarks")
+PATHS = [path for folder in FOLDERS for path in sorted((PROJECT / folder).rglob("*.py"))]
+
+# Code in prose stands in two backticks; one is Sphinx's own role, as in :class:`Study`.
+ONE_BACKTICK = re.compile(r"``[^`]+``|:\w+:`[^`]+`|(`[^`]+`)")
+# What a function raises is a sentence, as in "Raises :class:`UserError` for a missing file."
+SECTION_OF_ERRORS = re.compile(r"^\s*Raises:.*", re.MULTILINE)
+
+
+def prose(source: str) -> Iterator[str]:
+    """Every docstring and every comment."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def said(pattern: re.Pattern[str]) -> list[str]:
+    """What the pattern finds in the prose of all files, each with its file."""
+    return [
+        f"{path.relative_to(PROJECT)}: {found}"
+        for path in PATHS
+        for text in prose(path.read_text())
+        for found in pattern.findall(text)
+        if found
+    ]
+
+
+def test_code_in_prose_stands_in_two_backticks() -> None:
+    assert said(ONE_BACKTICK) == []
+
+
+def test_what_is_raised_is_said_in_a_sentence() -> None:
+    assert said(SECTION_OF_ERRORS) == []
+    section = '"""Do it.\n\n    Raises:\n        ValueError: never.\n    """'
+    assert [SECTION_OF_ERRORS.search(text) is None for text in prose(section)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('"""Of `x`."""', ["`x`"]),
+        ('def f():\n    """Of ``x`` and :class:`X`."""\n', []),
+        ('"""Of :func:`f` and :class:`X`."""', []),
+        ("x = 1  # of `x`, and not ``y``\n", ["`x`"]),
+        ("x = '`x`'\n", []),
+    ],
+)
+def test_what_counts_as_one_backtick(source: str, found: list[str]) -> None:
+    every = [each for text in prose(source) for each in ONE_BACKTICK.findall(text)]
+    assert [each for each in every if each] == found
