@@ -14,7 +14,7 @@ from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import DataOf
 from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
 
-COLORS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9", INK)
+COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9", INK)
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -23,15 +23,15 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 class Line:
     """How a row is drawn: a colour, a dash and a marker; 28 differ."""
 
-    color: str
+    colour: str
     dash: Any
     marker: str
 
 
 def line(index: int) -> Line:
     """Of the row with this index: every colour first, then the next dash."""
-    turn, place = divmod(index, len(COLORS))
-    return Line(COLORS[place], DASHES[turn % len(DASHES)], MARKERS[(place + turn) % len(MARKERS)])
+    turn, place = divmod(index, len(COLOURS))
+    return Line(COLOURS[place], DASHES[turn % len(DASHES)], MARKERS[(place + turn) % len(MARKERS)])
 
 
 @dataclass(frozen=True)

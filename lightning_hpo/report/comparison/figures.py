@@ -70,16 +70,16 @@ def _interval(
 ) -> None:
     look, mean = line(index), fmean(values)
     if isfinite(reach[0]):
-        axes.plot(reach, [y, y], color=look.color, lw=2.2, solid_capstyle="butt")
-        axes.plot(reach, [y, y], "|", color=look.color, ms=9, mew=2.2)
+        axes.plot(reach, [y, y], color=look.colour, lw=2.2, solid_capstyle="butt")
+        axes.plot(reach, [y, y], "|", color=look.colour, ms=9, mew=2.2)
         axes.scatter(values, [y + 0.27] * len(values), s=9, color=GREY, lw=0, alpha=0.8)
     axes.scatter(
         [mean],
         [y],
         s=56,
         marker=look.marker,
-        color=look.color if isfinite(reach[0]) else "white",
-        edgecolors="white" if isfinite(reach[0]) else look.color,
+        color=look.colour if isfinite(reach[0]) else "white",
+        edgecolors="white" if isfinite(reach[0]) else look.colour,
         linewidths=0.8 if isfinite(reach[0]) else 1.8,
         zorder=3,
     )
@@ -243,7 +243,7 @@ def _draw(axes: Axes, curve: Curve, frame: Frame, drawstyle: str) -> None:
     axes.plot(
         curve.x,
         [frame.clip(value) for value in curve.y],
-        color=look.color,
+        color=look.colour,
         ls=look.dash,
         lw=1.8,
         drawstyle=drawstyle,

@@ -63,7 +63,7 @@ class Look:
     """How a trial's state is drawn: a word for the legend, a colour, a marker, a hatch."""
 
     word: str
-    color: str
+    colour: str
     marker: str
     hatch: str
 

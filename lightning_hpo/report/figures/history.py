@@ -105,12 +105,12 @@ def _curve(axes: Axes, trial: FrozenTrial, frame: Frame, *, best: bool) -> Spot:
     look = LOOKS[trial.state]
     word = "best" if best else look.word
     labelled = {str(line.get_label()) for line in axes.lines}
-    color = GREEN if best else look.color
+    colour = GREEN if best else look.colour
     steps = sorted(trial.intermediate_values)
     values = [trial.intermediate_values[step] for step in steps]
     end = frame.clip(values[-1])
     top = 1 if best else 0
-    style: dict[str, Any] = {"color": color, "zorder": 3 + top}
+    style: dict[str, Any] = {"color": colour, "zorder": 3 + top}
     axes.plot(steps, values, lw=2.4 if best else 0.9, alpha=1.0 if best else 0.5, **style)
     axes.plot(
         steps[-1],

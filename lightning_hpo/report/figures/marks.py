@@ -44,7 +44,7 @@ def scatter(
         y,
         s=26,
         marker=look.marker,
-        color=look.color,
+        color=look.colour,
         edgecolors="white",
         linewidths=0.5,
         label=look.word,

@@ -41,7 +41,7 @@ from lightning_hpo.results.readings import conditional_parameters
 from lightning_hpo.results.record import Record, by_value
 from lightning_hpo.results.text import count, number
 
-COLORS = colormaps["cividis"]  # made for colour-blind readers; its lightness grows evenly
+COLOURS = colormaps["cividis"]  # made for colour-blind readers; its lightness grows evenly
 
 
 def parallel_coordinates(record: Record) -> Picture | None:
@@ -168,7 +168,7 @@ def _value_frame(trials: Sequence[FrozenTrial], *, minimize: bool) -> Frame:
 def _shades(frame: Frame, *, minimize: bool) -> ScalarMappable:
     """Good values dark."""
     return ScalarMappable(
-        Normalize(frame.low, frame.high), COLORS if minimize else COLORS.reversed()
+        Normalize(frame.low, frame.high), COLOURS if minimize else COLOURS.reversed()
     )
 
 

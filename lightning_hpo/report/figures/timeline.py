@@ -116,7 +116,7 @@ def timeline(record: Record) -> Picture | None:
                     [bar.length_s / unit_s for bar in bars],
                     left=[bar.start_s / unit_s for bar in bars],
                     height=0.72,
-                    color=look.color,
+                    color=look.colour,
                     hatch=look.hatch,
                     edgecolor="white",
                     linewidth=0.6,

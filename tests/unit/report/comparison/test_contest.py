@@ -39,8 +39,8 @@ def test_seeds_share_a_row() -> None:
 # Rule: 28 rows look different.
 def test_lines_differ() -> None:
     looks = [line(index) for index in range(28)]
-    assert len({(look.color, str(look.dash)) for look in looks}) == 28
-    assert [look.color for look in looks[:2]] == ["#0072B2", "#D55E00"]
+    assert len({(look.colour, str(look.dash)) for look in looks}) == 28
+    assert [look.colour for look in looks[:2]] == ["#0072B2", "#D55E00"]
 
 
 # Rule: a configuration that is missing or damaged leaves its facts out.
