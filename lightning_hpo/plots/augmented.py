@@ -27,9 +27,9 @@ def augmented_samples(
         )
     n, columns = len(originals_nchw), 1 + versions_nvchw.shape[1]
     tile_in = min(1.25, (WIDTH_IN - 0.4) / columns)
-    fig = Figure(figsize=(tile_in * columns + 0.4, tile_in * n + 0.9), layout="constrained")
-    fig.suptitle(title)
-    grid = fig.subplots(n, columns, squeeze=False)
+    figure = Figure(figsize=(tile_in * columns + 0.4, tile_in * n + 0.9), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(n, columns, squeeze=False)
     low, high = originals_nchw.min(), originals_nchw.max()
     for row, original, changed in zip(grid, originals_nchw, versions_nvchw, strict=True):
         for axes, image in zip(row, (original, *changed), strict=True):
@@ -38,7 +38,7 @@ def augmented_samples(
     grid[0, 0].set_title("original", fontsize=9)
     for version, axes in enumerate(grid[0, 1:], start=1):
         axes.set_title(f"version {version}", fontsize=9)
-    return fig
+    return figure
 
 
 def _show(axes: Axes, image_chw: Array) -> None:

@@ -41,9 +41,9 @@ def confusion_matrix(
     shares = np.divide(counts_kk, totals, out=np.full((k, k), np.nan), where=totals > 0)
     accuracy = counts_kk.trace() / max(counts_kk.sum(), 1)
 
-    fig = Figure(figsize=(WIDTH_IN, 6.6), layout="constrained")
-    fig.suptitle(f"{title}: accuracy {accuracy:.1%} of {counts_kk.sum():,.0f} samples")
-    matrix, bars = fig.subplots(1, 2, sharey=True, width_ratios=(4, 1))
+    figure = Figure(figsize=(WIDTH_IN, 6.6), layout="constrained")
+    figure.suptitle(f"{title}: accuracy {accuracy:.1%} of {counts_kk.sum():,.0f} samples")
+    matrix, bars = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     image = matrix.imshow(
         shares, cmap=SEQUENTIAL, norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto"
     )
@@ -55,7 +55,7 @@ def confusion_matrix(
     matrix.set_yticks(ticks, names, fontsize=size)
     matrix.set(xlabel="predicted class", ylabel="true class", title="share of the true class in %")
     _class_accuracy(bars, np.diagonal(shares))
-    fig.colorbar(
+    figure.colorbar(
         image,
         ax=matrix,
         location="bottom",
@@ -64,7 +64,7 @@ def confusion_matrix(
         format=FuncFormatter(lambda share, _: f"{share:.0%}"),
         label="share of the true class (square-root colour scale)",
     )
-    return fig
+    return figure
 
 
 def _annotate_shares(axes: Axes, shares_kk: Array) -> None:
@@ -98,13 +98,13 @@ def confused_pairs(
 
     A pair: the true class, the predicted one, how many samples, and their share of the true class.
     """
-    fig = Figure(figsize=(WIDTH_IN, 0.38 * max(len(pairs), 2) + 1.3), layout="constrained")
-    fig.suptitle(title)
-    axes = fig.subplots()
+    figure = Figure(figsize=(WIDTH_IN, 0.38 * max(len(pairs), 2) + 1.3), layout="constrained")
+    figure.suptitle(title)
+    axes = figure.subplots()
     if not pairs:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no mistakes", ha="center", va="center", transform=axes.transAxes)
-        return fig
+        return figure
     rows, counts = range(len(pairs)), [n for _, _, n, _ in pairs]
     names = [f"{classes[true]} taken for {classes[predicted]}" for true, predicted, _, _ in pairs]
     bars = axes.barh(rows, counts, color=STAGE_COLOURS["val"], height=0.7)
@@ -114,7 +114,7 @@ def confused_pairs(
     axes.set(xlabel="mistakes (and their share of the true class)", xlim=(0, 1.3 * max(counts)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.invert_yaxis()
-    return fig
+    return figure
 
 
 def confident_mistakes(
@@ -133,9 +133,9 @@ def confident_mistakes(
     confidence = np.where(predicted == labels_n, -1.0, probabilities_nk.max(axis=1))
     chosen = [index for index in np.argsort(-confidence)[:n] if confidence[index] >= 0]
     rows, columns = max(1, math.ceil(len(chosen) / 5)), 5
-    fig = Figure(figsize=(WIDTH_IN, 2.05 * rows + 0.5), layout="constrained")
-    fig.suptitle(f"{title}: {len(chosen)} of {(confidence >= 0).sum()} among {len(labels_n)}")
-    for position, axes in enumerate(fig.subplots(rows, columns, squeeze=False).flat):
+    figure = Figure(figsize=(WIDTH_IN, 2.05 * rows + 0.5), layout="constrained")
+    figure.suptitle(f"{title}: {len(chosen)} of {(confidence >= 0).sum()} among {len(labels_n)}")
+    for position, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if position < len(chosen):
             index = chosen[position]
@@ -145,4 +145,4 @@ def confident_mistakes(
                 f"taken for: {classes[predicted[index]]}\nwith {confidence[index]:.1%}",
                 fontsize=9,
             )
-    return fig
+    return figure

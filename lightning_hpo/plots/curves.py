@@ -43,9 +43,9 @@ def learning_curves(
     metrics = list(dict.fromkeys(_stage_and_metric(key)[1] for key in [*curves, *refit]))
     if not metrics:
         raise UserError("learning curves need at least one series, got none.")
-    fig = Figure(figsize=(WIDTH_IN, 4.6), layout="constrained")
-    fig.suptitle(title)
-    panels = fig.subplots(1, len(metrics), squeeze=False)[0]
+    figure = Figure(figsize=(WIDTH_IN, 4.6), layout="constrained")
+    figure.suptitle(title)
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
         _metric_panel(axes, metric, curves, refit, best_epochs=best_epochs, band=band)
         if metric.endswith("loss"):
@@ -53,8 +53,8 @@ def learning_curves(
         if stop_epochs is not None:
             label = f"the final fit ended here, {stop_epochs:,} epochs"
             axes.axvline(stop_epochs, color="black", linestyle="-.", linewidth=1.2, label=label)
-    legend_below(fig, panels)
-    return fig
+    legend_below(figure, panels)
+    return figure
 
 
 def _metric_panel(

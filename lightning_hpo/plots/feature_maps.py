@@ -44,15 +44,15 @@ def feature_maps(
     if len(chosen) < len(layers):
         title += f", {len(chosen)} of {len(layers)} layers"
     heights = [_IMAGE_IN] + [_height_in(layers[name]) for name in chosen]
-    fig = Figure(figsize=(WIDTH_IN, sum(heights) + 0.4), layout="constrained")
-    fig.suptitle(title)
-    parts = fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    figure = Figure(figsize=(WIDTH_IN, sum(heights) + 0.4), layout="constrained")
+    figure.suptitle(title)
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     axes = parts[0].subplots()
     axes.set_axis_off()
     show_image(axes, as_array(image))
     for part, name in zip(parts[1:], chosen, strict=True):
         _layer(part, name, layers[name])
-    return fig
+    return figure
 
 
 def _evenly(names: list[str], n: int) -> list[str]:

@@ -62,9 +62,9 @@ def attribution_panel(
     norm = Normalize(-1 if signed else 0, 1)
     cmap = DIVERGING if signed else HEAT
     tile_in = min(1.9, (WIDTH_IN - 1.4) / n)
-    fig = Figure(figsize=(max(n * tile_in + 1.4, 5.0), 3 * tile_in + 1.3), layout="compressed")
-    fig.suptitle(title)
-    grid = fig.subplots(3, n, squeeze=False)
+    figure = Figure(figsize=(max(n * tile_in + 1.4, 5.0), 3 * tile_in + 1.3), layout="compressed")
+    figure.suptitle(title)
+    grid = figure.subplots(3, n, squeeze=False)
     for axes, image, heat, label in zip(grid.T, images_nchw, maps_nhw, titles, strict=True):
         _attribution_column(axes, image, heat, cmap=cmap, norm=norm)
         axes[0].set_title(_in_lines(label, int(14 * tile_in)), fontsize=9)
@@ -77,9 +77,9 @@ def attribution_panel(
         else "evidence for the class (1 = the image's strongest)"
     )
     # Given to all rows, so that they stay aligned, but as high as the two that it explains.
-    bar = fig.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=0.64, anchor=(0, 0))
+    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=0.64, anchor=(0, 0))
     bar.set_label(textwrap.fill(meaning, int(28 * tile_in)), fontsize=9)
-    return fig
+    return figure
 
 
 def _in_lines(text: str, width: int) -> str:
@@ -125,7 +125,7 @@ def filters(weight: Values, *, title: str = "Filters") -> Figure:
     tiled = mosaic(tiles, rows=rows, columns=columns)
     limit = float(np.abs(tiles).max()) or 1.0
 
-    fig, axes, bar = _mosaic_page(width_in=min(1.6 * columns, 5.9), shape=tiled.shape)
+    figure, axes, bar = _mosaic_page(width_in=min(1.6 * columns, 5.9), shape=tiled.shape)
     image = axes.imshow(tiled, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     axes.set_facecolor("0.55")
     shown = f"size {kh} x {kw}, {n_out} shown"
@@ -137,8 +137,8 @@ def filters(weight: Values, *, title: str = "Filters") -> Figure:
     axes.set_yticks((np.arange(rows) + 0.5) * height - 0.5, [str(r * columns) for r in range(rows)])
     axes.tick_params(length=0)
     axes.set(xlabel="position in the row", ylabel="first filter of the row")
-    fig.colorbar(image, cax=bar, label="weight (0 = white)")
-    return fig
+    figure.colorbar(image, cax=bar, label="weight (0 = white)")
+    return figure
 
 
 def _mosaic_page(*, width_in: float, shape: tuple[int, ...]) -> tuple[Figure, Axes, Axes]:
@@ -149,11 +149,11 @@ def _mosaic_page(*, width_in: float, shape: tuple[int, ...]) -> tuple[Figure, Ax
     height_in = width_in * shape[0] / shape[1]
     page_w, page_h = max(6.0, width_in + 2.1), height_in + 1.3
     left = (page_w - width_in - 2.1) / 2 + 0.75
-    fig = Figure(figsize=(page_w, page_h))
+    figure = Figure(figsize=(page_w, page_h))
     bottom, height = 0.65 / page_h, height_in / page_h
-    axes = fig.add_axes((left / page_w, bottom, width_in / page_w, height))
-    bar = fig.add_axes(((left + width_in + 0.15) / page_w, bottom, 0.18 / page_w, height))
-    return fig, axes, bar
+    axes = figure.add_axes((left / page_w, bottom, width_in / page_w, height))
+    bar = figure.add_axes(((left + width_in + 0.15) / page_w, bottom, 0.18 / page_w, height))
+    return figure, axes, bar
 
 
 def mosaic(tiles_okk: Array, *, rows: int, columns: int, scale: int = 6, gap: int = 2) -> Array:

@@ -50,10 +50,10 @@ def hidden_activations(
         )
     order, n_dead = _by_peak(values_gl)
     n = len(order)
-    fig = Figure(figsize=(WIDTH_IN, 6.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, 6.2), layout="constrained")
     dead = f"{n_dead} dead (the same for every input)" if n_dead else "none dead"
-    fig.suptitle(f"{title}: {n} neurons, {dead}")
-    top, heat = fig.subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
+    figure.suptitle(f"{title}: {n} neurons, {dead}")
+    top, heat = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
     if predicted is None:
         top.remove()
     else:
@@ -74,8 +74,8 @@ def hidden_activations(
         heat.axhline(n - n_dead + 0.5, color="#D55E00", linewidth=1.2)
     heat.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     heat.set(xlabel=names[0], ylabel="neurons, sorted by where they peak")
-    fig.colorbar(image, ax=heat, label=_heat_label(values_gl), pad=0.02)
-    return fig
+    figure.colorbar(image, ax=heat, label=_heat_label(values_gl), pad=0.02)
+    return figure
 
 
 def _by_peak(values_gl: Array) -> tuple[NDArray[np.intp], int]:
@@ -118,16 +118,16 @@ def weight_histograms(
         title += f", the last {len(names)} of {len(before)} layers"
     columns = min(_COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
-    fig = Figure(figsize=(WIDTH_IN, 2.5 * rows + 1.0), layout="constrained")
-    fig.suptitle(title)
-    grid = fig.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(WIDTH_IN, 2.5 * rows + 1.0), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes, name in zip(grid.flat, names, strict=False):
         _layer_histogram(axes, name, as_array(before[name]), as_array(after[name]))
     for axes in grid.flat[len(names) :]:
         axes.remove()
     handles, labels = grid.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
-    return fig
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
+    return figure
 
 
 def _layer_histogram(axes: Axes, name: str, before: Array, after: Array) -> None:

@@ -50,10 +50,10 @@ def fitted_curve(
     holdout: predictions of the network trained on a part of the data without early stopping.
     names:   of the input and of the target, with their units.
     """
-    fig = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
-    fig.suptitle(title)
+    figure = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
+    figure.suptitle(title)
     stages = _stages(train, val, test)
-    panels = fig.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         _curves(axes, true=true, folds=folds, holdout=holdout)
         axes.plot(*_xy(network), color="black", linewidth=1.6, label=called)
@@ -64,8 +64,8 @@ def fitted_curve(
     # Samples and true curve decide what is seen: a wild fold leaves the page, not they.
     seen = [samples.y for samples in stages.values()]
     panels[0].set_ylim(_limits(*seen, network.y, *([true.y] if true else [])))
-    legend_below(fig, panels, columns=2)
-    return fig
+    legend_below(figure, panels, columns=2)
+    return figure
 
 
 def _stages(train: Samples, val: Samples | None, test: Samples | None) -> dict[str, Samples]:
@@ -130,10 +130,10 @@ def predicted_against_true(
 
     train, val, test: ``x`` holds the true values, ``y`` the predicted ones.
     """
-    fig = Figure(figsize=(WIDTH_IN, 5.3), layout="constrained")
-    fig.suptitle(title)
+    figure = Figure(figsize=(WIDTH_IN, 5.3), layout="constrained")
+    figure.suptitle(title)
     stages = _stages(train, val, test)
-    panels = fig.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
     limits = _limits(*(values for s in stages.values() for values in (s.x, s.y)))
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         heading = f"{len(as_array(samples.x))} {_SAMPLES[stage]}\n{_quality(samples)}"
@@ -143,8 +143,8 @@ def predicted_against_true(
         axes.set_title(heading, fontsize=11)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(f"predicted {target_name}")
-    legend_below(fig, panels)
-    return fig
+    legend_below(figure, panels)
+    return figure
 
 
 def _quality(samples: Samples) -> str:

@@ -22,13 +22,13 @@ STAGE_COLOURS = {"train": "#0072B2", "val": "#D55E00", "test": "#009E73"}
 SEQUENTIAL, DIVERGING, HEAT = "Blues", "RdBu_r", "inferno"
 
 
-def legend_below(fig: Figure, panels: Iterable[Axes], *, columns: int = 3) -> None:
+def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int = 3) -> None:
     """One legend for all panels, each label once."""
     by_label: dict[str, Any] = {}
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
         by_label |= dict(zip(labels, handles, strict=True))
-    fig.legend(
+    figure.legend(
         by_label.values(),
         by_label.keys(),
         loc="outside lower center",
@@ -37,11 +37,11 @@ def legend_below(fig: Figure, panels: Iterable[Axes], *, columns: int = 3) -> No
     )
 
 
-def save_png(fig: Figure, path: Path, *, max_kb: int = 350) -> Path:
-    """Write ``fig`` at the highest of a few resolutions whose file has at most ``max_kb`` kB."""
+def save_png(figure: Figure, path: Path, *, max_kb: int = 350) -> Path:
+    """Write ``figure`` at the highest of a few resolutions whose file has at most ``max_kb`` kB."""
     for dpi in (150, 120, 100, 80, 60):
         buffer = io.BytesIO()
-        fig.savefig(buffer, format="png", dpi=dpi)
+        figure.savefig(buffer, format="png", dpi=dpi)
         if buffer.tell() <= max_kb * 1000:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(buffer.getvalue())

@@ -69,7 +69,7 @@ def trial_maps(
     """
     images_nchw, maps_tnhw = as_array(images), as_array(maps)
     _require_rows(maps_tnhw, rows, len(images_nchw))
-    fig, grid = _page(len(rows), len(images_nchw), title, beside_in=_BAR_IN)
+    figure, grid = _page(len(rows), len(images_nchw), title, beside_in=_BAR_IN)
     _first_row(grid[0], images_nchw, predicted)
     norm = Normalize(0, 1)
     for t, name in enumerate(rows):
@@ -88,10 +88,10 @@ def trial_maps(
                 axes.set_xlabel("no evidence", fontsize=8, labelpad=2)
             _say_prediction(axes, *predicted.title(t, n))
         _name_row(grid[t + 1], name)
-    bar = fig.colorbar(ScalarMappable(norm, HEAT), ax=grid, shrink=0.7, aspect=30)
+    bar = figure.colorbar(ScalarMappable(norm, HEAT), ax=grid, shrink=0.7, aspect=30)
     bar.set_label("evidence for the class taken (1 = the image's strongest)", fontsize=9)
-    fig.supxlabel("above each map: the class taken; orange: a wrong one", fontsize=9)
-    return fig
+    figure.supxlabel("above each map: the class taken; orange: a wrong one", fontsize=9)
+    return figure
 
 
 def trial_probabilities(
@@ -107,7 +107,7 @@ def trial_probabilities(
     """
     shares_tnk = as_array(predicted.probabilities)
     _require_rows(shares_tnk, rows, len(as_array(predicted.labels)))
-    fig, grid = _page(
+    figure, grid = _page(
         len(rows), shares_tnk.shape[1], title, beside_in=0.1, proportion=_BARS_PROPORTION
     )
     if images is not None:
@@ -121,8 +121,8 @@ def trial_probabilities(
         for n, axes in enumerate(grid[t + 1]):
             _probability_bars(axes, shares_tnk[t, n], int(labels_n[n]), predicted.classes)
         _name_row(grid[t + 1], name)
-    fig.supxlabel("blue: the true class, orange: another", fontsize=9)
-    return fig
+    figure.supxlabel("blue: the true class, orange: another", fontsize=9)
+    return figure
 
 
 def _probability_bars(axes: Axes, shares_k: Array, label: int, classes: Sequence[str]) -> None:
@@ -153,7 +153,7 @@ def trial_curves(
     true: the curve without noise, where it is known. The panels share the samples' range, which a
     wild curve may leave.
     """
-    fig, panels = _panels(len(rows), title)
+    figure, panels = _panels(len(rows), title)
     for axes, name, line, of_train, of_val in zip(panels, rows, networks, train, val, strict=True):
         if true is not None:
             x, y = as_array(true.x), as_array(true.y)
@@ -169,8 +169,8 @@ def trial_curves(
     drawn = np.concatenate([as_array(samples.y) for samples in [*train, *val]])
     margin = 0.15 * (np.ptp(drawn) or 1.0)
     panels[0].set_ylim(drawn.min() - margin, drawn.max() + margin)
-    legend_below(fig, panels, columns=4)
-    return fig
+    legend_below(figure, panels, columns=4)
+    return figure
 
 
 def trial_predictions(
@@ -181,7 +181,7 @@ def trial_predictions(
     title: str = "Predicted against true values in several trials, validation samples",
 ) -> Figure:
     """One panel for each trial; ``samples``: ``x`` the true values, ``y`` the predicted ones."""
-    fig, panels = _panels(len(rows), title)
+    figure, panels = _panels(len(rows), title)
     values = np.concatenate([as_array(v) for s in samples for v in (s.x, s.y)])
     margin = 0.06 * (np.ptp(values) or 1.0)
     limits = (values.min() - margin, values.max() + margin)
@@ -192,16 +192,16 @@ def trial_predictions(
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(f"predicted {target_name}")
-    legend_below(fig, panels)
-    return fig
+    legend_below(figure, panels)
+    return figure
 
 
 def _panels(n: int, title: str) -> tuple[Figure, NDArray[Any]]:
     if n < 1:
         raise UserError("a figure of trials needs at least one, got none.")
-    fig = Figure(figsize=(WIDTH_IN, 4.2), layout="constrained")
-    fig.suptitle(title)
-    return fig, fig.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(WIDTH_IN, 4.2), layout="constrained")
+    figure.suptitle(title)
+    return figure, figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
 
 
 def _page(
@@ -212,9 +212,9 @@ def _page(
     width_in = max(6.0, n * tile_in + _MARGIN_IN + beside_in)
     height_in = (1 + n_rows * proportion) * tile_in + (n_rows + 1) * 0.22 + 0.8
     size = (min(WIDTH_IN, width_in), height_in)
-    fig = Figure(figsize=size, layout="compressed")
-    fig.suptitle(title)
-    return fig, fig.subplots(n_rows + 1, n, squeeze=False)
+    figure = Figure(figsize=size, layout="compressed")
+    figure.suptitle(title)
+    return figure, figure.subplots(n_rows + 1, n, squeeze=False)
 
 
 def _first_row(row: NDArray[Any], images_nchw: Array, predicted: Predicted) -> None:

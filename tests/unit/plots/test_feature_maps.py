@@ -10,31 +10,33 @@ from lightning_hpo.explain.mistakes import ConfusedPair
 from lightning_hpo.plots import confused_pairs, feature_maps, weight_histograms
 
 
-def titles(fig) -> list[str]:
-    return [axes.get_title(loc="left") for axes in fig.axes if axes.get_title(loc="left")]
+def titles(figure) -> list[str]:
+    return [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
 
 
 def test_each_layer_has_its_channels_on_one_scale_that_says_so() -> None:
     maps = {"signed": torch.tensor([[[-3.0, 1.0]], [[0.0, 2.0]]]), "positive": torch.ones(50, 2, 2)}
-    fig = feature_maps(torch.rand(1, 4, 4), maps, title="Maps")
-    assert titles(fig) == [
+    figure = feature_maps(torch.rand(1, 4, 4), maps, title="Maps")
+    assert titles(figure) == [
         "signed: 2 channels of 1 x 2",
         "positive: 50 channels of 2 x 2, the first 48 shown",
     ]
-    signed, positive = (axes.images[0] for axes in fig.axes if axes.get_title(loc="left"))
+    signed, positive = (axes.images[0] for axes in figure.axes if axes.get_title(loc="left"))
     assert (signed.get_clim(), positive.get_clim()) == ((-3, 3), (0, 1))
     shown = np.ma.filled(signed.get_array(), np.nan)
     assert set(shown[np.isfinite(shown)]) == {-3, 0, 1, 2}
-    assert_nothing_is_clipped(fig)
+    assert_nothing_is_clipped(figure)
 
 
 def test_of_many_layers_some_are_shown_evenly_spaced() -> None:
-    fig = feature_maps(torch.rand(3, 4, 4), {f"layer {i}": torch.rand(3, 4, 4) for i in range(16)})
-    assert [title.partition(":")[0] for title in titles(fig)] == [
+    figure = feature_maps(
+        torch.rand(3, 4, 4), {f"layer {i}": torch.rand(3, 4, 4) for i in range(16)}
+    )
+    assert [title.partition(":")[0] for title in titles(figure)] == [
         f"layer {i}" for i in (0, 3, 6, 9, 12, 15)
     ]
-    assert fig.get_suptitle().endswith("6 of 16 layers")
-    assert_nothing_is_clipped(fig)
+    assert figure.get_suptitle().endswith("6 of 16 layers")
+    assert_nothing_is_clipped(figure)
 
 
 def test_a_layer_without_channels_of_pixels_is_refused() -> None:
@@ -44,18 +46,18 @@ def test_a_layer_without_channels_of_pixels_is_refused() -> None:
 
 def test_confused_pairs_show_count_and_share() -> None:
     pairs = [ConfusedPair(1, 0, 1200, 0.015), ConfusedPair(0, 1, 2, 0.2)]
-    fig = confused_pairs(pairs, ("cat", "a dog with a very long name"))
-    assert texts(fig) == ["1,200 (1.5%)", "2 (20.0%)"]
-    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    figure = confused_pairs(pairs, ("cat", "a dog with a very long name"))
+    assert texts(figure) == ["1,200 (1.5%)", "2 (20.0%)"]
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names[1] == "cat taken for a dog with a very long name"
-    assert "share of the true class" in fig.axes[0].get_xlabel()
-    assert_nothing_is_clipped(fig)
+    assert "share of the true class" in figure.axes[0].get_xlabel()
+    assert_nothing_is_clipped(figure)
     assert texts(confused_pairs([], ("cat", "dog"))) == ["no mistakes"]
 
 
 def test_of_many_layers_the_last_weights_are_shown() -> None:
     weights = {f"layer {i}": torch.rand(3, 2) for i in range(14)}
-    fig = weight_histograms(weights, weights)
-    assert len(fig.axes) == 12
-    assert fig.axes[0].get_title().startswith("layer 2 ")
-    assert fig.get_suptitle().endswith("the last 12 of 14 layers")
+    figure = weight_histograms(weights, weights)
+    assert len(figure.axes) == 12
+    assert figure.axes[0].get_title().startswith("layer 2 ")
+    assert figure.get_suptitle().endswith("the last 12 of 14 layers")

@@ -15,28 +15,32 @@ from lightning_hpo.plots import (
 @pytest.mark.parametrize(("n", "channels"), [(1, 1), (3, 3), (8, 1), (2, 5)])
 def test_a_grad_cam_panel_has_three_rows_and_a_colour_bar(n: int, channels: int) -> None:
     titles = ["T-shirt/top, taken for Ankle boot 99%"] * n
-    fig = grad_cam_panel(torch.randn(n, channels, 12, 10), torch.rand(n, 4, 3), titles)
-    assert len(fig.axes) == 3 * n + 1
-    assert [fig.axes[row * n].get_ylabel() for row in range(3)] == ["input", "Grad-CAM", "overlay"]
-    assert fig.axes[-1].get_ylabel().startswith("evidence for the class")
-    assert_nothing_is_clipped(fig)
+    figure = grad_cam_panel(torch.randn(n, channels, 12, 10), torch.rand(n, 4, 3), titles)
+    assert len(figure.axes) == 3 * n + 1
+    assert [figure.axes[row * n].get_ylabel() for row in range(3)] == [
+        "input",
+        "Grad-CAM",
+        "overlay",
+    ]
+    assert figure.axes[-1].get_ylabel().startswith("evidence for the class")
+    assert_nothing_is_clipped(figure)
 
 
 def test_each_map_is_relative_to_its_own_maximum() -> None:
     maps = torch.tensor([[[0.0, 2.0]], [[0.0, 0.0]]])
-    fig = grad_cam_panel(torch.rand(2, 1, 4, 4), maps, ["a", "b"])
-    heat, empty = fig.axes[2], fig.axes[3]
+    figure = grad_cam_panel(torch.rand(2, 1, 4, 4), maps, ["a", "b"])
+    heat, empty = figure.axes[2], figure.axes[3]
     assert heat.images[0].get_array().tolist() == [[0.0, 1.0]]
-    assert heat.images[0].get_extent() == fig.axes[0].images[0].get_extent()
+    assert heat.images[0].get_extent() == figure.axes[0].images[0].get_extent()
     assert [text.get_text() for text in empty.texts] == ["none"]
 
 
 def test_signed_maps_get_a_symmetric_scale_that_says_so() -> None:
-    fig = grad_cam_panel(torch.rand(1, 1, 4, 4), torch.tensor([[[-4.0, 2.0]]]), ["a"])
-    image = fig.axes[1].images[0]
+    figure = grad_cam_panel(torch.rand(1, 1, 4, 4), torch.tensor([[[-4.0, 2.0]]]), ["a"])
+    image = figure.axes[1].images[0]
     assert image.get_array().tolist() == [[-1.0, 0.5]]
     assert image.get_clim() == (-1, 1)
-    assert "against" in fig.axes[-1].get_ylabel()
+    assert "against" in figure.axes[-1].get_ylabel()
 
 
 def test_images_maps_and_titles_must_match() -> None:
@@ -48,20 +52,20 @@ def test_images_maps_and_titles_must_match() -> None:
 def test_all_filters_are_shown_on_a_symmetric_scale(shape: tuple[int, int, int, int]) -> None:
     weight = torch.randn(shape)
     weight[0, 0, 0, 0] = 9.0
-    fig = filters(weight, title="features.0")
-    (image,) = fig.axes[0].images
+    figure = filters(weight, title="features.0")
+    (image,) = figure.axes[0].images
     assert image.get_clim() == (-9, 9)
     shown = np.ma.filled(image.get_array(), np.nan)
     assert np.isfinite(shown).sum() == shape[0] * shape[2] * shape[3] * 36  # 6 x 6 pixels a weight
-    assert fig.axes[0].get_xlabel()
-    assert fig.axes[0].get_ylabel()
-    assert_nothing_is_clipped(fig)
+    assert figure.axes[0].get_xlabel()
+    assert figure.axes[0].get_ylabel()
+    assert_nothing_is_clipped(figure)
 
 
 def test_of_several_input_channels_the_strongest_is_shown() -> None:
     weight = torch.tensor([[[[1.0]], [[-3.0]]], [[[2.0]], [[0.5]]]])  # two filters, two channels
-    fig = filters(weight)
-    shown = np.ma.filled(fig.axes[0].images[0].get_array(), np.nan)
+    figure = filters(weight)
+    shown = np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)
     assert set(shown[np.isfinite(shown)]) == {-3.0, 2.0}
-    assert "strongest of its 2 input channels" in fig.axes[0].get_title()
+    assert "strongest of its 2 input channels" in figure.axes[0].get_title()
     assert "strongest" not in filters(torch.rand(2, 1, 1, 1)).axes[0].get_title()

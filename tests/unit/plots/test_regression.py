@@ -15,48 +15,50 @@ TRAIN, TEST = Samples([0.5, 1.5], [0.25, 2.0]), Samples([1.0], [5.0])
 
 
 def test_training_and_test_samples_have_a_panel_each_with_the_same_curve() -> None:
-    fig = fitted_curve(NETWORK, train=TRAIN, test=TEST, names=("time in s", "height in m"))
+    figure = fitted_curve(NETWORK, train=TRAIN, test=TEST, names=("time in s", "height in m"))
     for panel, name, x in ((0, "training samples", [0.5, 1.5]), (1, "test samples", [1.0])):
-        drawn = lines(fig, panel)
+        drawn = lines(figure, panel)
         assert drawn["final network"] == (GRID, [0.0, 1.0, 4.0])
         assert drawn[name][0] == x
-        assert fig.axes[panel].get_xlabel() == "time in s"
-    assert fig.axes[0].get_ylabel() == "height in m"
-    assert fig.axes[0].get_ylim()[1] > 5  # the highest sample is on the page
-    assert_nothing_is_clipped(fig)
+        assert figure.axes[panel].get_xlabel() == "time in s"
+    assert figure.axes[0].get_ylabel() == "height in m"
+    assert figure.axes[0].get_ylim()[1] > 5  # the highest sample is on the page
+    assert_nothing_is_clipped(figure)
 
 
 def test_what_is_not_known_is_not_drawn() -> None:
-    fig = fitted_curve(NETWORK, train=TRAIN, test=TEST)
-    assert set(legend_labels(fig)) == {"final network", "training samples", "test samples"}
+    figure = fitted_curve(NETWORK, train=TRAIN, test=TEST)
+    assert set(legend_labels(figure)) == {"final network", "training samples", "test samples"}
 
 
 def test_the_band_reaches_from_the_smallest_to_the_largest_fold() -> None:
     folds = Line(GRID, [[0.0, 2.0, 4.0], [1.0, 1.0, 9.0]])
     true, holdout = Line(GRID, [0.0, 1.0, 2.0]), Line(GRID, [0.0, 0.0, 1.0])
-    fig = fitted_curve(NETWORK, train=TRAIN, test=TEST, true=true, folds=folds, holdout=holdout)
-    (band,) = (c for c in fig.axes[0].collections if isinstance(c, PolyCollection))
+    figure = fitted_curve(NETWORK, train=TRAIN, test=TEST, true=true, folds=folds, holdout=holdout)
+    (band,) = (c for c in figure.axes[0].collections if isinstance(c, PolyCollection))
     at_end = {y for x, y in band.get_paths()[0].vertices if x == 2.0}
     assert at_end == {4.0, 9.0}
-    assert "networks of the 2 folds, smallest to largest" in legend_labels(fig)
-    assert lines(fig)["true curve, no noise"] == (GRID, [0.0, 1.0, 2.0])
-    assert lines(fig)["trained on a part, no early stopping"] == (GRID, [0.0, 0.0, 1.0])
-    assert fig.axes[0].get_ylim()[1] < 9  # a wild fold does not press the samples together
-    assert_nothing_is_clipped(fig)
+    assert "networks of the 2 folds, smallest to largest" in legend_labels(figure)
+    assert lines(figure)["true curve, no noise"] == (GRID, [0.0, 1.0, 2.0])
+    assert lines(figure)["trained on a part, no early stopping"] == (GRID, [0.0, 0.0, 1.0])
+    assert figure.axes[0].get_ylim()[1] < 9  # a wild fold does not press the samples together
+    assert_nothing_is_clipped(figure)
 
 
 def test_predicted_against_true_says_error_and_explained_variance() -> None:
     train = Samples([1.0, 3.0], [1.0, 2.0])  # squared errors 0 and 1, variance 1
-    fig = predicted_against_true(train=train, test=Samples([2.0], [2.5]), target_name="height in m")
-    assert fig.axes[0].get_title() == "2 training samples\nmean squared error 0.5, R² 0.500"
+    figure = predicted_against_true(
+        train=train, test=Samples([2.0], [2.5]), target_name="height in m"
+    )
+    assert figure.axes[0].get_title() == "2 training samples\nmean squared error 0.5, R² 0.500"
     # One sample has no variance to explain.
-    assert fig.axes[1].get_title() == "1 test samples\nmean squared error 0.25"
-    x, y = lines(fig)["predicted = true"]
+    assert figure.axes[1].get_title() == "1 test samples\nmean squared error 0.25"
+    x, y = lines(figure)["predicted = true"]
     assert x == y
-    assert fig.axes[0].get_xlim() == fig.axes[0].get_ylim() == tuple(x)
-    assert fig.axes[0].get_xlabel() == "true height in m"
-    assert fig.axes[0].get_ylabel() == "predicted height in m"
-    assert_nothing_is_clipped(fig)
+    assert figure.axes[0].get_xlim() == figure.axes[0].get_ylim() == tuple(x)
+    assert figure.axes[0].get_xlabel() == "true height in m"
+    assert figure.axes[0].get_ylabel() == "predicted height in m"
+    assert_nothing_is_clipped(figure)
 
 
 def test_predictions_must_match_their_targets() -> None:

@@ -17,21 +17,21 @@ from lightning_hpo.plots import (
 
 
 def test_a_png_keeps_its_size_limit_by_a_lower_resolution(tmp_path: Path) -> None:
-    fig = Figure(figsize=(8, 4))
+    figure = Figure(figsize=(8, 4))
     noise = np.random.default_rng(0).random((400, 800))
-    fig.add_axes((0, 0, 1, 1)).imshow(noise, cmap="gray", aspect="auto")
-    large = save_png(fig, tmp_path / "new" / "large.png", max_kb=2000)
+    figure.add_axes((0, 0, 1, 1)).imshow(noise, cmap="gray", aspect="auto")
+    large = save_png(figure, tmp_path / "new" / "large.png", max_kb=2000)
     assert imread(large).shape[1] == 1200
-    small = save_png(fig, tmp_path / "small.png", max_kb=350)
+    small = save_png(figure, tmp_path / "small.png", max_kb=350)
     assert small.stat().st_size <= 350_000
     assert imread(small).shape[1] < 1200
     with pytest.raises(UserError, match=r"none\.png must fit into max_kb=1, got .* kB"):
-        save_png(fig, tmp_path / "none.png", max_kb=1)
+        save_png(figure, tmp_path / "none.png", max_kb=1)
     assert not (tmp_path / "none.png").exists()
 
 
 def test_inputs_may_need_gradients_and_global_settings_stay(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    fig = filters(torch.nn.Conv2d(1, 3, 3).weight)
-    save_png(fig, tmp_path / "filters.png")
+    figure = filters(torch.nn.Conv2d(1, 3, 3).weight)
+    save_png(figure, tmp_path / "filters.png")
     assert dict(matplotlib.rcParams) == before
