@@ -17,6 +17,17 @@ PATHS = [path for folder in FOLDERS for path in sorted((PROJECT / folder).rglob(
 ONE_BACKTICK = re.compile(r"``[^`]+``|:\w+:`[^`]+`|(`[^`]+`)")
 # What a function raises is a sentence, as in "Raises :class:`UserError` for a missing file."
 SECTION_OF_ERRORS = re.compile(r"^\s*Raises:.*", re.MULTILINE)
+# British, but for the words of Optuna, torch and Hydra: optimize, minimize, maximize, initialize.
+AMERICAN = re.compile(
+    r"\b(?:color(?:s|ed)?|gray|center(?:s|ed|ing)?|behaviors?|neighbors?|favor\w*|artifacts?"
+    r"|(?:normal|organ|recogn|serial|summar|standard|random|general|regular|real|custom)iz\w+"
+    r"|analyz\w+|label(?:ed|ing)|cancel(?:ed|ing))\b",
+    re.IGNORECASE,
+)
+# What is no prose: code, addresses.
+NO_PROSE = re.compile(r"``[^`]+``|:\w+:`[^`]+`|https?://\S+")
+# Parts of names that we give; what matplotlib calls its arguments is its own.
+ODD_NAME = re.compile(r"color|gray|^fig$", re.IGNORECASE)
 
 
 def prose(source: str) -> Iterator[str]:
@@ -27,6 +38,19 @@ def prose(source: str) -> Iterator[str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.string
+
+
+def given_names(source: str) -> Iterator[str]:
+    """Names of functions, classes, arguments, variables and attributes where they are made."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
 
 
 def said(pattern: re.Pattern[str]) -> list[str]:
@@ -42,6 +66,37 @@ def said(pattern: re.Pattern[str]) -> list[str]:
 
 def test_code_in_prose_stands_in_two_backticks() -> None:
     assert said(ONE_BACKTICK) == []
+
+
+def test_prose_is_british() -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}: {word}"
+        for path in PATHS
+        for text in prose(path.read_text())
+        for word in AMERICAN.findall(NO_PROSE.sub("", text))
+    ]
+    assert found == []
+
+
+def test_what_counts_as_american() -> None:
+    said = "The normalized gray image has a colored center; optimize it."
+    assert AMERICAN.findall(said) == ["normalized", "gray", "colored", "center"]
+    assert AMERICAN.findall(NO_PROSE.sub("", "``center`` of https://a.b/color/")) == []
+
+
+def test_names_are_british_and_whole_words() -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}: {name}"
+        for path in PATHS
+        for name in given_names(path.read_text())
+        if ODD_NAME.search(name)
+    ]
+    assert found == []
+
+
+def test_what_counts_as_a_name_that_we_give() -> None:
+    source = "class A:\n    b: int\n    def c(self, d=1, *e): f = g(color=d); self.h = i"
+    assert set(given_names(source)) == {"A", "b", "c", "self", "d", "e", "f", "h"}
 
 
 def test_what_is_raised_is_said_in_a_sentence() -> None:
