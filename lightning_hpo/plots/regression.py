@@ -63,7 +63,7 @@ def fitted_curve(
     panels[0].set_ylabel(names[1])
     # Samples and true curve decide what is seen: a wild fold leaves the page, not they.
     seen = [samples.y for samples in stages.values()]
-    panels[0].set_ylim(_limits(*seen, network.y, *([true.y] if true else [])))
+    panels[0].set_ylim(limits_of(*seen, network.y, *([true.y] if true else [])))
     legend_below(figure, panels, columns=2)
     return figure
 
@@ -86,10 +86,14 @@ def _curves(axes: Axes, *, true: Line | None, folds: Line | None, holdout: Line 
             label=f"networks of the {len(y_fg)} folds, smallest to largest",
         )
     if true is not None:
-        axes.plot(*_xy(true), "--", color="#E69F00", linewidth=2.2, label="true curve, no noise")
+        draw_true_curve(axes, true)
     if holdout is not None:
         label = "trained on a part, no early stopping"
         axes.plot(*_xy(holdout), ":", color="#D55E00", linewidth=2, label=label)
+
+
+def draw_true_curve(axes: Axes, line: Line) -> None:
+    axes.plot(*_xy(line), "--", color="#E69F00", linewidth=2.2, label="true curve, no noise")
 
 
 def draw_samples(axes: Axes, stage: str, samples: Samples) -> None:
@@ -111,11 +115,18 @@ def _xy(line: Line) -> tuple[Array, Array]:
     return as_array(line.x), as_array(line.y)
 
 
-def _limits(*values: Values) -> tuple[float, float]:
+def limits_of(*values: Values) -> tuple[float, float]:
     """The range of all values with a margin."""
     flat = np.concatenate([as_array(v).ravel() for v in values])
     margin = 0.06 * (flat.max() - flat.min() or 1.0)
     return flat.min() - margin, flat.max() + margin
+
+
+def draw_identity(axes: Axes, limits: tuple[float, float], *, target_name: str) -> None:
+    """The line on which predictions are true, in a square with the same limits on both axes."""
+    axes.plot(limits, limits, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
+    axes.set(xlim=limits, ylim=limits, xlabel=f"true {target_name}", box_aspect=1)
+    axes.grid(alpha=0.3)
 
 
 def predicted_against_true(
@@ -134,14 +145,12 @@ def predicted_against_true(
     figure.suptitle(title)
     stages = _stages(train, val, test)
     panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
-    limits = _limits(*(values for s in stages.values() for values in (s.x, s.y)))
+    limits = limits_of(*(values for s in stages.values() for values in (s.x, s.y)))
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         heading = f"{len(as_array(samples.x))} {_SAMPLES[stage]}\n{_quality(samples)}"
         draw_samples(axes, stage, samples)
-        axes.plot(limits, limits, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
-        axes.set(xlim=limits, ylim=limits, xlabel=f"true {target_name}", box_aspect=1)
+        draw_identity(axes, limits, target_name=target_name)
         axes.set_title(heading, fontsize=11)
-        axes.grid(alpha=0.3)
     panels[0].set_ylabel(f"predicted {target_name}")
     legend_below(figure, panels)
     return figure

@@ -16,7 +16,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.plots.regression import Line, Samples, draw_samples
+from lightning_hpo.plots.regression import (
+    Line,
+    Samples,
+    draw_identity,
+    draw_samples,
+    draw_true_curve,
+    limits_of,
+)
 from lightning_hpo.plots.style import (
     HEAT,
     STAGE_COLOURS,
@@ -156,8 +163,7 @@ def trial_curves(
     figure, panels = _panels(len(rows), title)
     for axes, name, line, of_train, of_val in zip(panels, rows, networks, train, val, strict=True):
         if true is not None:
-            x, y = as_array(true.x), as_array(true.y)
-            axes.plot(x, y, "--", color="#E69F00", linewidth=2.2, label="true curve, no noise")
+            draw_true_curve(axes, true)
         x, y = as_array(line.x), as_array(line.y)
         axes.plot(x, y, color="black", linewidth=1.6, label="network")
         draw_samples(axes, "train", of_train)
@@ -182,15 +188,11 @@ def trial_predictions(
 ) -> Figure:
     """One panel for each trial; ``samples``: ``x`` the true values, ``y`` the predicted ones."""
     figure, panels = _panels(len(rows), title)
-    values = np.concatenate([as_array(v) for s in samples for v in (s.x, s.y)])
-    margin = 0.06 * (np.ptp(values) or 1.0)
-    limits = (values.min() - margin, values.max() + margin)
+    limits = limits_of(*(values for s in samples for values in (s.x, s.y)))
     for axes, name, of_trial in zip(panels, rows, samples, strict=True):
-        axes.plot(limits, limits, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
+        draw_identity(axes, limits, target_name=target_name)
         draw_samples(axes, "val", of_trial)
-        axes.set(xlim=limits, ylim=limits, xlabel=f"true {target_name}", box_aspect=1)
         axes.set_title(name, fontsize=10)
-        axes.grid(alpha=0.3)
     panels[0].set_ylabel(f"predicted {target_name}")
     legend_below(figure, panels)
     return figure
