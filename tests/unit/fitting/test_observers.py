@@ -26,9 +26,9 @@ CSV = "{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: SAVE_DIR}"
 
 # Rule: what watches a metric needs it to be logged; whatever else a callback has is its own.
 def test_which_metric_a_callback_needs() -> None:
-    assert observers.monitor_of(EarlyStopping(monitor="val/loss")) == "val/loss"
-    assert observers.monitor_of(ModelCheckpoint()) is None
-    assert observers.monitor_of(Timer()) is None
+    assert observers.monitor_of(pl.callbacks.EarlyStopping(monitor="val/loss")) == "val/loss"
+    assert observers.monitor_of(pl.callbacks.ModelCheckpoint()) is None
+    assert observers.monitor_of(pl.callbacks.Timer()) is None
 
 
 @pytest.fixture(autouse=True)
