@@ -166,6 +166,13 @@ class TensorDataModule(pl.LightningDataModule):
         shape = (-1,) + (1,) * (x.ndim - 2)
         return (x - self.mean.to(x.device).view(shape)) / self.std.to(x.device).view(shape)
 
+    def picture(self, sample: Tensor) -> Tensor:
+        """A sample (C, H, W) of a loader as it is stored, but for rounding."""
+        assert self.mean is not None and self.std is not None, "setup() comes first"
+        shape = (-1,) + (1,) * (sample.ndim - 1)
+        mean, std = (of.to(sample.device).view(shape) for of in (self.mean, self.std))
+        return sample * std + mean
+
     def train_dataloader(self) -> TensorLoader:
         assert self._train is not None, "setup() comes first"
         tensors, augment = (*self._train, self.train_indices), self.augment

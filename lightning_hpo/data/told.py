@@ -3,10 +3,17 @@
 Reports and figures say more where it does, and do without where it does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_hpo.errors import UserError
+
+_INPUTS = ("x", "input", "inputs", "image", "images")
+_TARGETS = ("y", "target", "targets", "label", "labels")
 
 
 @runtime_checkable
@@ -68,6 +75,22 @@ class NamesClasses(Protocol):
 
 
 @runtime_checkable
+class BatchKeys(Protocol):
+    """Where a batch holds inputs and targets: keys of a dict, or positions in a tuple."""
+
+    input_key: str | int
+    target_key: str | int
+
+
+@runtime_checkable
+class PicturesSamples(Protocol):
+    """What a sample looks like, where its input is no picture or not one to be shown as it is."""
+
+    def picture(self, sample: Tensor) -> Any:
+        """Numbers (C, H, W) or (H, W) of any range, of one input as a loader gives it."""
+
+
+@runtime_checkable
 class KnowsChecksum(Protocol):
     """SHA-256 of the data, in hexadecimal; None: unknown."""
 
@@ -119,6 +142,43 @@ def class_names(data: object, n_classes: int) -> Sequence[str]:
     if known is None or len(known) != n_classes:
         return [str(k) for k in range(n_classes)]
     return tuple(map(str, known))
+
+
+def pair(data: object, batch: Any) -> tuple[Any, Any]:
+    """Inputs and targets of a batch: by the keys that are told, else of (x, y) or by usual names.
+
+    Raises :class:`UserError` for a batch that leaves more than one choice, or none.
+    """
+    if isinstance(data, BatchKeys):
+        return batch[data.input_key], batch[data.target_key]
+    if isinstance(batch, Mapping):
+        found = [[key for key in names if key in batch] for names in (_INPUTS, _TARGETS)]
+        if [len(keys) for keys in found] == [1, 1]:
+            return batch[found[0][0]], batch[found[1][0]]
+        what = f"a dict of {', '.join(map(str, batch))}"
+    elif isinstance(batch, list | tuple):
+        if len(batch) == 2:
+            return batch[0], batch[1]
+        what = f"{len(batch)} parts"
+    else:
+        what = type(batch).__name__
+    raise UserError(
+        f"batches must be (x, y) for figures, got {what}; the data module's input_key and"
+        " target_key may say which is which."
+    )
+
+
+def picture(data: object, sample: Tensor) -> Tensor:
+    """(C, H, W) on the CPU, of an input as a loader gives it; :class:`UserError` if it is none."""
+    shown = data.picture(sample) if isinstance(data, PicturesSamples) else sample
+    image = torch.as_tensor(shown).detach().cpu()
+    image = image[None] if image.ndim == 2 else image
+    if image.ndim != 3:
+        raise UserError(
+            "a picture of a sample must be (C, H, W) or (H, W), got shape"
+            f" {tuple(image.shape)}; a method picture(sample) of the data module may make one."
+        )
+    return image
 
 
 def checksum(data: object) -> str | None:

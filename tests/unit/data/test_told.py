@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytorch_lightning as pl
+import pytest
+import torch
 
 from lightning_hpo.data import told
+from lightning_hpo.errors import UserError
 
 
 class Curve:
@@ -25,7 +27,7 @@ def test_what_is_told_is_said() -> None:
     data = Curve()
     assert told.noise_variance(data) == 0.25
     assert told.names(data) == ("time", "height")
-    assert told.class_names(data, 2) == ("cat", "dog")
+    assert told.class_names(data, 2) == ["cat", "dog"]
     assert told.checksum(data) == "ab"
     np.testing.assert_array_equal(told.true_values(data, np.array([1.0, 3.0])), [2.0, 6.0])
 
@@ -76,3 +78,57 @@ def test_names_that_do_not_fit_the_classes_are_left_alone() -> None:
     assert told.class_names(SimpleNamespace(classes=[7, 8]), 2) == ("7", "8")
     assert list(told.class_names(SimpleNamespace(classes=["cat"]), 2)) == ["0", "1"]
     assert list(told.class_names(SimpleNamespace(classes=[]), 2)) == ["0", "1"]
+
+
+def test_the_number_of_classes_need_not_be_told() -> None:
+    class Ten:
+        num_classes = 10
+
+    assert (told.num_classes(Ten()), told.num_classes(object())) == (10, 0)
+
+
+# Rule: a batch is (x, y), or a dict with one usual name for each, or what the keys say.
+@pytest.mark.parametrize(
+    "batch", [("a", "b"), ["a", "b"], {"x": "a", "y": "b", "id": "c"}, {"image": "a", "label": "b"}]
+)
+def test_a_usual_batch_needs_no_words(batch) -> None:
+    assert told.pair(object(), batch) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("batch", "keys"),
+    [({"text": "a", "mood": "b"}, ("text", "mood")), (("id", "a", "b"), (1, 2))],
+)
+def test_keys_say_which_part_is_which(batch, keys) -> None:
+    class Keyed:
+        input_key, target_key = keys
+
+    assert told.pair(Keyed(), batch) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("batch", "what"),
+    [
+        ({"x": 1, "image": 2, "y": 3}, "a dict of x, image, y"),
+        ({"text": 1, "y": 2}, "a dict of text, y"),
+        ((1, 2, 3), "3 parts"),
+        (torch.zeros(2), "Tensor"),
+    ],
+)
+def test_nothing_is_guessed_of_other_batches(batch, what: str) -> None:
+    with pytest.raises(UserError, match=rf"\(x, y\) for figures, got {what}; .* input_key"):
+        told.pair(object(), batch)
+
+
+# Rule: an image is its own picture; what else it looks like says a method.
+def test_pictures() -> None:
+    class Spectrum:
+        def picture(self, sample):
+            return np.outer(sample, sample)
+
+    image = torch.arange(6.0).reshape(1, 2, 3)
+    assert torch.equal(told.picture(object(), image), image)
+    assert torch.equal(told.picture(object(), image[0]), image)
+    assert told.picture(Spectrum(), torch.tensor([1.0, 2.0])).tolist() == [[[1, 2], [2, 4]]]
+    with pytest.raises(UserError, match=r"got shape \(6,\); a method picture"):
+        told.picture(object(), torch.zeros(6))
