@@ -156,6 +156,36 @@ def predicted_against_true(
     return figure
 
 
+def residuals(
+    *,
+    train: Samples,
+    val: Samples | None = None,
+    test: Samples | None = None,
+    target_name: str = "target",
+    title: str = "Residuals over predicted values, final network",
+) -> Figure:
+    """One panel for each stage that is given: predicted minus true over predicted values.
+
+    train, val, test: ``x`` holds the true values, ``y`` the predicted ones.
+    """
+    fig = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
+    fig.suptitle(title)
+    stages = _stages(train, val, test)
+    panels = fig.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
+        true, predicted = _xy(Line(samples.x, samples.y))
+        errors = predicted - true
+        draw_samples(axes, stage, Samples(predicted, errors))
+        axes.axhline(0, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
+        spread = f"mean {errors.mean():.3g}, standard deviation {errors.std():.3g}"
+        axes.set_title(f"{len(true)} {_SAMPLES[stage]}\n{spread}", fontsize=11)
+        axes.set(xlabel=f"predicted {target_name}")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("predicted - true")
+    legend_below(fig, panels)
+    return fig
+
+
 def _quality(samples: Samples) -> str:
     true, predicted = _xy(Line(samples.x, samples.y))
     if true.shape != predicted.shape or not len(true):

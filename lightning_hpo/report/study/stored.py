@@ -12,6 +12,7 @@ ERROR_FIGURES = (
     "confused_pairs",
     "mistakes",
     "predicted_against_true",
+    "residuals",
     "learning_curves",
     "learning_curves_holdout",
 )
@@ -28,6 +29,8 @@ CAPTIONS = {
     "Grad-CAM's view of what spoke for the class that it took them for.",
     "predicted_against_true": "Predicted against true values of the training and of the test "
     "samples: a perfect model has them all on the line.",
+    "residuals": "What is predicted too much or too little over the predicted values, of the "
+    "training and of the test samples: a good model's errors lie evenly about the line.",
     "learning_curves": "Learning curves of the folds and of the final fit: training and "
     "validation over the epochs.",
     "learning_curves_holdout": "Learning curves of the best parameters on a part of the training "

@@ -6,7 +6,7 @@ from drawn import assert_nothing_is_clipped, legend_labels, lines
 from matplotlib.collections import PolyCollection
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.plots import fitted_curve, predicted_against_true
+from lightning_hpo.plots import fitted_curve, predicted_against_true, residuals
 from lightning_hpo.plots.regression import Line, Samples
 
 GRID = [0.0, 1.0, 2.0]
@@ -64,3 +64,15 @@ def test_predicted_against_true_says_error_and_explained_variance() -> None:
 def test_predictions_must_match_their_targets() -> None:
     with pytest.raises(UserError, match=r"equally many and at least one, got shapes \(3,\) and"):
         predicted_against_true(train=Samples(np.zeros(3), np.zeros(2)), test=TEST)
+
+
+# Rule: a residual is predicted minus true, over the prediction.
+def test_residuals_say_their_mean_and_spread() -> None:
+    train = Samples([1.0, 3.0], [2.0, 6.0])
+    fig = residuals(train=train, test=Samples([2.0], [1.0]), target_name="height in m")
+    assert lines(fig, 0)["training samples"] == ([2.0, 6.0], [1.0, 3.0])
+    assert lines(fig, 1)["test samples"] == ([1.0], [-1.0])
+    assert fig.axes[0].get_title() == "2 training samples\nmean 2, standard deviation 1"
+    assert fig.axes[0].get_xlabel() == "predicted height in m"
+    assert set(legend_labels(fig)) == {"training samples", "test samples", "predicted = true"}
+    assert_nothing_is_clipped(fig)
