@@ -33,9 +33,11 @@ def filter_figures(module: nn.Module, when: str = "") -> dict[str, Figure]:
 
 def layer_weights(module: nn.Module) -> dict[str, Tensor]:
     """A copy on the CPU of every layer's weight matrix or kernel, by the layer's dotted name."""
-    weights = {name: getattr(layer, "weight", None) for name, layer in module.named_modules()}
+    # Parameters alone: another one's attribute of this name may compute something, or fail.
+    layers = ((n, dict(m.named_parameters(recurse=False))) for n, m in module.named_modules())
+    weights = ((name, of["weight"]) for name, of in layers if "weight" in of)
     return {
         name: weight.detach().cpu().clone()
-        for name, weight in weights.items()
-        if isinstance(weight, nn.Parameter) and not is_lazy(weight) and weight.ndim > 1
+        for name, weight in weights
+        if not is_lazy(weight) and weight.ndim > 1
     }
