@@ -169,6 +169,7 @@ def write_study(
 REGRESSION_FIGURES = (
     "fit",
     "predicted_against_true",
+    "residuals",
     "learning_curves",
     "learning_curves_holdout",
     "activations",

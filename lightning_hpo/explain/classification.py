@@ -1,7 +1,7 @@
 """Figures of a classifier: where it errs, what it looks at, what augmentation makes of images."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,33 +12,22 @@ from torch import Tensor, nn
 from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment
-from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attempts import Attempt
 from lightning_hpo.explain.attribution import (
     METHODS,
     AttributionMethod,
-    as_input,
     conv_layers,
-    evaluating,
     grad_cam_maps,
     layer_feature_maps,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
+from lightning_hpo.explain.seen import Seen
 
 _N_SAMPLES = 6
 _N_VERSIONS = 5  # of each augmented image
-
-
-def predictions(module: nn.Module, batches: Iterable[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
-    """Logits (N, K) as they are evaluated and labels (N,) of all batches, on the CPU."""
-    outputs = as_evaluated(module)
-    with torch.no_grad(), evaluating(module):
-        pairs = [(outputs(as_input(module, x)).float().cpu(), y.cpu()) for x, y in batches]
-    logits, labels = zip(*pairs, strict=True)
-    return torch.cat(logits), torch.cat(labels)
 
 
 def confusion_counts(predicted_n: Tensor, labels_n: Tensor, *, n_classes: int) -> Tensor:
@@ -53,15 +42,79 @@ def one_of_each_class(labels_n: Tensor, *, n_samples: int) -> Tensor:
     return torch.stack([(labels_n == c).nonzero()[0, 0] for c in classes])
 
 
+def telling(logits_nk: Tensor, labels_n: Tensor) -> Tensor:
+    """Indices, in their order, of the samples that figures show.
+
+    The first of all, the first of each of the first classes, the most confident mistakes.
+    """
+    wrong, _ = confident_mistakes(logits_nk, labels_n, n=_N_SAMPLES)
+    of_classes = one_of_each_class(labels_n, n_samples=_N_SAMPLES)
+    return torch.cat([torch.tensor([0]), of_classes, wrong]).unique()
+
+
+def as_logits(outputs_nk: Tensor) -> Tensor:
+    """Logits as they are; the logarithms of outputs that are probabilities already."""
+    sums_n = outputs_nk.sum(dim=1)
+    if bool((outputs_nk >= 0).all()) and torch.allclose(sums_n, torch.ones_like(sums_n), atol=1e-3):
+        return outputs_nk.clamp_min(torch.finfo(outputs_nk.dtype).tiny).log()
+    return outputs_nk
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a classifier makes of a data set, without the data.
+
+    predicted_n, labels_n: of all samples; width: outputs of the network; shown: the samples that
+    tell most of it, see :func:`telling`, with logits as their outputs.
+    """
+
+    predicted_n: Tensor
+    labels_n: Tensor
+    width: int
+    shown: Seen
+
+    @classmethod
+    def of(cls, batches: Iterable[Seen]) -> "Predicted":
+        """Reads ``batches`` once, at least one; :class:`UserError` for a label of no output."""
+        shown: Seen | None = None
+        predicted, labels = [], []
+        for seen in batches:
+            logits_nk = as_logits(_require_labels(seen).outputs)
+            predicted.append(logits_nk.argmax(1))
+            labels.append(seen.targets.long())
+            seen = replace(seen, outputs=logits_nk, targets=labels[-1])
+            both = seen if shown is None else shown.followed_by(seen)
+            shown = both.at(telling(both.outputs, both.targets))
+        assert shown is not None, "at least one batch"
+        return cls(torch.cat(predicted), torch.cat(labels), shown.outputs.shape[1], shown)
+
+    def n_classes(self, data: object) -> int:
+        """As the data tell, where that covers all labels and predictions; else all outputs."""
+        told_n, most = told.num_classes(data), max(self.predicted_n.max(), self.labels_n.max())
+        return told_n if told_n > int(most) else self.width
+
+
+def _require_labels(seen: Seen) -> Seen:
+    if seen.task != "classes":
+        raise UserError("one batch has class labels, and another one real numbers.")
+    low, high, k = int(seen.targets.min()), int(seen.targets.max()), seen.outputs.shape[1]
+    if low < 0 or high >= k:
+        raise UserError(
+            f"labels must lie in [0, {k - 1}], the network's outputs, got {low} to {high}."
+        )
+    return seen
+
+
 @dataclass(frozen=True)
 class Classified:
-    """A classifier and what it makes of the test data, of several loaders of the first.
+    """A classifier and what it makes of the test data.
 
     methods: attribution methods to draw beside Grad-CAM, which all networks with convolutions get.
     """
 
-    module: pl.LightningModule
+    module: nn.Module
     data: Any
+    of_test: Predicted
     methods: Sequence[AttributionMethod] = ()
 
     def attempts(self) -> Iterator[Attempt]:
@@ -75,24 +128,13 @@ class Classified:
             yield "feature_maps", self._feature_maps
 
     @cached_property
-    def of_test(self) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) and labels (N,)."""
-        loaders = self.data.test_dataloader()
-        first = loaders[0] if isinstance(loaders, list | tuple) else loaders
-        return predictions(self.module, first)
-
-    @property
     def names(self) -> Sequence[str]:
-        return told.class_names(self.data, self.n_classes)
-
-    @property
-    def n_classes(self) -> int:
-        return told.num_classes(self.data)
+        return told.class_names(self.data, self.of_test.n_classes(self.data))
 
     @cached_property
     def counts(self) -> Tensor:
-        logits_nk, labels_n = self.of_test
-        return confusion_counts(logits_nk.argmax(1), labels_n, n_classes=self.n_classes)
+        of_test = self.of_test
+        return confusion_counts(of_test.predicted_n, of_test.labels_n, n_classes=len(self.names))
 
     def _confusion_matrix(self) -> dict[str, Figure]:
         figure = plots.confusion_matrix(self.counts, self.names, title="Test set")
@@ -105,14 +147,13 @@ class Classified:
 
     def _attribution(self, method: AttributionMethod) -> dict[str, Figure]:
         """Of one test image of each class."""
-        logits_nk, labels_n = self.of_test
-        chosen = one_of_each_class(labels_n, n_samples=_N_SAMPLES)
-        raw_nchw, images_nchw = self._images(chosen)
-        maps_nhw = method.maps(self.module, images_nchw)
-        pairs = zip(labels_n[chosen].tolist(), logits_nk[chosen].argmax(1).tolist(), strict=True)
+        chosen = one_of_each_class(self.of_test.shown.targets, n_samples=_N_SAMPLES)
+        shown = self.of_test.shown.at(chosen)
+        maps_nhw = method.maps(self.module, shown.stacked_inputs)
+        pairs = zip(shown.targets.tolist(), shown.outputs.argmax(1).tolist(), strict=True)
         titles = [sample_title(self.names[true], self.names[taken]) for true, taken in pairs]
         figure = plots.attribution_panel(
-            raw_nchw / 255,
+            shown.pictures(self.data),
             maps_nhw,
             titles,
             method=method.title,
@@ -122,15 +163,17 @@ class Classified:
         return {method.name: figure}
 
     def _mistakes(self) -> dict[str, Figure]:
-        logits_nk, labels_n = self.of_test
-        chosen, _ = confident_mistakes(logits_nk, labels_n, n=_N_SAMPLES)
+        of_all = self.of_test.shown
+        chosen, _ = confident_mistakes(of_all.outputs, of_all.targets, n=_N_SAMPLES)
         if not len(chosen):
             return {}
+        shown = of_all.at(chosen)
         figure = mistakes_panel(
             self.module,
-            *self._images(chosen),
-            logits_nk[chosen],
-            labels_n[chosen],
+            shown.pictures(self.data),
+            shown.stacked_inputs,
+            shown.outputs,
+            shown.targets,
             names=self.names,
             title="Most confident mistakes, test set",
         )
@@ -138,18 +181,10 @@ class Classified:
 
     def _feature_maps(self) -> dict[str, Figure]:
         """Of the first test image."""
-        raw_nchw, inputs_nchw = self._images(torch.tensor([0]))
-        maps = layer_feature_maps(self.module, inputs_nchw)
+        shown = self.of_test.shown.at(torch.tensor([0]))
+        maps = layer_feature_maps(self.module, shown.stacked_inputs)
         of_first = {name: values[0] for name, values in maps.items()}
-        return {"feature_maps": plots.feature_maps(raw_nchw[0], of_first)}
-
-    def _images(self, chosen_n: Tensor) -> tuple[Tensor, Tensor]:
-        """Some test images as stored, on the CPU, and as the network takes them, where it is."""
-        if not isinstance(self.data, TensorDataModule):
-            raise UserError("single test images are known of a TensorDataModule alone.")
-        raw_nchw = self.data.raw("test")[0]
-        raw_nchw = raw_nchw[chosen_n.to(raw_nchw.device)]
-        return raw_nchw.cpu(), as_input(self.module, self.data.normalised(raw_nchw))
+        return {"feature_maps": plots.feature_maps(shown.pictures(self.data)[0], of_first)}
 
 
 def mistakes_panel(

@@ -1,6 +1,7 @@
 """What a regressor has learnt, as figures: its curve, its errors, its last hidden layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ from torch import Tensor, nn
 from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict, true_line
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.regression import NamesLastHidden
+from lightning_hpo.explain.seen import Seen, seen_in
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.protocol.folder import FinalFolder
 
+_MOST_SAMPLES = 10_000  # of each stage, of data that are no resident tensors
 _ACTIVATIONS = "torch.nn.modules.activation"
 
 
@@ -25,15 +29,62 @@ def regression_figures(
     module: pl.LightningModule, data: TensorDataModule, final_dir: Path
 ) -> dict[str, Callable[[], Figure]]:
     """What draws each figure; a curve over the input only where there is one input."""
-    figures: dict[str, Callable[[], Figure]] = {
-        "predicted_against_true": lambda: _predicted_against_true(module, data)
-    }
+    predicted = cache(lambda: _predicted(module, data))
+    figures = _of_errors(predicted, told.target_name(data))
     if data.input_shape == (1,):
         figures["fit"] = lambda: _fit(module, data, final_dir)
     layer = last_hidden(module)
     if layer is not None:
         figures["activations"] = lambda: _activations(module, data, layer)
     return figures
+
+
+def foreign_figures(
+    module: nn.Module, data: pl.LightningDataModule, of_test: Iterable[Seen]
+) -> dict[str, Callable[[], Figure]]:
+    """What draws each figure of any other data, of their first samples; ``of_test``: the batches.
+
+    Training samples are those that the training loader gives, augmented if it augments.
+    """
+    test = values_of(of_test)
+    train = cache(lambda: values_of(seen_in(module, data, data.train_dataloader())))
+    return _of_errors(lambda: (train(), test), told.target_name(data))
+
+
+def values_of(batches: Iterable[Seen]) -> Samples:
+    """True and predicted values, each (N,), of the first samples."""
+    true, predicted, n = [], [], 0
+    for seen in batches:
+        if seen.task != "numbers":
+            raise UserError("one batch has real numbers, and another one class labels.")
+        true.append(seen.targets.float().reshape(-1))
+        predicted.append(seen.outputs.reshape(-1))
+        n += len(true[-1])
+        if n >= _MOST_SAMPLES:
+            break
+    samples = Samples(torch.cat(true)[:_MOST_SAMPLES], torch.cat(predicted)[:_MOST_SAMPLES])
+    if set(torch.cat(true).unique().tolist()) <= {0.0, 1.0}:
+        raise UserError(
+            "all targets are 0 or 1: that may be two classes of one logit, of which there are no"
+            " figures; integer labels and two outputs have them."
+        )
+    return samples
+
+
+def _of_errors(
+    predicted: Callable[[], tuple[Samples, Samples]], target_name: str
+) -> dict[str, Callable[[], Figure]]:
+    """``predicted``: true and predicted values of the training and of the test samples."""
+
+    def against_true() -> Figure:
+        train, test = predicted()
+        return plots.predicted_against_true(train=train, test=test, target_name=target_name)
+
+    def residuals() -> Figure:
+        train, test = predicted()
+        return plots.residuals(train=train, test=test, target_name=target_name)
+
+    return {"predicted_against_true": against_true, "residuals": residuals}
 
 
 def last_hidden(module: nn.Module) -> str | None:
@@ -45,12 +96,12 @@ def last_hidden(module: nn.Module) -> str | None:
     return found[-1] if found else None
 
 
-def _predicted_against_true(module: pl.LightningModule, data: TensorDataModule) -> Figure:
+def _predicted(module: pl.LightningModule, data: TensorDataModule) -> tuple[Samples, Samples]:
+    """True and predicted values of the training and of the test samples."""
     (train_x, train_y), (test_x, test_y) = data.raw("train"), data.raw("test")
-    return plots.predicted_against_true(
-        train=Samples(train_y, predict(module, data, train_x)),
-        test=Samples(test_y, predict(module, data, test_x)),
-        target_name=told.target_name(data),
+    return (
+        Samples(train_y, predict(module, data, train_x)),
+        Samples(test_y, predict(module, data, test_x)),
     )
 
 

@@ -23,7 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lightning_hpo.callbacks.progress import EpochProgress
 from lightning_hpo.callbacks.records import KeptWeights
 from lightning_hpo.callbacks.reporting import PruningCallback
-from lightning_hpo.explain.final import why
+from lightning_hpo.explain.attempts import failure
 from lightning_hpo.explain.trials import ShownTrial, can_be_shown, trials_side_by_side
 from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.plan import TrialPlan
@@ -155,17 +155,19 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
         return {"trials": {}}
     n_folds = max(result["n_folds"] for result in shown.values())
     numbers = {role: result["number"] for role, result in shown.items()}
-    # The networks are the user's own; a figure that fails costs no result.
-    try:
+
+    def draw_them() -> None:
         trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
         figure = trials_side_by_side(trials, n_folds=n_folds)
         save_png(figure, final.figures / f"{FIGURE}.png")
-    except Exception as error:
-        log.warning(f"figure {FIGURE} is left out: {why(error)}")
-        return {"trials": numbers, "left_out": {FIGURE: why(error)}}
-    with SummaryWriter(str(folder)) as writer:
-        writer.add_figure(FIGURE, figure, close=False)
-    return {"trials": numbers}
+        with SummaryWriter(str(folder)) as writer:
+            writer.add_figure(FIGURE, figure, close=False)
+
+    reason = failure(draw_them)
+    if reason is None:
+        return {"trials": numbers}
+    log.warning(f"figure {FIGURE} is left out: {reason}")
+    return {"trials": numbers, "left_out": {FIGURE: reason}}
 
 
 def _shown(role: str, result: dict[str, Any], folder: JobFolder) -> ShownTrial:

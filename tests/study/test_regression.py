@@ -19,6 +19,7 @@ FIGURES = {
     "learning_curves",
     "learning_curves_holdout",
     "predicted_against_true",
+    "residuals",
     "weight_histograms",
 }
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_hpo.explain.classification import predictions
 from lightning_hpo.flavour import pl
+from lightning_hpo.explain.seen import seen_in
 from lightning_hpo.models.base import BaseClassifier, SampleMean
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
@@ -255,7 +256,8 @@ def test_an_image_is_evaluated_with_its_mirror_image(tmp_path: Path) -> None:
     assert logged["test/loss"] == pytest.approx(F.cross_entropy(expected, y).item(), rel=1e-6)
     assert logged["test/accuracy"] == pytest.approx((expected.argmax(1) == y).float().mean().item())
     torch.testing.assert_close(torch.cat(trainer.predict(flipping, data)), expected)
-    torch.testing.assert_close(predictions(flipping, data)[0], expected)
+    outputs = [batch.outputs for batch in seen_in(flipping, object(), data)]
+    torch.testing.assert_close(torch.cat(outputs), expected)
     assert flipping.hparams.test_time_flip is True
 
 
