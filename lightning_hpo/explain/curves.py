@@ -54,5 +54,7 @@ def _curves(folder: JobFolder) -> dict[str, list[float]]:
         return {}
     curves = read_curves(folder.metrics)
     stages = recorded_stages(written_object(folder.result), curves)
-    keys = curve_keys({name: stages[name] for name in curves if name in stages})
+    # A test is a single value, also where a fit logged nothing else.
+    of_training = {name: stages[name] for name in curves if stages.get(name) in ("train", "val")}
+    keys = curve_keys(of_training)
     return {key: curves[name] for name, key in sorted(keys.items(), key=lambda pair: pair[1])}

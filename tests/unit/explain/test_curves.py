@@ -19,3 +19,10 @@ def test_curves_of_any_name_share_the_panel_of_their_quantity(tmp_path: Path) ->
         "train/loss": [1, 5],
         "val/loss": [2, 6],
     }
+
+
+# Rule: a test has no curve, also where the fit logged nothing else.
+def test_a_test_has_no_curve(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(json.dumps({"stages": {}}))
+    (tmp_path / "metrics.csv").write_text("epoch,step,test/loss\n2,8,0.5\n")
+    assert curves._curves(JobFolder(tmp_path)) == {}
