@@ -5,7 +5,7 @@ it trains, ``grad_cam.png`` at its end.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain.attempts import failure
 from lightning_hpo.explain.attribution import evaluating
 from lightning_hpo.flavour import pl
 
@@ -56,7 +57,7 @@ class FigureCallback(pl.Callback):
         epochs = trainer.current_epoch + 1
         ends = trainer.should_stop or epochs == trainer.max_epochs
         if self.every_n_epochs and epochs % self.every_n_epochs == 0 and not (self.at_end and ends):
-            self.at_epoch(trainer, pl_module, epochs)
+            self._attempt(trainer, lambda: self.at_epoch(trainer, pl_module, epochs))
 
     def at_epoch(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epochs: int) -> None:
         """What happens after every ``every_n_epochs`` epochs; ``epochs`` are trained by now."""
@@ -64,20 +65,19 @@ class FigureCallback(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.at_end:
-            self._draw(trainer, pl_module, suffix="")
+            self._attempt(trainer, lambda: self._draw(trainer, pl_module, suffix=""))
 
-    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, suffix: str) -> None:
+    def _attempt(self, trainer: pl.Trainer, draw: Callable[[], None]) -> None:
+        """What fails costs no fit: the network is the user's own."""
         if not trainer.is_global_zero:
             return
         # A loader of the user's own may draw from NumPy's and Python's random state too.
         with pl.utilities.seed.isolate_rng():
-            # The network is the user's own; a figure that fails costs no fit.
-            try:
-                self._draw_now(trainer, pl_module, suffix)
-            except Exception as error:
-                log.warning(f"figures of {type(self).__name__} are left out: {with_type(error)}")
+            reason = failure(draw)
+        if reason is not None:
+            log.warning(f"figures of {type(self).__name__} are left out: {reason}")
 
-    def _draw_now(self, trainer: pl.Trainer, pl_module: pl.LightningModule, suffix: str) -> None:
+    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, suffix: str) -> None:
         with evaluating(pl_module):
             figures = self.figures(trainer, pl_module)
         folder = figures_dir(trainer)

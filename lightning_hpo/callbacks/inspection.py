@@ -32,9 +32,11 @@ from lightning_hpo.explain.attribution import (
     layer_feature_maps,
 )
 from lightning_hpo.explain.classification import (
+    as_logits,
     confusion_counts,
     mistakes_panel,
     one_of_each_class,
+    require_labels,
     sample_title,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
@@ -198,7 +200,7 @@ class WeightHistograms(FigureCallback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_fit_start(trainer, pl_module)
         self.before = layer_weights(pl_module)
-        self._add_histograms(trainer, self.before)
+        self._attempt(trainer, lambda: self._add_histograms(trainer, self.before))
 
     def at_epoch(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epochs: int) -> None:
         self._add_histograms(trainer, layer_weights(pl_module))
@@ -312,13 +314,18 @@ def logits(pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
     """(N, K) float32 on the CPU, in chunks; the network must be in eval mode."""
     outputs = as_evaluated(pl_module)
     with torch.no_grad():
-        found = [outputs(chunk) for chunk in inputs.split(_CHUNK)]
-    return torch.cat(found).float().cpu()
+        found = torch.cat([outputs(chunk) for chunk in inputs.split(_CHUNK)]).float().cpu()
+    if found.ndim != 2:
+        raise UserError(
+            f"figures of a classifier need outputs (N, K), got shape {tuple(found.shape)}."
+        )
+    return as_logits(found)
 
 
 def _counted(trainer: pl.Trainer, samples: Classified) -> tuple[Tensor, Sequence[str]]:
     """Counts (K, K) of true by predicted classes, and the names of the classes."""
     k = samples.logits_nk.shape[1]
+    require_labels(samples.shown.labels_n, n_classes=k)
     predicted_n = samples.logits_nk.argmax(1)
     counts = confusion_counts(predicted_n, samples.shown.labels_n, n_classes=k)
     return counts, told.class_names(data_of(trainer), k)

@@ -5,11 +5,14 @@ from torch import Tensor
 
 from lightning_hpo import plots
 from lightning_hpo.callbacks.figures import FigureCallback, epochs_trained
-from lightning_hpo.callbacks.samples import data_of
+from lightning_hpo.callbacks.samples import as_validation, data_of, first_loader
 from lightning_hpo.data import told
+from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
 from lightning_hpo.flavour import pl
+from lightning_hpo.explain.regression import values_of
+from lightning_hpo.explain.seen import seen_in
 from lightning_hpo.plots.regression import Line, Samples
 
 
@@ -23,15 +26,19 @@ class Predictions(FigureCallback):
         super().__init__(every_n_epochs=every_n_epochs, at_end=at_end)
 
     def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not is_regression(data_of(trainer)):
+        data = data_of(trainer)
+        # Of other data only their batches tell.
+        if isinstance(data, TensorDataModule) and not is_regression(data):
             raise UserError(
-                "predictions need a TensorDataModule of rows with real-valued targets, got"
-                f" {type(data_of(trainer)).__name__}; leave predictions out of callbacks, or use"
+                "predictions need rows with real-valued targets, got"
+                f" {type(data).__name__}; leave predictions out of callbacks, or use"
                 " confusion_matrix for classes."
             )
 
     def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
         data = data_of(trainer)
+        if not is_regression(data):
+            return self._of_loader(trainer, pl_module)
         splits = {stage: data.raw(stage) for stage in ("train", "val") if len(data.raw(stage)[1])}
         predicted = {stage: predict(pl_module, data, x) for stage, (x, _) in splits.items()}
         found = {
@@ -44,6 +51,17 @@ class Predictions(FigureCallback):
         if data.input_shape == (1,):
             found["fit"] = self._fit(trainer, pl_module, splits)
         return found
+
+    def _of_loader(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
+        name, loader = first_loader(trainer)
+        with as_validation(trainer):
+            samples = values_of(seen_in(pl_module, data_of(trainer), loader))
+        figure = plots.predicted_against_true(
+            **{"val" if name.startswith("val") else "train": samples},
+            target_name=told.target_name(data_of(trainer)),
+            title=f"Predicted against true values, after {epochs_trained(trainer)}",
+        )
+        return {"predicted_against_true": figure}
 
     def _fit(
         self,

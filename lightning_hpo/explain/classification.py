@@ -79,7 +79,10 @@ class Predicted:
         shown: Seen | None = None
         predicted, labels = [], []
         for seen in batches:
-            logits_nk = as_logits(_require_labels(seen).outputs)
+            if seen.task != "classes":
+                raise UserError("one batch has class labels, and another one real numbers.")
+            logits_nk = as_logits(seen.outputs)
+            require_labels(seen.targets, n_classes=logits_nk.shape[1])
             predicted.append(logits_nk.argmax(1))
             labels.append(seen.targets.long())
             seen = replace(seen, outputs=logits_nk, targets=labels[-1])
@@ -94,15 +97,13 @@ class Predicted:
         return told_n if told_n > int(most) else self.width
 
 
-def _require_labels(seen: Seen) -> Seen:
-    if seen.task != "classes":
-        raise UserError("one batch has class labels, and another one real numbers.")
-    low, high, k = int(seen.targets.min()), int(seen.targets.max()), seen.outputs.shape[1]
-    if low < 0 or high >= k:
+def require_labels(labels_n: Tensor, *, n_classes: int) -> None:
+    """Raise :class:`UserError` for a label, such as one that is to be ignored, of no output."""
+    low, high = int(labels_n.min()), int(labels_n.max())
+    if low < 0 or high >= n_classes:
         raise UserError(
-            f"labels must lie in [0, {k - 1}], the network's outputs, got {low} to {high}."
+            f"labels must lie in [0, {n_classes - 1}], the network's outputs, got {low} to {high}."
         )
-    return seen
 
 
 @dataclass(frozen=True)

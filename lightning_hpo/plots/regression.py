@@ -68,7 +68,7 @@ def fitted_curve(
     return figure
 
 
-def _stages(train: Samples, val: Samples | None, test: Samples | None) -> dict[str, Samples]:
+def _stages(train: Samples | None, val: Samples | None, test: Samples | None) -> dict[str, Samples]:
     given = {"train": train, "val": val, "test": test}
     return {stage: samples for stage, samples in given.items() if samples is not None}
 
@@ -131,7 +131,7 @@ def draw_identity(axes: Axes, limits: tuple[float, float], *, target_name: str) 
 
 def predicted_against_true(
     *,
-    train: Samples,
+    train: Samples | None = None,
     val: Samples | None = None,
     test: Samples | None = None,
     target_name: str = "target",
@@ -158,7 +158,7 @@ def predicted_against_true(
 
 def residuals(
     *,
-    train: Samples,
+    train: Samples | None = None,
     val: Samples | None = None,
     test: Samples | None = None,
     target_name: str = "target",

@@ -119,6 +119,11 @@ def test_logits_are_those_of_all_samples_at_once() -> None:
     torch.testing.assert_close(logits(module, inputs), expected)
 
 
+def test_outputs_of_another_shape_are_no_logits() -> None:
+    with pytest.raises(UserError, match=r"need outputs \(N, K\), got shape \(2, 1, 8, 8\)"):
+        logits(nn.Identity(), torch.rand(2, 1, 8, 8))
+
+
 def test_without_validation_the_training_split_is_shown(tmp_path: Path) -> None:
     drawing = [GradCam(), ConfusionMatrix()]
     fit(tmp_path, *drawing, data=digits(split={"method": "none"}), epochs=1, limit_val_batches=0)
@@ -163,6 +168,52 @@ class OwnData(pl.LightningDataModule):
         return DataLoader(TensorDataset(x, torch.arange(12) % 4), 6, shuffle=True)
 
     val_dataloader = train_dataloader
+
+
+class OwnDicts(OwnData):
+    def train_dataloader(self):
+        samples = super().train_dataloader().dataset
+        return DataLoader([{"image": x, "label": y} for x, y in samples], 6)
+
+    val_dataloader = train_dataloader
+
+
+def test_a_users_own_module_and_dicts(tmp_path: Path, caplog) -> None:
+    class OfDicts(Own):
+        def training_step(self, batch, batch_idx):
+            return super().training_step((batch["image"], batch["label"]), batch_idx)
+
+        validation_step = training_step
+
+    fit(tmp_path, GradCam(), Mistakes(), module=OfDicts(), data=OwnDicts(), epochs=1)
+    assert "left out" not in caplog.text
+    assert pictures(tmp_path) >= {"grad_cam", "confused_pairs"}
+
+
+# Rule: what a user's own network or data make impossible costs a line in the log and no trial.
+@pytest.mark.parametrize(
+    ("failure", "reason"), [(SystemExit(2), "SystemExit: 2"), (KeyError("x"), "KeyError: 'x'")]
+)
+def test_a_figure_that_fails_costs_no_fit(tmp_path: Path, caplog, failure, reason) -> None:
+    class Fails(OwnData):
+        def picture(self, sample):
+            raise failure
+
+    drawing = [GradCam(every_n_epochs=1), ConfusionMatrix()]
+    fit(tmp_path, *drawing, module=Own(), data=Fails())
+    left_out = [r.message for r in caplog.records if "left out" in r.message]
+    assert left_out == [f"figures of GradCam are left out: {reason}"] * 2
+    assert pictures(tmp_path) == {"confusion_matrix"}
+
+
+# Rule: weights that have become NaN have no histogram, and the fit's own words end it.
+def test_broken_weights_cost_no_fit(tmp_path: Path, caplog) -> None:
+    class Broken(Own):
+        def on_train_epoch_start(self):
+            self.net[0].weight.data.fill_(torch.nan)
+
+    fit(tmp_path, WeightHistograms(every_n_epochs=1), module=Broken(), data=OwnData())
+    assert "figures of WeightHistograms are left out: " in caplog.text
 
 
 def test_a_users_own_module_and_data(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """Which samples a figure shows while a network trains, and which data have none to show."""
 
+from typing import Any
+
 import pytest
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.plugins.precision import Precision
+from pytorch_lightning.trainer.states import RunningStage, TrainerState
 from quiet import quiet_trainer
 from torch.utils.data import DataLoader, TensorDataset
 
+from lightning_hpo.callbacks import samples
 from lightning_hpo.callbacks.samples import labelled
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.digits import DigitsDataModule
@@ -19,11 +26,13 @@ MODULE = FCClassifier(input_shape=(1, 8, 8))
 class Loads:
     """As much of a Trainer as somebody's own loaders need."""
 
-    datamodule = None
     precision_plugin = pl.plugins.precision.Precision()
 
-    def __init__(self, train: object, val: object = None) -> None:
+    def __init__(self, train: object, val: object = None, data: object = None) -> None:
         self.train_dataloader, self.val_dataloaders = train, val
+        self.state, self.datamodule = TrainerState(stage=RunningStage.TRAINING), data
+
+    validating = Trainer.validating
 
 
 def trainer_on(data: DigitsDataModule | CurveDataModule) -> pl.Trainer:
@@ -77,17 +86,54 @@ def test_real_valued_targets_have_no_classes() -> None:
         labelled(trainer_on(CurveDataModule()), MODULE)
 
 
-# Rule: of somebody's own data the first batch is shown, of the validation where there is one.
-def test_of_other_data_the_first_batch_is_shown() -> None:
+# Rule: of somebody's own data as many batches are shown, of the validation where there is one.
+def test_of_other_data_the_first_loader_is_shown() -> None:
     images, labels = torch.rand(6, 1, 8, 8), torch.arange(6)
     loader = DataLoader(TensorDataset(images, labels), batch_size=4)
     found = labelled(Loads(loader), MODULE)
-    assert found.split == "first batch"
-    assert torch.equal(found.images, images[:4])
-    assert torch.equal(found.labels_n, labels[:4])
-    assert labelled(Loads([], val=[loader]), MODULE).split == "first batch"
+    assert found.split == "training split"
+    assert torch.equal(found.images, images)
+    assert torch.equal(found.labels_n, labels)
+    assert labelled(Loads([], val=[loader]), MODULE).split == "validation split"
+    some = labelled(Loads(loader), MODULE, n=3)
+    assert some.split == "training split, first 3 samples"
+    assert torch.equal(some.images, images[:3])
+
+
+# Rule: a large data set is not held in memory for a figure.
+def test_so_many_batches_are_shown_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "_MOST_BYTES", 7 * 64 * 4)
+    loader = DataLoader(TensorDataset(torch.rand(20, 1, 8, 8), torch.arange(20)), batch_size=4)
+    found = labelled(Loads(loader), MODULE)
+    assert (found.split, len(found.labels_n)) == ("training split, first 8 samples", 8)
+
+
+class Augments(pl.LightningDataModule):
+    """Augments on the device, by the stage of its trainer."""
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        x, y = batch
+        return (x + 1 if self.trainer.state.stage == RunningStage.TRAINING else x / 2), y
+
+
+# Rule: the network sees samples as in a validation, and the training goes on.
+def test_hooks_prepare_samples_as_for_a_validation() -> None:
+    images = torch.rand(4, 1, 8, 8)
+    loader = DataLoader(TensorDataset(images, torch.arange(4)), batch_size=4)
+    data = Augments()
+    data.trainer = Loads([], val=loader, data=data)
+    found = labelled(data.trainer, MODULE)
+    assert torch.equal(found.inputs, images / 2)
+    assert torch.equal(found.images, images)
+    assert data.trainer.state.stage == RunningStage.TRAINING
 
 
 def test_batches_of_another_kind_are_refused() -> None:
-    with pytest.raises(UserError, match=r"need batches \(x, y\), got Tensor; leave them out of"):
+    with pytest.raises(UserError, match=r"must be \(x, y\) for figures, got Tensor"):
         labelled(Loads(DataLoader(torch.rand(4, 2))), MODULE)
+
+
+def test_a_map_of_labels_is_no_label() -> None:
+    masks = DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4, 8, 8).long()))
+    with pytest.raises(UserError, match=r"one class label a sample \(N,\), got .* \(4, 8, 8\)"):
+        labelled(Loads(masks), MODULE)
