@@ -1,24 +1,33 @@
 """What networks of several trials make of the same validation samples, as one figure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from matplotlib.figure import Figure
+from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 
 from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.explain.attribution import conv_layers, evaluating, grad_cam_maps
+from lightning_hpo.errors import UserError
+from lightning_hpo.explain.attempts import failure
+from lightning_hpo.explain.attribution import conv_layers, grad_cam_maps
+from lightning_hpo.explain.classification import as_logits
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
+from lightning_hpo.explain.regression import values_of
+from lightning_hpo.explain.seen import Seen, seen_in
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Predicted
 
 _N_MAPS, _N_BARS = 6, 5  # samples that fit beside each other
 _LOOKED_AT = 1000  # validation samples among which telling ones are sought
+_MOST_BYTES = 2**27  # of their inputs
 
 
 @dataclass(frozen=True)
@@ -26,14 +35,23 @@ class ShownTrial:
     """A trial's network and data, and what the figure calls it."""
 
     label: str
-    module: pl.LightningModule
-    data: TensorDataModule
+    module: LightningModule
+    data: LightningDataModule
 
 
-def can_be_shown(data: pl.LightningDataModule) -> bool:
-    """Whether there is such a figure for these data, and samples to validate on."""
-    known = isinstance(data, TensorDataModule) and len(data.val_indices) > 0
-    return known and (is_regression(data) or data.num_classes > 1)  # type: ignore[attr-defined]
+def can_be_shown(module: LightningModule, data: LightningDataModule) -> bool:
+    """Whether there is such a figure for these data, and samples to validate on.
+
+    Of data that are no TensorDataModule the first validation batch is looked at.
+    """
+    if isinstance(data, TensorDataModule):
+        return len(data.val_indices) > 0 and (is_regression(data) or data.num_classes > 1)
+    with isolate_rng():
+        return failure(lambda: next(_validated(module, data)).task) is None
+
+
+def _validated(module: LightningModule, data: LightningDataModule) -> Iterator[Seen]:
+    return seen_in(module, data, data.val_dataloader())
 
 
 def trials_side_by_side(trials: Sequence[ShownTrial], *, n_folds: int = 1) -> Figure:
@@ -44,8 +62,32 @@ def trials_side_by_side(trials: Sequence[ShownTrial], *, n_folds: int = 1) -> Fi
     """
     which = f", first of {n_folds} folds" if n_folds > 1 else ""
     if is_regression(trials[0].data):
-        return _regression(trials, which)
-    return _classification(trials, which)
+        return _resident_regression(trials, which)
+    seen = _same_samples(trials)
+    if seen[0].task == "numbers":
+        return _regression(trials, seen, which)
+    return _classification(trials, seen, which)
+
+
+def _same_samples(trials: Sequence[ShownTrial]) -> list[Seen]:
+    """What each network makes of the first validation samples, which all must share."""
+    found = [_first_samples(trial) for trial in trials]
+    n = torch.arange(min(len(seen.given) for seen in found))
+    found = [seen.at(n) for seen in found]
+    if not all(torch.equal(seen.targets, found[0].targets) for seen in found):
+        raise UserError("the trials do not validate on the same samples in the same order.")
+    return found
+
+
+def _first_samples(trial: ShownTrial) -> Seen:
+    found, n, n_bytes = [], 0, 0
+    for seen in _validated(trial.module, trial.data):
+        found.append(seen)
+        n += len(seen.given)
+        n_bytes += sum(x.nbytes for x in seen.inputs)
+        if n >= _LOOKED_AT or n_bytes > _MOST_BYTES:
+            break
+    return reduce(Seen.followed_by, found).at(torch.arange(min(n, _LOOKED_AT)))
 
 
 def telling_samples(predicted_tn: Tensor, labels_n: Tensor, *, n: int) -> Tensor:
@@ -62,50 +104,58 @@ def telling_samples(predicted_tn: Tensor, labels_n: Tensor, *, n: int) -> Tensor
     return torch.tensor(list(of_class.values())[:n])
 
 
-def _classification(trials: Sequence[ShownTrial], which: str) -> Figure:
-    data = trials[0].data
-    x, labels_n = (values[:_LOOKED_AT].cpu() for values in data.raw("val"))
-    probabilities_tnk = torch.stack([_probabilities(trial, x) for trial in trials])
-    with_maps = all(conv_layers(trial.module) for trial in trials)
+def _classification(trials: Sequence[ShownTrial], seen: Sequence[Seen], which: str) -> Figure:
+    logits_tnk = torch.stack([as_logits(of_trial.outputs) for of_trial in seen])
+    labels_n, with_maps = seen[0].targets.long(), all(conv_layers(trial.module) for trial in trials)
     n = _N_MAPS if with_maps else _N_BARS
-    chosen = telling_samples(probabilities_tnk.argmax(2), labels_n, n=n)
-    names = data.classes or [str(k) for k in range(data.num_classes)]
-    predicted = Predicted(probabilities_tnk[:, chosen], labels_n[chosen], names)
-    rows, x = [trial.label for trial in trials], x[chosen]
-    if with_maps:
-        maps = torch.stack([_maps(trial, x) for trial in trials])
-        title = f"Grad-CAM in trials of the search, validation samples{which}"
-        return plots.trial_maps(x, maps, predicted, rows, title=title)
-    title = f"Most probable classes in trials of the search, validation samples{which}"
-    images = x if x.ndim == 4 else None
-    return plots.trial_probabilities(images, predicted, rows, title=title)
-
-
-def _probabilities(trial: ShownTrial, x: Tensor) -> Tensor:
-    """(N, K) on the CPU."""
-    with torch.no_grad(), evaluating(trial.module):
-        logits_nk = as_evaluated(trial.module)(trial.data.normalised(x))
-    return logits_nk.float().softmax(dim=1)
-
-
-def _maps(trial: ShownTrial, x_nchw: Tensor) -> Tensor:
-    return grad_cam_maps(trial.module, trial.data.normalised(x_nchw))
-
-
-def _regression(trials: Sequence[ShownTrial], which: str) -> Figure:
+    chosen = telling_samples(logits_tnk.argmax(2), labels_n, n=n)
     data, rows = trials[0].data, [trial.label for trial in trials]
-    target = told.target_name(data)
-    val = [trial.data.raw("val") for trial in trials]
+    names = told.class_names(data, logits_tnk.shape[2])
+    predicted = Predicted(logits_tnk[:, chosen].softmax(dim=2), labels_n[chosen], names)
+    samples = [of_trial.at(chosen) for of_trial in seen]
+    if with_maps:
+        pairs = zip(trials, samples, strict=True)
+        maps = torch.stack([grad_cam_maps(t.module, s.stacked_inputs) for t, s in pairs])
+        title = f"Grad-CAM in trials of the search, validation samples{which}"
+        return plots.trial_maps(samples[0].pictures(data), maps, predicted, rows, title=title)
+    title = f"Most probable classes in trials of the search, validation samples{which}"
+    return plots.trial_probabilities(_pictures(samples[0], data), predicted, rows, title=title)
+
+
+def _pictures(samples: Seen, data: object) -> Tensor | None:
+    try:
+        return samples.pictures(data)
+    except UserError:
+        # Rows of numbers.
+        return None
+
+
+def _regression(trials: Sequence[ShownTrial], seen: Sequence[Seen], which: str) -> Figure:
+    title = f"Predicted against true values in trials of the search, validation samples{which}"
+    return plots.trial_predictions(
+        [values_of([of_trial]) for of_trial in seen],
+        [trial.label for trial in trials],
+        target_name=told.target_name(trials[0].data),
+        title=title,
+    )
+
+
+def _resident_regression(trials: Sequence[ShownTrial], which: str) -> Figure:
+    all_data, rows = [trial.data for trial in trials], [trial.label for trial in trials]
+    resident = [data for data in all_data if is_regression(data)]
+    data, target = resident[0], told.target_name(resident[0])
+    modules, val = [trial.module for trial in trials], [of.raw("val") for of in resident]
     if data.input_shape != (1,):
-        pairs = zip(trials, val, strict=True)
-        samples = [Samples(y, predict(t.module, t.data, x)) for t, (x, y) in pairs]
+        of_trials = zip(modules, resident, val, strict=True)
+        samples = [Samples(y, predict(module, of, x)) for module, of, (x, y) in of_trials]
         title = f"Predicted against true values in trials of the search, validation samples{which}"
         return plots.trial_predictions(samples, rows, target_name=target, title=title)
-    train = [trial.data.raw("train") for trial in trials]
+    train = [of.raw("train") for of in resident]
     grid_g1 = grid_over(train[0][0], val[0][0])
     x_g = grid_g1[:, 0].numpy()
+    pairs = zip(modules, resident, strict=True)
     return plots.trial_curves(
-        [Line(x_g, predict(trial.module, trial.data, grid_g1)) for trial in trials],
+        [Line(x_g, predict(module, of, grid_g1)) for module, of in pairs],
         rows,
         train=[Samples(x[:, 0], y) for x, y in train],
         val=[Samples(x[:, 0], y) for x, y in val],

@@ -48,7 +48,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         device=_device_name(trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
-        can_be_shown=can_be_shown(data),
+        can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
     )
 

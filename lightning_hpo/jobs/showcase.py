@@ -77,7 +77,8 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
     told, plan, started_s = trials[number], TrialPlan.of(cfg), time.monotonic()
     found = {"number": number, "state": told.state.name, "told": told.value, "monitor": cfg.monitor}
     with recorded(cfg, folder), _threads_of(trial):
-        if not can_be_shown(build.data_module(cfg, splits.search_split(cfg, 0))):
+        data = build.data_module(cfg, splits.search_split(cfg, 0))
+        if not can_be_shown(build.module(cfg, data), data):
             return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
         context = JobContext(folder, dict(told.params))
         again = _again(cfg, plan, context, told, origin=lineage(trials, number)[-1])
@@ -173,7 +174,7 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
 def _shown(role: str, result: dict[str, Any], folder: JobFolder) -> ShownTrial:
     cfg = OmegaConf.load(folder.config)
     assert isinstance(cfg, DictConfig)
-    data: Any = build.data_module(cfg, splits.search_split(cfg, 0))
+    data = build.data_module(cfg, splits.search_split(cfg, 0))
     pl.seed_everything(cfg.seed, verbose=False)
     module = build.module(cfg, data)
     module.load_state_dict(torch.load(folder.path / _WEIGHTS_FILE, weights_only=True))

@@ -39,14 +39,16 @@ def test_both_test_sets_are_in_the_results_by_name(finished):
     assert found["no_test"] is None
 
 
-# Rule: figures of a network in float64 on data without class names; none of samples is shown, and
-# nothing is fitted for a figure that these data do not have.
+# Rule: figures of a network in float64 on data without class names; trials of it are fitted again
+# to be shown, for as many epochs as they had.
 def test_the_network_is_saved_and_drawn(finished):
     study_dir, out = finished
     assert (study_dir / "final" / "model.ckpt").is_file()
     drawn = {path.stem for path in (study_dir / "final" / "figures").iterdir()}
-    assert drawn == {"confusion_matrix", "confused_pairs", "learning_curves", "weight_histograms"}
-    assert "showcase" not in out
+    of_network = {"learning_curves", "weight_histograms", "trials_side_by_side"}
+    assert drawn == {"confusion_matrix", "confused_pairs", *of_network}
+    fitted = [line for line in out.splitlines() if line.startswith("showcase ")]
+    assert len(fitted) == 2 and all(" 2 epochs, " in line for line in fitted)
     assert "Left out" not in (study_dir / "report.html").read_text()
 
 
