@@ -100,3 +100,47 @@ class TwoTestSets(pl.LightningDataModule):
 
     def test_dataloader(self):
         return [self.part(128), self.part(192)]
+
+
+class Segmenter(pl.LightningModule):
+    """Which pixels of a digit are dark: a class for each pixel, of which there are no figures."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        super().__init__()
+        self.lr = lr
+        self.layer = torch.nn.Conv2d(1, 2, 3, padding=1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def training_step(self, batch, batch_idx):
+        return torch.nn.functional.cross_entropy(self(batch["image"]), batch["mask"])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", self.training_step(batch, batch_idx))
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/loss", self.training_step(batch, batch_idx))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+class Masks(pl.LightningDataModule):
+    """Digits and their dark pixels, as dicts with keys that the data module names."""
+
+    input_key, target_key = "image", "mask"
+
+    def setup(self, stage=None):
+        x, _ = load_digits(return_X_y=True)
+        images = torch.tensor(x, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
+        self.samples = [{"image": x, "mask": (x[0] > 0.5).long()} for x in images]
+
+    def train_dataloader(self):
+        return DataLoader(self.samples[:64], 16)
+
+    def val_dataloader(self):
+        return DataLoader(self.samples[64:128], 16)
+
+    def test_dataloader(self):
+        return DataLoader(self.samples[128:192], 16)
