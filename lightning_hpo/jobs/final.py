@@ -30,12 +30,20 @@ from lightning_hpo.fitting.serial import fit
 from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import run_test
-from lightning_hpo.protocol.files import write_json, written_object
+from lightning_hpo.protocol.files import (
+    is_whole_checkpoint,
+    stored_object,
+    write_json,
+    written_object,
+)
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
+
+# What a result says of figures until they are drawn.
+_WHILE_DRAWING = {"figures": "the process ended while they were drawn"}
 
 
 def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
@@ -104,11 +112,13 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     """Train on all training data and test once; the first refit is also saved and explained.
 
     The checkpoint is there before the test, and the result before the first figure: what fails
-    later costs nothing that was found.
+    later costs nothing that was found, and a process that dies while it draws costs no second fit.
     """
     plan, final_dir = TrialPlan.of(cfg), context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
+    if number is None and (found := _died_drawing(context.folder)) is not None:
+        return found
     seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
     pl.seed_everything(seed, verbose=False)
     data = build.data_module(cfg, splits.refit_split(cfg))
@@ -127,8 +137,9 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
-    _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
     if number is None:
+        seconds = time.monotonic() - started_s
+        _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
         drawn = explain(
             module,
             data,
@@ -140,6 +151,20 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def _died_drawing(folder: Path) -> dict[str, Any] | None:
+    """The result of a try of the first refit that ended while it drew; None: there was none.
+
+    Folds that were made again since then make another refit.
+    """
+    result, final = JobFolder(folder).result, FinalFolder(folder.parent)
+    found = stored_object(result)
+    if found is None or found.get("left_out") != _WHILE_DRAWING:
+        return None
+    folds = [fold.result for fold in final.folds() if fold.result.is_file()]
+    is_latest = all(fold.stat().st_mtime_ns <= result.stat().st_mtime_ns for fold in folds)
+    return found if is_latest and is_whole_checkpoint(final.checkpoint) else None
 
 
 def attribution_methods(trainer: pl.Trainer) -> list[AttributionMethod]:

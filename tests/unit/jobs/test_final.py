@@ -1,16 +1,20 @@
-"""The final job's fit without early stopping: which callbacks stay, what its result tells."""
+"""The fits of the final job: which callbacks stay, what results tell, what a death costs."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 from quiet import quiet_trainer
+from small_configs import composed
 
 from lightning_hpo.callbacks.inspection import Filters, GradCam, IntegratedGradients
 from lightning_hpo.callbacks.records import BestPredictions, LastPredictions
 from lightning_hpo.data.folds import Split
+from lightning_hpo.entry import config_dir
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs import final
 from lightning_hpo.protocol.messages import FitResult, JobContext
@@ -107,3 +111,37 @@ def test_how_long_the_refit_trains(tmp_path):
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 9
     cfg.study = {"final_epochs": 50}
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 50
+
+
+class Killed(BaseException):
+    """The end of a process, as far as a test can tell of it."""
+
+
+# Rule: the result is there before the first figure, and a process that dies while it draws costs
+# the figures and no second fit; folds that were made again since then do.
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore:Experiment logs directory")
+def test_a_death_while_drawing_costs_figures_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(final, "explain", dies)
+    folder, fold = tmp_path / "refit", tmp_path / "fold_0" / "result.json"
+    folder.mkdir()
+    with initialize_config_dir(str(config_dir())):
+        cfg = composed("trainer.max_epochs=1")
+    with pytest.raises(Killed):
+        final.run_refit(cfg, JobContext(folder))
+    stored = json.loads((folder / "result.json").read_text())
+    assert stored["left_out"] == {"figures": "the process ended while they were drawn"}
+    assert stored["test"].keys() == {"test/loss", "test/accuracy"}
+    # Another fit would die again.
+    assert final.run_refit(cfg, JobContext(folder)) == stored
+    fold.parent.mkdir()
+    fold.write_text('{"fold": 0, "best_epoch": 0}')
+    later = (folder / "result.json").stat().st_mtime + 10
+    os.utime(fold, (later, later))
+    with pytest.raises(Killed):
+        final.run_refit(cfg, JobContext(folder))
