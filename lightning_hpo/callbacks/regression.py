@@ -10,9 +10,9 @@ from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
-from lightning_hpo.flavour import pl
 from lightning_hpo.explain.regression import values_of
 from lightning_hpo.explain.seen import seen_in
+from lightning_hpo.flavour import pl
 from lightning_hpo.plots.regression import Line, Samples
 
 

@@ -7,14 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
-from lightning_hpo.flavour import pl
 from lightning_hpo.explain.seen import prepared
+from lightning_hpo.flavour import pl
 
 _MOST_SAMPLES = 10_000  # that a figure of mistakes looks at
 _MOST_BYTES = 2**27  # of the inputs of data that are not resident
@@ -57,7 +56,7 @@ def labelled(
         return _resident(data, trainer, pl_module, n)
     name, loader = first_loader(trainer)
     parts, found = [], 0
-    with isolate_rng(), as_validation(trainer):
+    with pl.utilities.seed.isolate_rng(), as_validation(trainer):
         for batch in loader:
             parts.append(prepared(pl_module, data, batch))
             found += len(parts[-1][2])

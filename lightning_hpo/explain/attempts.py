@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from matplotlib.figure import Figure
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lightning_hpo.errors import with_type
+from lightning_hpo.flavour import pl
 
 # A name, and what draws the figures that belong to it.
 Attempt = tuple[str, Callable[[], Mapping[str, Figure]]]
@@ -21,7 +21,7 @@ def failure(draw: Callable[[], object]) -> str | None:
     """
     try:
         draw()
-    except SIGTERMException:
+    except pl.utilities.exceptions.SIGTERMException:
         # Lightning's word for the signal by which a process is ended.
         raise
     except (Exception, SystemExit) as error:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lightning_hpo import plots
 from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment
+from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attempts import Attempt
 from lightning_hpo.explain.attribution import (
@@ -22,8 +23,6 @@ from lightning_hpo.explain.attribution import (
     layer_feature_maps,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
-from lightning_hpo.flavour import pl
-from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.explain.seen import Seen
 
 _N_SAMPLES = 6

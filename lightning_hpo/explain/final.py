@@ -16,11 +16,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_hpo import plots
-from lightning_hpo.data.told import noise_variance, num_classes
-from lightning_hpo.errors import with_type
-from lightning_hpo.explain.attempts import Attempt
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
-from pytorch_lightning.utilities.seed import isolate_rng
 from lightning_hpo.data.told import noise_variance
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attempts import Attempt, failure
@@ -69,7 +64,7 @@ def explain(
     """
     drawn = Drawn()
     folder = FinalFolder(final_dir).figures
-    boards = [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+    boards = [logger for logger in loggers if isinstance(logger, pl.loggers.TensorBoardLogger)]
 
     def keep(draw: Callable[[], Mapping[str, Figure]]) -> None:
         for name, figure in draw().items():
@@ -82,7 +77,7 @@ def explain(
         for what, draw in attempts:
             drawn.attempt(what, partial(keep, draw))
 
-    with isolate_rng():
+    with pl.utilities.seed.isolate_rng():
         drawn.attempt("figures", draw_all)
     return drawn
 

@@ -15,9 +15,9 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import as_input, feature_maps
 from lightning_hpo.explain.predictions import grid_over, load_predictions, predict, true_line
+from lightning_hpo.explain.seen import Seen, seen_in
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.regression import NamesLastHidden
-from lightning_hpo.explain.seen import Seen, seen_in
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.protocol.folder import FinalFolder
 

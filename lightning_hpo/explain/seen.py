@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
 from lightning_hpo.data import told
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import as_input, evaluating
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
 
 Task = Literal["classes", "numbers"]
@@ -106,7 +105,9 @@ def _transferred(module: nn.Module, data: object, batch: Any) -> Any:
     """``batch`` where ``module`` is, behind the hooks that prepare it when a Trainer takes it."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     for name, more in zip(_HOOKS, ((), (device,), ()), strict=True):
-        of_data = isinstance(data, pl.LightningDataModule) and is_overridden(name, data)
+        of_data = isinstance(
+            data, pl.LightningDataModule
+        ) and pl.utilities.model_helpers.is_overridden(name, data)
         owner = data if of_data or not isinstance(module, pl.LightningModule) else module
         if isinstance(owner, pl.LightningModule | pl.LightningDataModule):
             batch = getattr(owner, name)(batch, *more, 0)

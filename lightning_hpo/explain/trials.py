@@ -6,8 +6,6 @@ from functools import reduce
 
 import torch
 from matplotlib.figure import Figure
-from pytorch_lightning import LightningDataModule, LightningModule
-from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 
 from lightning_hpo import plots
@@ -18,10 +16,9 @@ from lightning_hpo.explain.attempts import failure
 from lightning_hpo.explain.attribution import conv_layers, grad_cam_maps
 from lightning_hpo.explain.classification import as_logits
 from lightning_hpo.explain.predictions import grid_over, is_regression, predict, true_line
-from lightning_hpo.flavour import pl
-from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.explain.regression import values_of
 from lightning_hpo.explain.seen import Seen, seen_in
+from lightning_hpo.flavour import pl
 from lightning_hpo.plots.regression import Line, Samples
 from lightning_hpo.plots.trials import Predicted
 
@@ -35,22 +32,22 @@ class ShownTrial:
     """A trial's network and data, and what the figure calls it."""
 
     label: str
-    module: LightningModule
-    data: LightningDataModule
+    module: pl.LightningModule
+    data: pl.LightningDataModule
 
 
-def can_be_shown(module: LightningModule, data: LightningDataModule) -> bool:
+def can_be_shown(module: pl.LightningModule, data: pl.LightningDataModule) -> bool:
     """Whether there is such a figure for these data, and samples to validate on.
 
     Of data that are no TensorDataModule the first validation batch is looked at.
     """
     if isinstance(data, TensorDataModule):
         return len(data.val_indices) > 0 and (is_regression(data) or data.num_classes > 1)
-    with isolate_rng():
+    with pl.utilities.seed.isolate_rng():
         return failure(lambda: next(_validated(module, data)).task) is None
 
 
-def _validated(module: LightningModule, data: LightningDataModule) -> Iterator[Seen]:
+def _validated(module: pl.LightningModule, data: pl.LightningDataModule) -> Iterator[Seen]:
     return seen_in(module, data, data.val_dataloader())
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from inspected_fits import fit, pictures
 from torch import nn
@@ -15,6 +14,7 @@ from lightning_hpo.callbacks.inspection import (
 )
 from lightning_hpo.callbacks.regression import Predictions
 from lightning_hpo.data.curve import CurveDataModule
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.mlp import MLPRegressor
 
 # Lightning's, on its loggers, intervals and idle hardware.

@@ -3,11 +3,7 @@
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning import Trainer
-from pytorch_lightning.plugins.precision import Precision
-from pytorch_lightning.trainer.states import RunningStage, TrainerState
 from quiet import quiet_trainer
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -24,15 +20,18 @@ MODULE = FCClassifier(input_shape=(1, 8, 8))
 
 
 class Loads:
-    """As much of a Trainer as somebody's own loaders need."""
+    """As much of a pl.Trainer as somebody's own loaders need."""
 
     precision_plugin = pl.plugins.precision.Precision()
 
     def __init__(self, train: object, val: object = None, data: object = None) -> None:
         self.train_dataloader, self.val_dataloaders = train, val
-        self.state, self.datamodule = TrainerState(stage=RunningStage.TRAINING), data
+        self.state, self.datamodule = (
+            pl.trainer.states.TrainerState(stage=pl.trainer.states.RunningStage.TRAINING),
+            data,
+        )
 
-    validating = Trainer.validating
+    validating = pl.Trainer.validating
 
 
 def trainer_on(data: DigitsDataModule | CurveDataModule) -> pl.Trainer:
@@ -113,7 +112,9 @@ class Augments(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         x, y = batch
-        return (x + 1 if self.trainer.state.stage == RunningStage.TRAINING else x / 2), y
+        return (
+            x + 1 if self.trainer.state.stage == pl.trainer.states.RunningStage.TRAINING else x / 2
+        ), y
 
 
 # Rule: the network sees samples as in a validation, and the training goes on.
@@ -125,7 +126,7 @@ def test_hooks_prepare_samples_as_for_a_validation() -> None:
     found = labelled(data.trainer, MODULE)
     assert torch.equal(found.inputs, images / 2)
     assert torch.equal(found.images, images)
-    assert data.trainer.state.stage == RunningStage.TRAINING
+    assert data.trainer.state.stage == pl.trainer.states.RunningStage.TRAINING
 
 
 def test_batches_of_another_kind_are_refused() -> None:

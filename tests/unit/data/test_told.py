@@ -8,6 +8,7 @@ import torch
 
 from lightning_hpo.data import told
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 
 class Curve:

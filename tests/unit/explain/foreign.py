@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from lightning_hpo.flavour import pl
 
 
 class Network(pl.LightningModule):

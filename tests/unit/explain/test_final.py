@@ -7,12 +7,9 @@ import pytest
 import torch
 from fits_left import Regressor, Rows, write_fit
 from foreign import Loaded, diabetes, digits, image_classifier, regressor, segmenter
-from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.explain import regression
 from lightning_hpo.explain.attribution import METHODS
@@ -241,9 +238,9 @@ def test_what_the_users_code_raises_costs_figures_alone(
 def test_a_signal_ends_the_process_behind_figures_too(refitted: Path) -> None:
     class Ended(Loaded):
         def test_dataloader(self) -> Any:
-            raise SIGTERMException
+            raise pl.utilities.exceptions.SIGTERMException
 
-    with pytest.raises(SIGTERMException):
+    with pytest.raises(pl.utilities.exceptions.SIGTERMException):
         explained_foreign(image_classifier(), Ended(*digits()), refitted)
 
 

@@ -11,9 +11,8 @@ from quiet import quiet_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_hpo.explain.classification import predictions
-from lightning_hpo.flavour import pl
 from lightning_hpo.explain.seen import seen_in
+from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import BaseClassifier, SampleMean
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.fc import FCClassifier
