@@ -168,10 +168,10 @@ def residuals(
 
     train, val, test: ``x`` holds the true values, ``y`` the predicted ones.
     """
-    fig = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
-    fig.suptitle(title)
+    figure = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
+    figure.suptitle(title)
     stages = _stages(train, val, test)
-    panels = fig.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         true, predicted = _xy(Line(samples.x, samples.y))
         errors = predicted - true
@@ -182,8 +182,8 @@ def residuals(
         axes.set(xlabel=f"predicted {target_name}")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("predicted - true")
-    legend_below(fig, panels)
-    return fig
+    legend_below(figure, panels)
+    return figure
 
 
 def _quality(samples: Samples) -> str:

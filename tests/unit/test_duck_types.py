@@ -10,7 +10,6 @@ PROJECT = Path(__file__).parents[2]
 OF_OTHERS = {
     "lightning_hpo/callbacks/figures.py": {"log_dir"},  # Lightning's loggers that write files
     "lightning_hpo/errors.py": {"orig"},  # SQLAlchemy's errors that wrap a driver's
-    "lightning_hpo/explain/weights.py": {"weight"},  # torch's layers
     "lightning_hpo/launchers/process.py": {"__wrapped__"},  # functools.wraps
     "lightning_hpo/machine/allocator.py": {"gnu_get_libc_version"},
     "lightning_hpo/machine/denormals.py": {"omp_pause_resource_all"},

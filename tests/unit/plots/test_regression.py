@@ -69,10 +69,10 @@ def test_predictions_must_match_their_targets() -> None:
 # Rule: a residual is predicted minus true, over the prediction.
 def test_residuals_say_their_mean_and_spread() -> None:
     train = Samples([1.0, 3.0], [2.0, 6.0])
-    fig = residuals(train=train, test=Samples([2.0], [1.0]), target_name="height in m")
-    assert lines(fig, 0)["training samples"] == ([2.0, 6.0], [1.0, 3.0])
-    assert lines(fig, 1)["test samples"] == ([1.0], [-1.0])
-    assert fig.axes[0].get_title() == "2 training samples\nmean 2, standard deviation 1"
-    assert fig.axes[0].get_xlabel() == "predicted height in m"
-    assert set(legend_labels(fig)) == {"training samples", "test samples", "predicted = true"}
-    assert_nothing_is_clipped(fig)
+    figure = residuals(train=train, test=Samples([2.0], [1.0]), target_name="height in m")
+    assert lines(figure, 0)["training samples"] == ([2.0, 6.0], [1.0, 3.0])
+    assert lines(figure, 1)["test samples"] == ([1.0], [-1.0])
+    assert figure.axes[0].get_title() == "2 training samples\nmean 2, standard deviation 1"
+    assert figure.axes[0].get_xlabel() == "predicted height in m"
+    assert set(legend_labels(figure)) == {"training samples", "test samples", "predicted = true"}
+    assert_nothing_is_clipped(figure)
