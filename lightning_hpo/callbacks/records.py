@@ -10,6 +10,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
+from lightning_hpo.data import told
 from lightning_hpo.explain import predictions
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.stages import Stage, of_stage, quantity
@@ -108,9 +109,13 @@ class FoldIndices(pl.Callback):
 
 
 def save_indices(path: Path, data: Any) -> None:
-    """The arrays ``train`` and ``val``: which of the training samples are which."""
-    train, val = data.train_indices.cpu().numpy(), data.val_indices.cpu().numpy()
-    np.savez_compressed(path, train=train, val=val)
+    """The arrays ``train`` and ``val``: which of the training samples are which.
+
+    Data that split themselves need not tell, and then there is no file.
+    """
+    found = told.fold_indices(data)
+    if found is not None:
+        np.savez_compressed(path, train=found[0], val=found[1])
 
 
 class BestPredictions(BestEpoch):

@@ -1,22 +1,33 @@
 """Which samples train and which validate: pure functions from counts, labels and a seed to indices.
 
 n: number of samples. labels: (n,) class of each sample; given, every part keeps the classes'
-proportions. All indices are sorted and zero-based.
+proportions. groups: (n,) what each sample belongs to, such as a patient; given, no group is in both
+parts. All indices are sorted and zero-based.
 """
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    train_test_split,
+)
 from torch import Tensor
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.seeds import derive_seed
 
-Method = Literal["holdout", "kfold", "none"]
+Method = Literal["holdout", "kfold", "none", "own"]
+Order = Literal["shuffled", "time"]
 Indices = NDArray[np.int64]
 
 
@@ -28,14 +39,21 @@ class Split:
 
     Args:
         method: "holdout" keeps ``val_fraction`` of the data for validation, "kfold" validates on
-            fold ``fold`` of ``n_splits``, "none" trains on everything.
-        n_splits: folds, at least 2 and at most the samples of the smallest class.
-        fold: the one that validates, from 0 to ``n_splits`` - 1.
-        val_fraction: share of the samples, in (0, 1).
+            fold ``fold`` of ``n_folds``, "none" trains on everything, "own" leaves a data module
+            the training and validation data that it has.
+        n_splits: parts that take turns to validate, at least 2 and at most the samples of the
+            smallest class, or the groups.
+        fold: the one that validates, from 0 to ``n_folds`` - 1.
+        val_fraction: share of the samples, or of the groups, in (0, 1).
         stratified: keep the proportions of the classes in both parts; targets without classes
             have none.
         seed: alone decides who goes where, so all folds of one cross-validation, and all trials
             that shall be comparable, share it.
+        repeats: how often all samples take turns, at least 1, each time in another order.
+        order: "shuffled", or "time": samples lie in the order of time, and what validates comes
+            after all that trains. Fold k then trains on the first k + 1 of ``n_splits`` + 1 parts.
+        groups: by what name the data know the group of each sample; None: there are none.
+        labels: by what name they know the class of each sample, to stratify by; None: their own.
 
     Raises :class:`UserError` for a field of the chosen method outside its range.
     """
@@ -46,6 +64,14 @@ class Split:
     val_fraction: float = 0.1
     stratified: bool = True
     seed: int = 0
+    repeats: int = 1
+    order: Order = "shuffled"
+    groups: str | None = None
+    labels: str | None = None
+
+    @property
+    def n_folds(self) -> int:
+        return self.n_splits * self.repeats
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -55,65 +81,152 @@ class Split:
         if self.method == "holdout":
             _check_val_fraction(self.val_fraction)
         if self.method == "kfold":
-            if self.n_splits < 2:
-                raise UserError(f"n_splits must be at least 2, got n_splits={self.n_splits}.")
-            if not 0 <= self.fold < self.n_splits:
-                raise UserError(
-                    f"fold must lie in [0, {self.n_splits - 1}] for n_splits={self.n_splits}, "
-                    f"got fold={self.fold}."
-                )
+            self._check_folds()
+        if self.order not in get_args(Order):
+            raise UserError(
+                f"cv.method must be one of {', '.join(get_args(Order))}, got {self.order!r}."
+            )
+        if self.order == "time" and self.groups is not None:
+            raise UserError(
+                "folds in the order of time know no groups, got cv.method=time with"
+                f" cv.groups={self.groups}; leave one of them out."
+            )
+
+    def _check_folds(self) -> None:
+        if self.n_splits < 2:
+            raise UserError(f"n_splits must be at least 2, got n_splits={self.n_splits}.")
+        if self.repeats < 1:
+            raise UserError(f"cv.repeats must be at least 1, got cv.repeats={self.repeats}.")
+        if self.order == "time" and self.repeats > 1:
+            raise UserError(
+                "folds in the order of time are the same whenever they are made, got cv.method=time"
+                f" with cv.repeats={self.repeats}; leave one of them out."
+            )
+        if not 0 <= self.fold < self.n_folds:
+            repeats = f" and cv.repeats={self.repeats}" if self.repeats > 1 else ""
+            raise UserError(
+                f"fold must lie in [0, {self.n_folds - 1}] for n_splits={self.n_splits}{repeats}, "
+                f"got fold={self.fold}."
+            )
 
 
 def split_indices(
-    split: Split, n: int, *, labels: NDArray[np.integer] | None = None
+    split: Split, n: int, *, labels: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Returns the training and the validation indices, int64; the latter are empty for ``none``."""
-    if not split.stratified:
-        labels = None
+    if split.method == "own":
+        raise UserError(
+            "split.method=own is for data with a validation part of their own; use holdout, kfold"
+            " or none."
+        )
     if split.method == "none":
         train, val = np.arange(n), np.arange(0)
     elif split.method == "kfold":
-        train, val = kfold(n, n_splits=split.n_splits, seed=split.seed, labels=labels)[split.fold]
+        train, val = _fold(split, n, labels=labels if split.stratified else None, groups=groups)
+    elif split.order == "time":
+        train, val = latest(n, val_fraction=split.val_fraction)
     else:
-        train, val = holdout(n, val_fraction=split.val_fraction, seed=split.seed, labels=labels)
+        labels = labels if split.stratified else None
+        fraction, seed = split.val_fraction, split.seed
+        train, val = holdout(n, val_fraction=fraction, seed=seed, labels=labels, groups=groups)
     return torch.from_numpy(train), torch.from_numpy(val)
 
 
-def holdout(
-    n: int, *, val_fraction: float, seed: int, labels: NDArray[np.integer] | None = None
+def _fold(
+    split: Split, n: int, *, labels: NDArray[Any] | None, groups: NDArray[Any] | None
 ) -> tuple[Indices, Indices]:
-    """Holds ``ceil(n * val_fraction)`` samples out; returns (train, val)."""
+    if split.order == "time":
+        return in_time(n, n_splits=split.n_splits)[split.fold]
+    repeat, fold = divmod(split.fold, split.n_splits)
+    seed = derive_seed(split.seed, "repeat", repeat) if repeat else split.seed
+    return kfold(n, n_splits=split.n_splits, seed=seed, labels=labels, groups=groups)[fold]
+
+
+def holdout(
+    n: int,
+    *,
+    val_fraction: float,
+    seed: int,
+    labels: NDArray[Any] | None = None,
+    groups: NDArray[Any] | None = None,
+) -> tuple[Indices, Indices]:
+    """Holds ``ceil(n * val_fraction)`` samples out; returns (train, val).
+
+    With ``groups`` it is so many of the groups, whose classes are as they come.
+    """
     _check_val_fraction(val_fraction)
-    n_val = ceil(n * val_fraction)
+    if groups is not None:
+        _check_parts(len(np.unique(groups)), val_fraction, of="groups")
+        splitter = GroupShuffleSplit(1, test_size=val_fraction, random_state=seed)
+        train, val = next(splitter.split(np.zeros(n), groups=groups))
+        return np.sort(train), np.sort(val)
     fewest = 1 if labels is None else len(np.unique(labels))
-    if min(n_val, n - n_val) < fewest:
-        raise UserError(
-            f"val_fraction={val_fraction} of {n} samples gives {n - n_val} for training and "
-            f"{n_val} for validation, but each part needs {fewest}; "
-            "change val_fraction or take more data."
-        )
+    n_val = _check_parts(n, val_fraction, fewest=fewest)
     if labels is not None:
         _check_smallest_class(labels, at_least=2)
     train, val = train_test_split(np.arange(n), test_size=n_val, random_state=seed, stratify=labels)
     return np.sort(train), np.sort(val)
 
 
+def latest(n: int, *, val_fraction: float) -> tuple[Indices, Indices]:
+    """Holds the last ``ceil(n * val_fraction)`` samples out; returns (train, val)."""
+    _check_val_fraction(val_fraction)
+    n_train = n - _check_parts(n, val_fraction)
+    return np.arange(n_train), np.arange(n_train, n)
+
+
 def kfold(
-    n: int, *, n_splits: int, seed: int, labels: NDArray[np.integer] | None = None
+    n: int,
+    *,
+    n_splits: int,
+    seed: int,
+    labels: NDArray[Any] | None = None,
+    groups: NDArray[Any] | None = None,
 ) -> list[tuple[Indices, Indices]]:
     """Returns (train, val) of each fold; the validation parts are disjoint and cover all samples.
 
-    ``n_splits`` must lie in [2, n], or with labels in [2, size of the smallest class].
+    ``n_splits`` must lie in [2, n], or with labels in [2, size of the smallest class], or with
+    groups in [2, number of groups].
     """
-    most = n if labels is None else _smallest_class(labels)
+    most, of = n if labels is None else _smallest_class(labels), "samples"
+    if labels is not None:
+        of = "samples in the smallest class"
+    if groups is not None and (n_groups := len(np.unique(groups))) <= most:
+        most, of = n_groups, "groups"
     if not 2 <= n_splits <= most:
-        of = "samples" if labels is None else "samples in the smallest class"
         raise UserError(
             f"n_splits must lie in [2, {most}] (there are {most} {of}), got n_splits={n_splits}."
         )
-    folds = KFold if labels is None else StratifiedKFold
+    folds = _FOLDS[labels is not None, groups is not None]
     splitter = folds(n_splits, shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(n), labels))
+    found = list(splitter.split(np.zeros(n), labels, groups))
+    if groups is not None and not all(len(part) for pair in found for part in pair):
+        raise UserError(
+            f"{len(np.unique(groups))} groups cannot be stratified into n_splits={n_splits} folds;"
+            " set cv.stratified=false or lower cv.n_splits."
+        )
+    return found
+
+
+_FOLDS = {
+    (False, False): KFold,
+    (True, False): StratifiedKFold,
+    (False, True): GroupKFold,
+    (True, True): StratifiedGroupKFold,
+}
+
+
+def in_time(n: int, *, n_splits: int) -> list[tuple[Indices, Indices]]:
+    """Returns (train, val) of each fold: a growing part of the past, and what comes next.
+
+    ``n_splits`` must lie in [2, n - 1]; samples lie in the order of time.
+    """
+    if not 2 <= n_splits <= n - 1:
+        raise UserError(
+            f"n_splits must lie in [2, {n - 1}] for {n} samples in the order of time, got"
+            f" n_splits={n_splits}."
+        )
+    return list(TimeSeriesSplit(n_splits).split(np.zeros(n)))
 
 
 def subset(n: int, limit: int, *, seed: int, labels: NDArray[np.integer] | None = None) -> Indices:
@@ -141,6 +254,18 @@ def _interleave_classes(order: Indices, labels: NDArray[np.integer]) -> Indices:
     return order[np.argsort(position[order], kind="stable")]
 
 
+def _check_parts(n: int, val_fraction: float, *, fewest: int = 1, of: str = "samples") -> int:
+    """How many of ``n`` validate; raises unless ``fewest`` remain in each part."""
+    n_val = ceil(n * val_fraction)
+    if min(n_val, n - n_val) < fewest:
+        raise UserError(
+            f"val_fraction={val_fraction} of {n} {of} gives {n - n_val} for training and "
+            f"{n_val} for validation, but each part needs {fewest}; "
+            "change val_fraction or take more data."
+        )
+    return n_val
+
+
 def _check_val_fraction(val_fraction: float) -> None:
     if not 0 < val_fraction < 1:
         raise UserError(
@@ -149,7 +274,7 @@ def _check_val_fraction(val_fraction: float) -> None:
         )
 
 
-def _check_smallest_class(labels: NDArray[np.integer], *, at_least: int) -> None:
+def _check_smallest_class(labels: NDArray[Any], *, at_least: int) -> None:
     if (smallest := _smallest_class(labels)) < at_least:
         raise UserError(
             f"a stratified split needs {at_least} samples of each class, the smallest class has "
@@ -157,5 +282,5 @@ def _check_smallest_class(labels: NDArray[np.integer], *, at_least: int) -> None
         )
 
 
-def _smallest_class(labels: NDArray[np.integer]) -> int:
+def _smallest_class(labels: NDArray[Any]) -> int:
     return int(np.unique(labels, return_counts=True)[1].min())

@@ -6,6 +6,7 @@ Reports and figures say more where it does, and do without where it does not.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,6 +15,8 @@ from lightning_hpo.errors import UserError
 
 _INPUTS = ("x", "input", "inputs", "image", "images")
 _TARGETS = ("y", "target", "targets", "label", "labels")
+# Where data that are split by us keep how; no attribute that they may have themselves.
+PARTS = "_lightning_hpo_parts"
 
 
 @runtime_checkable
@@ -117,6 +120,14 @@ def num_classes(data: object) -> int:
     return (data.num_classes or 0) if isinstance(data, CountsClasses) else 0
 
 
+@runtime_checkable
+class KnowsParts(Protocol):
+    """Which of the samples train and which validate: numbers from 0, each (n,)."""
+
+    train_indices: Any
+    val_indices: Any
+
+
 def noise_variance(data: object) -> float | None:
     return data.noise_variance if isinstance(data, KnowsNoise) else None
 
@@ -183,3 +194,16 @@ def picture(data: object, sample: Tensor) -> Tensor:
 
 def checksum(data: object) -> str | None:
     return data.sha256 if isinstance(data, KnowsChecksum) else None
+
+
+def fold_indices(data: object) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Which samples train and which validate, (n,) each; None where the data do not tell."""
+    told = getattr(data, PARTS, data)
+    if not isinstance(told, KnowsParts):
+        return None
+    train, val = _array(told.train_indices), _array(told.val_indices)
+    return train, val
+
+
+def _array(indices: Any) -> NDArray[Any]:
+    return indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)

@@ -31,6 +31,11 @@ def takes(node: DictConfig, name: str) -> bool:
     return name in _named(target_of(node))
 
 
+def keeps_its_split(node: DictConfig) -> bool:
+    """Whether data have training and validation parts that no split of ours reaches."""
+    return "split" not in node and not takes(node, "split")
+
+
 def require_effect(cfg: DictConfig, group: str, *, of: str) -> None:
     """Raise :class:`UserError` if what is chosen in ``group`` would not reach ``cfg[of]``."""
     if not cfg.get(group):

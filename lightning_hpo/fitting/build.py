@@ -4,6 +4,7 @@ With the entry points and the jobs, this is where configuration stops: everythin
 keyword arguments. A user's own class gets only those of our arguments that its constructor takes.
 """
 
+import re
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -11,22 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.resplit import Resplit
 from lightning_hpo.data.seeding import draw_by, seeded
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import arguments, observers, provenance
 from lightning_hpo.flavour import pl
+
+# Arguments of a data module that say how its samples are read, not which they are.
+_OF_LOADERS = re.compile(r"\w*workers|persistent\w*|pin_memory|prefetch_factor|\w*batch_size")
 
 
 def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     """The data module of ``cfg.data`` with this split, ready for a fit.
 
     Whatever it draws is drawn by the study's seed, and leaves the random state of the fit alone.
+    Data that do not take a split are split from outside, unless it is their own.
     """
     _check_split(cfg.data, split)
     arguments.require_effect(cfg, "augment", of="data")
@@ -37,6 +43,8 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     if not isinstance(data, TensorDataModule):
         # Another one's may ask for the number of devices, as in a fit.
         data.trainer = make(cfg.trainer, logger=False, callbacks=None, enable_checkpointing=False)
+    if split.method != "own" and arguments.keeps_its_split(cfg.data):
+        _resplit(cfg, data, split)
     data.prepare_data()
     data.setup("fit")
     provenance.note_data(data)
@@ -91,17 +99,22 @@ def _augmentation(cfg: DictConfig) -> Any:
     return make(cfg.augment) if cfg.get("augment") else None
 
 
+def _resplit(cfg: DictConfig, data: pl.LightningDataModule, split: Split) -> None:
+    plain: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    kept = {key: value for key, value in plain.items() if not _OF_LOADERS.fullmatch(str(key))}
+    Resplit(
+        data,
+        split,
+        seed=cfg.seed,
+        eval_dataset=cfg.cv.get("eval_dataset"),
+        known_as=(cfg.seed, repr(kept)),
+    )
+
+
 def _check_split(node: DictConfig, split: Split) -> None:
     # Another one's own split serves the search and, all of its training data, the refit.
-    if split.method != "kfold":
-        return
-    if "split" in node:
+    if split.method == "kfold" and "split" in node:
         raise UserError(
             "the folds of a cross-validation must be ours to choose, but data.split is given"
             f" ({node.split}); take it out, or set cv=holdout cv.final=false."
-        )
-    if not arguments.takes(node, "split"):
-        raise UserError(
-            f"{node._target_} must take the argument 'split' to be cross-validated; derive it"
-            " from TensorDataModule, or set cv=holdout cv.final=false."
         )

@@ -3,8 +3,10 @@
 No torch is imported here: the controller asks it too.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pydoc import ErrorDuringImport, locate
 from typing import Any
 
@@ -61,6 +63,14 @@ class TrialPlan:
         return range(fold * self.steps_per_fold, (fold + 1) * self.steps_per_fold)
 
 
+def n_folds(select: Callable[[str], Any]) -> int:
+    """Folds of a cross-validation; ``select`` gives the value of a key, None where there is none.
+
+    Each of ``cv.repeats`` has ``cv.n_splits``.
+    """
+    return int(select("cv.n_splits")) * int(select("cv.repeats") or 1)
+
+
 def steps_are_folds(pruner: Any) -> bool:
     """Whether ``pruner``, a class by its dotted name, is or derives from the Wilcoxon pruner."""
     if pruner is None:
@@ -81,7 +91,7 @@ def _n_folds(cfg: DictConfig) -> int:
     search = cfg.cv.get("search", "holdout")
     if search not in ("holdout", "kfold"):
         raise UserError(f"cv.search must be 'holdout' or 'kfold', got cv.search={search}.")
-    return int(cfg.cv.n_splits) if search == "kfold" else 1
+    return n_folds(partial(OmegaConf.select, cfg)) if search == "kfold" else 1
 
 
 def _is_stacked(cfg: DictConfig) -> bool:

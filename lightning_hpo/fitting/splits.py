@@ -7,20 +7,24 @@ from lightning_hpo.fitting import arguments
 
 
 def search_split(cfg: DictConfig, fold: int) -> Split:
-    """The split that a trial validates on; the same in every trial of a study."""
-    return _split(cfg, method=cfg.cv.search, fold=fold)
+    """The split that a trial validates on; the same in every trial of a study.
+
+    Data that do not take a split validate on their own part, unless folds are asked for.
+    """
+    own = cfg.cv.search == "holdout" and arguments.keeps_its_split(cfg.data)
+    return _split(cfg, method="own" if own else cfg.cv.search, fold=fold)
 
 
 def final_split(cfg: DictConfig, fold: int | None) -> Split:
     """Fold ``fold`` of the final cross-validation; None: all training data, for the refit."""
     if fold is None:
-        return _split(cfg, method="none", fold=0)
+        return _split(cfg, method=_final_method(cfg, "none"), fold=0)
     return _split(cfg, method="kfold", fold=fold)
 
 
 def holdout_split(cfg: DictConfig) -> Split:
     """The split of the final job's further fit: ``cv.val_fraction`` of the data validate."""
-    return _split(cfg, method="holdout", fold=0)
+    return _split(cfg, method=_final_method(cfg, "holdout"), fold=0)
 
 
 def refit_validates(cfg: DictConfig) -> bool:
@@ -31,10 +35,9 @@ def refit_validates(cfg: DictConfig) -> bool:
 def refit_val_fraction(cfg: DictConfig) -> float:
     """The part of the training data that the refit keeps to validate on.
 
-    Data without the argument ``split`` have validation data of their own, and lose nothing.
+    Data that stay with a validation part of their own lose nothing.
     """
-    splits = arguments.takes(cfg.data, "split")
-    return float(cfg.cv.val_fraction) if refit_validates(cfg) and splits else 0.0
+    return float(cfg.cv.val_fraction) if refit_split(cfg).method == "holdout" else 0.0
 
 
 def refit_split(cfg: DictConfig) -> Split:
@@ -50,4 +53,15 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
         val_fraction=cfg.cv.val_fraction,
         stratified=cfg.cv.stratified,
         seed=cfg.seed,
+        # A trial of an earlier version knows none of these.
+        repeats=cfg.cv.get("repeats") or 1,
+        order=cfg.cv.get("method") or "shuffled",
+        groups=cfg.cv.get("groups"),
+        labels=cfg.cv.get("labels"),
     )
+
+
+def _final_method(cfg: DictConfig, method: str) -> str:
+    """Without folds anywhere, data that do not take a split keep their own."""
+    has_folds = cfg.cv.search == "kfold" or cfg.cv.final
+    return method if has_folds or not arguments.keeps_its_split(cfg.data) else "own"

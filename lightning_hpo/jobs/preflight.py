@@ -1,17 +1,19 @@
 """What can be known before any training: data, device, folds, model, Trainer and monitor."""
 
 import logging
+from functools import partial
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import flavour
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
-from lightning_hpo.fitting.plan import TrialPlan
+from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
@@ -27,11 +29,13 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     if plan.stacked:
         stackable.checked_stopping(cfg)
     if cfg.study.final and cfg.cv.final:
-        build.data_module(cfg, splits.final_split(cfg, cfg.cv.n_splits - 1))
+        last = n_folds(partial(OmegaConf.select, cfg)) - 1
+        _try_out(build.data_module(cfg, splits.final_split(cfg, last)))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
     data = build.data_module(cfg, splits.search_split(cfg, plan.n_folds - 1))
+    _try_out(data)
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
@@ -51,6 +55,12 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
     )
+
+
+def _try_out(data: pl.LightningDataModule) -> None:
+    """Of data that we split, a sample as training and as validation sees it."""
+    if (parts := parts_of(data)) is not None:
+        parts.try_out()
 
 
 def _device_name(trainer: pl.Trainer) -> str:

@@ -7,6 +7,7 @@ itself. Each finished fold leaves ``fold_<k>/result.json`` in its trial's folder
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.fitting.plan import n_folds
 from lightning_hpo.protocol.attributes import CONTINUES, MISTAKE, RETRIED
 from lightning_hpo.protocol.files import stored_config, stored_object, write_json
 from lightning_hpo.protocol.folder import JobFolder
@@ -63,7 +65,7 @@ def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> lis
     folders = {n: JobFolder(folder.parent / str(n)) for n in numbers}
     usable = [n for n in numbers if _same_fits(cfg, folders[n])]
     found: list[Finished] = []
-    for fold in range(int(cfg.cv.n_splits)):
+    for fold in range(n_folds(partial(OmegaConf.select, cfg))):
         results = ((n, _read(folders[n].fold(fold).result)) for n in usable)
         done = next(((n, result) for n, result in results if result is not None), None)
         if done is None:

@@ -16,7 +16,7 @@ from lightning_hpo.composition.instantiate import make
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
-from lightning_hpo.fitting.plan import TrialPlan
+from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
 from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
 from lightning_hpo.sweep.display.display import Verbosity
@@ -54,6 +54,7 @@ class Settings:
             for select in (self._select, self._select_final):
                 self._require_epochs(select)
                 self._require_integer("cv.n_splits", select, low=2)
+                self._require_integer("cv.repeats", select, low=1)
             self._require_integer("study.n_refits", self._select, low=1)
             self._check_validated()
             self._require_integer("study.final_epochs", self._select, low=1)
@@ -220,7 +221,7 @@ class Settings:
         """What the final job is asked for, but for which trials it shows."""
         wanted = self._select_final("cv.final")
         return Asked(
-            n_folds=int(self._select_final("cv.n_splits")) if wanted else 0,
+            n_folds=n_folds(self._select_final) if wanted else 0,
             holdout=bool(self._select_final("cv.final_holdout")),
             n_refits=int(self._select("study.n_refits", 1)),
         )

@@ -51,6 +51,14 @@ _VOLATILE = re.compile(
 )
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}|\$\{oc\.select:\s*([A-Za-z_][\w.]*)")
 _LONG = 200
+# Values with which a key says nothing: a study that has never heard of the key is the same.
+_SAYS_NOTHING = {
+    "cv.repeats": 1,
+    "cv.method": "shuffled",
+    "cv.groups": None,
+    "cv.labels": None,
+    "cv.eval_dataset": None,
+}
 
 
 def decisive(
@@ -77,6 +85,8 @@ def _values(config: DictConfig, *, has_checksum: bool) -> Iterator[tuple[str, An
         if raw.get(part) is None:
             continue
         for name, value in _leaves(raw[part], part):
+            if name in _SAYS_NOTHING and value == _SAYS_NOTHING[name]:
+                continue
             if _counts(name, raw, has_checksum=has_checksum):
                 yield name, _plain(name, _resolved(config, name, value))
 
@@ -98,7 +108,8 @@ def _counts(name: str, raw: Mapping[str, Any], *, has_checksum: bool) -> bool:
         return not (isinstance(node, Mapping) and _WATCHES.fullmatch(str(node.get("_target_"))))
     if part == "cv":
         # Folds are the final job's alone, or the trial's.
-        return key != ("val_fraction" if raw["cv"].get("search") == "kfold" else "n_splits")
+        of_folds = raw["cv"].get("search") == "kfold"
+        return key not in (("val_fraction",) if of_folds else ("n_splits", "repeats"))
     return True
 
 

@@ -74,7 +74,7 @@ def test_kfold_is_bounded_by_the_smallest_class() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"method": "loo"}, "holdout, kfold, none, got 'loo'"),
+        ({"method": "loo"}, "holdout, kfold, none, own, got 'loo'"),
         ({"method": "kfold", "n_splits": 1}, "n_splits=1"),
         ({"method": "kfold", "fold": 5}, r"\[0, 4\] for n_splits=5, got fold=5"),
         ({"method": "kfold", "fold": -1}, "fold=-1"),

@@ -114,7 +114,7 @@ def test_data_are_drawn_by_the_studys_seed_and_the_fit_by_its_own() -> None:
         cfg = composed(*overrides)
         cfg.data = {"_target_": f"{__name__}.Shuffled"}
         pl.seed_everything(fit_seed, verbose=False)
-        data: Any = build.data_module(cfg, Split())
+        data: Any = build.data_module(cfg, Split("own"))
         weight = float(torch.rand(1))
         # As a Trainer does once more.
         data.setup("fit")
@@ -145,5 +145,5 @@ def test_a_split_of_the_datas_own_serves_no_cross_validation() -> None:
 def test_a_data_module_may_ask_its_trainer() -> None:
     cfg = composed("trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp_spawn")
     cfg.data = {"_target_": f"{__name__}.AsksItsTrainer"}
-    data: Any = build.data_module(cfg, Split())
+    data: Any = build.data_module(cfg, Split("own"))
     assert data.per_device == 16
