@@ -19,6 +19,7 @@ from torch import Tensor
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.folds import Split, split_indices, subset
+from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
@@ -115,6 +116,13 @@ class TensorDataModule(pl.LightningDataModule):
     def load(self) -> Arrays:
         """Reads the data set into the host's memory; called once, by the first ``setup``."""
         raise NotImplementedError
+
+    def values(self, name: str) -> NDArray[Any] | None:
+        """What the data know as ``name`` of each training sample, (N,); None: nothing.
+
+        For ``cv.groups`` and ``cv.labels``; here an attribute, perhaps one that ``load`` sets.
+        """
+        return as_values(getattr(self, name, None), self.n_samples)
 
     def setup(self, stage: str | None = None) -> None:
         """Loads and splits on the first call; later ones only follow the trainer's device."""
@@ -227,14 +235,23 @@ class TensorDataModule(pl.LightningDataModule):
     def _limited(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Applies ``train_limit``, then splits what is left; returns the training tensors."""
         x, y = arrays.train_x, arrays.train_y
-        if self.train_limit is not None:
-            labels = y if _is_integer(y) and self.split.stratified else None
-            limit = min(self.train_limit, len(y))
-            chosen = subset(len(y), limit, seed=self.split.seed, labels=labels)
-            x, y = x[chosen], y[chosen]
         labels = y if _is_integer(y) else None
-        self.train_indices, self.val_indices = split_indices(self.split, len(y), labels=labels)
+        if self.split.labels is not None:
+            labels = require_classes(self._named("cv.labels", self.split.labels), self.split.labels)
+        groups = self.split.groups and self._named("cv.groups", self.split.groups)
+        if self.train_limit is not None:
+            limit, in_proportion = min(self.train_limit, len(y)), self.split.stratified
+            by = labels if in_proportion else None
+            chosen = subset(len(y), limit, seed=self.split.seed, labels=by)
+            x, y = x[chosen], y[chosen]
+            labels, groups = (v if v is None else v[chosen] for v in (labels, groups))
+        parts = split_indices(self.split, len(y), labels=labels, groups=groups)
+        self.train_indices, self.val_indices = parts
         return _tensors(x, y)
+
+    def _named(self, key: str, name: str) -> NDArray[Any]:
+        found = self.values(name)
+        return require_values(found, name, type(self).__name__, n=self.n_samples, key=key)
 
     def _with_copies(self, augment: Augment) -> tuple[Tensor, Tensor, Tensor]:
         """Samples, labels and index of the training split and of one changed copy of each."""

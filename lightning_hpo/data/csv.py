@@ -21,8 +21,9 @@ class CSVDataModule(TensorDataModule):
     """Columns ``inputs`` (one name or several) and ``target`` of ``train_csv`` and ``test_csv``.
 
     Files are UTF-8, comma-separated, with a header; relative paths start at the working directory,
-    and other columns are ignored. Inputs are standardised on the training split, the target is as
-    it stands in the file. ``batch_size`` None: all rows, so an epoch is one step.
+    and other columns are ignored, but for those that ``split`` names as groups or labels. Inputs
+    are standardised on the training split, the target is as it stands in the file. ``batch_size``
+    None: all rows, so an epoch is one step.
 
     Raises :class:`UserError`, in ``setup``, for whatever in a file is not a finite number.
     """
@@ -57,6 +58,20 @@ class CSVDataModule(TensorDataModule):
         if self._one_batch:
             self.batch_size = len(train)
         return Arrays(train[:, :-1], train[:, -1], test[:, :-1], test[:, -1])
+
+    def values(self, name: str) -> NDArray[Any] | None:
+        """The column ``name`` of ``train_csv``, as its texts; else an attribute."""
+        found = read_texts(_required("data.train_csv", self.train_csv), name)
+        return super().values(name) if found is None else found
+
+
+def read_texts(path: Path, column: str) -> NDArray[np.str_] | None:
+    """The fields of one column, (rows,); None where the file has no such column."""
+    records = [record for _, record in _records(path)]
+    if not records or records[0].count(column) != 1:
+        return None
+    place = records[0].index(column)
+    return np.array([record[place] for record in records[1:]])
 
 
 def read_columns(path: Path, columns: Sequence[str], *, fewest: int) -> NDArray[np.float32]:

@@ -101,6 +101,16 @@ def require_values(found: Values | None, name: str, owner: str, *, n: int, key: 
     return found
 
 
+def require_classes(found: Values, name: str) -> Values:
+    """``found`` if they are classes; else raises :class:`UserError`, of ``cv.labels``."""
+    if classes(found) is None:
+        raise UserError(
+            f"cv.labels must name classes, got cv.labels={name} with values of type {found.dtype};"
+            " set cv.stratified=false."
+        )
+    return found
+
+
 def classes(values: Values) -> Values | None:
     """``values`` if they are classes: whole numbers, truth values or names, one for a sample."""
     return values if values.ndim == 1 and values.dtype.kind in "iubUSO" else None

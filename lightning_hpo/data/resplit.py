@@ -6,13 +6,12 @@ are replaced, on this one object. They are its own loaders again, over the sampl
 
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_hpo.data.folds import Split, split_indices
-from lightning_hpo.data.labels import Values, classes, labels_of, named
+from lightning_hpo.data.labels import Values, labels_of, named, require_classes
 from lightning_hpo.data.loaders import dataset_of, loader_of, over
 from lightning_hpo.data.seeding import seeded
 from lightning_hpo.data.told import PARTS
@@ -120,13 +119,7 @@ class Resplit:
         if name is None:
             assert self._loaders is not None
             return labels_of(views, self._loaders[1], known_as=self.known_as)
-        found = named(self.data, views, name, key="cv.labels")
-        if classes(found) is None:
-            raise UserError(
-                f"cv.labels must name classes, got cv.labels={name} with values of type"
-                f" {np.asarray(found).dtype}; set cv.stratified=false."
-            )
-        return found
+        return require_classes(named(self.data, views, name, key="cv.labels"), name)
 
 
 _WAYS_ON = (

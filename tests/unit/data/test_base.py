@@ -380,3 +380,31 @@ def test_tensors_live_on_the_trainers_gpu() -> None:
     on_cpu = Recorder(other := Made(batch_size=8))
     trainer(1).fit(on_cpu, datamodule=other)
     assert module.epochs == on_cpu.epochs  # the order does not depend on the device
+
+
+class Grouped(Made):
+    """Ten subjects, each with four samples in a row, of which three are of one kind."""
+
+    subject = np.arange(N) // 4
+    kind = torch.arange(N) % 4 > 0
+    weight = torch.arange(N) / N
+
+
+# Rule: values of the samples stay theirs when a limit leaves some samples out.
+def test_groups_and_labels_are_attributes_with_a_value_for_each_sample() -> None:
+    data = Grouped(split=Split("kfold", groups="subject", labels="kind"), train_limit=30)
+    data.setup("fit")
+    x, _ = data.raw("train")
+    val, _ = data.raw("val")
+    subjects = [{int(v) // 4 for v in part[:, 0, 0, 0]} for part in (x, val)]
+    assert not subjects[0] & subjects[1] and len(x) + len(val) == 30
+    by_kind = Grouped(split=Split("kfold", n_splits=5, labels="kind"))
+    by_kind.setup("fit")
+    assert sum(int(i) % 4 > 0 for i in by_kind.val_indices) == 6
+
+
+def test_values_that_are_no_classes_or_not_there_are_refused() -> None:
+    with pytest.raises(UserError, match=r"cv\.labels must name classes, got cv.labels=weight"):
+        Grouped(split=Split("kfold", labels="weight")).setup("fit")
+    with pytest.raises(UserError, match=r"cv\.groups .* Grouped .* 40 samples, got cv.groups=who"):
+        Grouped(split=Split("kfold", groups="who")).setup("fit")

@@ -139,3 +139,20 @@ def test_the_checksum_follows_the_chosen_columns(tmp_path: Path) -> None:
         data.setup("fit")
         digests.add(data.sha256)
     assert len(digests) == 3
+
+
+# Rule: a column that is no input may say which rows belong together, or how to stratify.
+def test_a_column_gives_groups_and_labels(tmp_path: Path) -> None:
+    text = "input,label,who,kind\n" + "".join(
+        f"{i},{i},{'abcd'[i // 3]},{'xy'[i % 2]}\n" for i in range(12)
+    )
+    split = {"method": "kfold", "n_splits": 4, "fold": 1, "groups": "who"}
+    data = module(tmp_path, text, split=split)
+    data.setup("fit")
+    who = [i // 3 for i in data.val_indices.tolist()]
+    assert len(who) == 3 and len(set(who)) == 1
+    data = module(tmp_path, text, split={"method": "kfold", "n_splits": 3, "labels": "kind"})
+    data.setup("fit")
+    assert sum(i % 2 for i in data.val_indices.tolist()) == 2
+    with pytest.raises(UserError, match=r"cv\.groups must name .* CSVDataModule .* 12 samples"):
+        module(tmp_path, text, split={"groups": "whom"}).setup("fit")

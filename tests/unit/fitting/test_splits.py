@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
@@ -53,7 +53,40 @@ def test_a_refit_validates_only_where_something_needs_it() -> None:
     assert splits.refit_val_fraction(watched) == 0.25
 
 
-def test_data_with_validation_data_of_their_own_lose_nothing() -> None:
-    cfg = composed("+study.refit_validates=true")
+def foreign(*overrides: str) -> DictConfig:
+    cfg = composed(*overrides)
     cfg.data = {"_target_": "pytorch_lightning.demos.boring_classes.BoringDataModule"}
-    assert splits.refit_val_fraction(cfg) == 0.0
+    return cfg
+
+
+# Rule: data that take no split are searched on their own validation part, and split for folds.
+def test_data_of_the_users_own_keep_their_split_where_no_folds_are_asked_for() -> None:
+    searched = foreign()
+    assert splits.search_split(searched, 0).method == "own"
+    assert splits.final_split(searched, 1).method == "kfold"
+    assert splits.final_split(searched, None).method == "none"
+    assert splits.holdout_split(searched).method == "holdout"
+    without = foreign("cv.final=false")
+    assert splits.final_split(without, None).method == "own"
+    assert splits.holdout_split(without).method == "own"
+    by_folds = foreign("cv=kfold", "cv.final=false")
+    assert splits.search_split(by_folds, 1).method == "kfold"
+    assert splits.final_split(by_folds, None).method == "none"
+
+
+def test_data_that_keep_a_validation_part_of_their_own_lose_nothing() -> None:
+    asked = "+study.refit_validates=true"
+    assert splits.refit_val_fraction(foreign(asked, "cv.final=false")) == 0.0
+    assert splits.refit_val_fraction(foreign(asked)) == 0.25
+
+
+# Rule: what makes the folds reaches every split; a trial of before these keys has the usual ones.
+def test_repeats_order_groups_and_labels_reach_the_split() -> None:
+    split = splits.final_split(composed("cv.repeats=3", "cv.groups=who", "cv.labels=kind"), 11)
+    assert (split.repeats, split.n_folds) == (3, 12)
+    assert (split.groups, split.labels, split.order) == ("who", "kind", "shuffled")
+    assert splits.search_split(composed("cv.method=time"), 0).order == "time"
+    old = OmegaConf.create(OmegaConf.to_container(composed()))
+    for key in ("repeats", "method", "groups", "labels", "eval_dataset"):
+        del old.cv[key]
+    assert splits.final_split(old, 2) == splits.final_split(composed(), 2)
