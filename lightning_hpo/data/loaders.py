@@ -50,20 +50,22 @@ def dataset_of(loader: DataLoader[Any]) -> Dataset[Any]:
 def over(loader: DataLoader[Any], dataset: Dataset[Any]) -> DataLoader[Any]:
     """A loader as ``loader`` is, which reads ``dataset``; raises CannotTell."""
     settings = {name: getattr(loader, name) for name in _SETTINGS if hasattr(loader, name)}
-    settings["sampler"] = _sampler(loader, dataset)
+    batches: Any = loader.batch_sampler
+    if type(batches) is BatchSampler:
+        settings |= {"batch_size": batches.batch_size, "drop_last": batches.drop_last}
+        settings["sampler"] = _sampler(batches.sampler, dataset)
+    elif batches is None:
+        settings["sampler"] = _sampler(loader.sampler, dataset)
+    else:
+        raise CannotTell(
+            f"a {type(batches).__name__} chooses batches by the numbers of the samples"
+        )
     if loader.num_workers == 0:
         settings.pop("multiprocessing_context", None)
     return type(loader)(dataset, **_accepted(loader, settings))
 
 
-def _sampler(loader: DataLoader[Any], dataset: Dataset[Any]) -> Sampler[int]:
-    if type(loader.batch_sampler) not in (BatchSampler, type(None)):
-        raise CannotTell(
-            f"a {type(loader.batch_sampler).__name__} chooses batches by the numbers of the samples"
-        )
-    sampler: Any = loader.sampler
-    if loader.batch_sampler is not None and loader.batch_size is None:
-        raise CannotTell("a batch_sampler of its own chooses the batches")
+def _sampler(sampler: Any, dataset: Dataset[Any]) -> Sampler[int]:
     if type(sampler) is SequentialSampler:
         return SequentialSampler(dataset)  # type: ignore[arg-type]
     if type(sampler) is SubsetRandomSampler:

@@ -76,27 +76,14 @@ class Resplit:
             return []
         return over(self._loaders[1], part(self._views.val, self.val_indices.tolist()))
 
-    def try_out(self) -> None:
-        """Read one sample through each view; raises :class:`UserError` where that fails."""
-        assert self._views is not None, "setup() comes first"
-        for name, dataset in (("training", self._views.train), ("validation", self._views.val)):
-            for place in {0, len(self._views) - 1}:
-                try:
-                    with seeded(self.seed):
-                        dataset[place]
-                # The dataset is the user's own.
-                except Exception as error:
-                    raise UserError(
-                        f"sample {place} cannot be seen as in {name} ({with_type(error)});"
-                        f" {_WAYS_ON}"
-                    ) from error
-
     def _split(self) -> None:
         try:
             loaders = [loader_of(self.data, f"{stage}_dataloader") for stage in ("train", "val")]
             train, val = map(dataset_of, loaders)
-            self._views = find_views(self.data, train, val, self.eval_dataset)
-            self._loaders = loaders[0], loaders[1]
+            views = find_views(self.data, train, val, self.eval_dataset)
+            if self._views is None:
+                _look(views)
+            self._views, self._loaders = views, (loaders[0], loaders[1])
             groups, labels = self._groups(self._views), self._labels(self._views)
             indices = split_indices(self.split, len(self._views), labels=labels, groups=groups)
             self.train_indices, self.val_indices = indices
@@ -120,6 +107,19 @@ class Resplit:
             assert self._loaders is not None
             return labels_of(views, self._loaders[1], known_as=self.known_as)
         return require_classes(named(self.data, views, name, key="cv.labels"), name)
+
+
+def _look(views: Views) -> None:
+    """At the first and the last sample through each view; raises CannotTell where that fails."""
+    for name, dataset in (("training", views.train), ("validation", views.val)):
+        for place in sorted({0, len(views) - 1}):
+            try:
+                dataset[place]
+            # The dataset is the user's own.
+            except Exception as error:
+                raise CannotTell(
+                    f"sample {place} cannot be seen as in {name} ({with_type(error)})"
+                ) from error
 
 
 _WAYS_ON = (

@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import flavour
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
-from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
@@ -30,12 +29,11 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         stackable.checked_stopping(cfg)
     if cfg.study.final and cfg.cv.final:
         last = n_folds(partial(OmegaConf.select, cfg)) - 1
-        _try_out(build.data_module(cfg, splits.final_split(cfg, last)))
+        build.data_module(cfg, splits.final_split(cfg, last))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
     pl.seed_everything(cfg.seed, verbose=False)
     data = build.data_module(cfg, splits.search_split(cfg, plan.n_folds - 1))
-    _try_out(data)
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
@@ -55,12 +53,6 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
     )
-
-
-def _try_out(data: pl.LightningDataModule) -> None:
-    """Of data that we split, a sample as training and as validation sees it."""
-    if (parts := parts_of(data)) is not None:
-        parts.try_out()
 
 
 def _device_name(trainer: pl.Trainer) -> str:
