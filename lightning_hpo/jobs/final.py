@@ -60,7 +60,7 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     if to_the_end:
         at_end = {**result.metrics, **result.last}
         result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
-    found = {"fold": fold, "at_last_epoch": to_the_end, **asdict(result)}
+    found = {"fold": fold, "repeats": split.repeats, "at_last_epoch": to_the_end, **asdict(result)}
     return _write(context.folder, found)
 
 

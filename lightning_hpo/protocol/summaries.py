@@ -31,6 +31,7 @@ def cross_validation(folds: Sequence[Mapping[str, Any]], monitor: str) -> dict[s
     names = _validated(folds, monitor)
     summary: dict[str, Any] = {
         "n_splits": len(folds),
+        "repeats": folds[0].get("repeats", 1),
         "at_last_epoch": any(fold.get("at_last_epoch") for fold in folds),
         "folds": [
             {k: fold[k] for k in ("fold", "epochs", "best_epoch")}
@@ -67,7 +68,15 @@ def cross_validation_words(found: Mapping[str, Any]) -> list[str]:
         return []
     means = [n.removesuffix("_mean") for n in cv if n.endswith("_mean")]
     values = ", ".join(f"{n} {cv[n + '_mean']:.4f} ± {cv[n + '_std']:.4f}" for n in means)
-    return [f"{cv['n_splits']}-fold cross-validation: {values}"]
+    return [f"{cross_validation_title(cv)}: {values}"]
+
+
+def cross_validation_title(cv: Mapping[str, Any]) -> str:
+    """What a cross-validation is called, by its entry in ``results.json``."""
+    n_folds, repeats = cv["n_splits"], cv.get("repeats", 1)
+    if repeats == 1:
+        return f"{n_folds}-fold cross-validation"
+    return f"cross-validation, {n_folds} folds in {repeats} repeats"
 
 
 def holdout_words(found: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ SHAPE: dict[str, Any] = {
     "best": {"number": int, "value": _NUMBER, "params": {}},
     "cv": {
         "n_splits": int,
+        "repeats": int,
         "folds": [{"fold": int, "epochs": int, "best_epoch": int} | _METRICS],
     }
     | _METRICS,

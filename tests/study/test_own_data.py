@@ -38,7 +38,7 @@ def test_the_final_folds_take_turns(finished):
     assert len(found["cv"]["folds"]) == 5
     validated = []
     for fold in range(5):
-        with np.load(study_dir / "final" / f"fold_{fold}" / "indices.npz") as indices:
+        with np.load(study_dir / "final" / f"fold_{fold}" / "fold_indices.npz") as indices:
             assert not set(indices["train"]) & set(indices["val"])
             assert sorted([*indices["train"], *indices["val"]]) == list(range(N))
             validated += indices["val"].tolist()
@@ -59,4 +59,4 @@ def test_flags_that_may_mean_anything_are_refused_before_the_search(tmp_path):
     (line,) = err.splitlines()
     assert "two FlaggedPictures differ in more than data and transforms: train" in line
     assert "cv=holdout cv.final=false" in line
-    assert trials(tmp_path / "studies" / "own_folds") == []
+    assert not (tmp_path / "studies" / "own_folds" / "trials" / "0").exists()

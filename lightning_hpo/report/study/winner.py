@@ -7,6 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
+from lightning_hpo.protocol.summaries import cross_validation_title
 from lightning_hpo.report.figures.folds import fold_spread
 from lightning_hpo.report.html import markup
 from lightning_hpo.report.html.markup import (
@@ -180,7 +181,9 @@ def _folds(results: Results) -> str:
     # Metrics keep the names that the module logs.
     columns = [{"best_epoch": "best epoch"}.get(key, key) for key in keys]
     at_end = ", each fold at its last epoch" if cv.get("at_last_epoch") else ""
-    return table(f"{cv['n_splits']}-fold cross-validation{at_end}", columns, rows, foot=foot)
+    title = cross_validation_title(cv)
+    title = f"{title[0].upper()}{title[1:]}{at_end}"
+    return table(title, columns, rows, foot=foot)
 
 
 def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:

@@ -28,7 +28,8 @@ TIMER = {"_target_": "pytorch_lightning.callbacks.Timer"}
 
 
 def config() -> Any:
-    cv = {"n_splits": 2, "val_fraction": 0.25, "stratified": True, "parallel": "serial"}
+    cv = {"search": "holdout", "n_splits": 2, "val_fraction": 0.25, "stratified": True}
+    cv |= {"parallel": "serial", "final": True}
     callbacks = {"early_stopping": STOPPING, "timer": TIMER, "none": None}
     found = {"seed": 7, "monitor": "val/loss", "mode": "min", "cv": cv, "callbacks": callbacks}
     return OmegaConf.create(found)

@@ -68,3 +68,16 @@ def test_the_test_result_is_the_mean_over_the_refits():
     untested = {"test": {}, "no_test": "Net has no test_step"}
     none = {"test": None, "test_std": None, "no_test": "Net has no test_step"}
     assert summaries.test_results([untested, untested]) == none
+
+
+# Rule: repeats are named, since folds of several repeats are no cross-validation of so many parts.
+def test_a_cross_validation_says_its_repeats() -> None:
+    folds = [
+        {"fold": k, "repeats": 2, "epochs": 1, "best_epoch": 0, "metrics": {"val/loss": 0.5}}
+        for k in range(4)
+    ]
+    found = {"cv": summaries.cross_validation(folds, "val/loss")}
+    assert (found["cv"]["n_splits"], found["cv"]["repeats"]) == (4, 2)
+    (line,) = summaries.cross_validation_words(found)
+    assert line.startswith("cross-validation, 4 folds in 2 repeats: val/loss 0.5000")
+    assert summaries.cross_validation_title({"n_splits": 5}) == "5-fold cross-validation"
