@@ -4,6 +4,8 @@ The module stays what it is, with its hooks and attributes: only its training an
 are replaced, on this one object. They are its own loaders again, over the samples of the split.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,6 +19,8 @@ from lightning_hpo.data.seeding import seeded
 from lightning_hpo.data.told import PARTS
 from lightning_hpo.data.views import CannotTell, Views, find_views, part
 from lightning_hpo.errors import UserError, with_type
+
+_LOADERS = ("train_dataloader", "val_dataloader")
 
 
 class Resplit:
@@ -52,9 +56,22 @@ class Resplit:
         self._setup_theirs = data.setup
         self._loaders: tuple[DataLoader[Any], DataLoader[Any]] | None = None
         self._views: Views | None = None
-        for hook in ("setup", "train_dataloader", "val_dataloader"):
-            setattr(data, hook, getattr(self, hook))
+        self._replace("setup", *_LOADERS)
         setattr(data, PARTS, self)
+
+    def _replace(self, *hooks: str) -> None:
+        for hook in hooks:
+            setattr(self.data, hook, getattr(self, hook))
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Within it the data module has its own loaders: others of its hooks may call them."""
+        for hook in _LOADERS:
+            delattr(self.data, hook)
+        try:
+            yield
+        finally:
+            self._replace(*_LOADERS)
 
     def setup(self, stage: Any = None) -> None:
         """Raises :class:`UserError` where the samples cannot be split, or not be seen rightly."""
@@ -75,6 +92,12 @@ class Resplit:
         if not len(self.val_indices):
             return []
         return over(self._loaders[1], part(self._views.val, self.val_indices.tolist()))
+
+    @property
+    def datasets(self) -> tuple[Any, Any]:
+        """The user's own, which training and validation read before they are split."""
+        assert self._loaders is not None, "setup() comes first"
+        return dataset_of(self._loaders[0]), dataset_of(self._loaders[1])
 
     def _split(self) -> None:
         try:

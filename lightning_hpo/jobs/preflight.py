@@ -9,6 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import flavour
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.data.leaks import require_test_apart
+from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
@@ -32,6 +34,10 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         build.data_module(cfg, splits.final_split(cfg, last))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
+    if cfg.study.final:
+        parts = parts_of(build.data_module(cfg, splits.refit_split(cfg)))
+        if parts is not None:
+            require_test_apart(parts)
     pl.seed_everything(cfg.seed, verbose=False)
     data = build.data_module(cfg, splits.search_split(cfg, plan.n_folds - 1))
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hydra import initialize_config_dir
 from small_configs import composed, prepared
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
@@ -73,3 +74,66 @@ def test_a_module_of_ones_own_must_validate_and_is_told_what_it_does_not_read(tm
         run_preflight(cfg, JobContext(tmp_path))
     cfg.model = {"_target_": f"{__name__}.Validates", "lr": 0.1}
     assert "(model.lr)" in run_preflight(cfg, JobContext(tmp_path)).unread["optimizer"]
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter([(torch.zeros(1, 8, 8), k % 10) for k in range(40)])
+
+
+class Streamed(pl.LightningDataModule):
+    """Data that can only be read from the first to the last."""
+
+    def train_dataloader(self):
+        return DataLoader(Stream(), batch_size=8)
+
+    def val_dataloader(self):
+        return DataLoader(Stream(), batch_size=8)
+
+
+class Tensors(Streamed):
+    """Validates and tests on the same samples."""
+
+    def setup(self, stage=None):
+        x, y = torch.zeros(40, 1, 8, 8), torch.arange(40) % 10
+        self.part = TensorDataset(x, y), TensorDataset(x + 1, y)
+
+    def train_dataloader(self):
+        return DataLoader(self.part[0], batch_size=8)
+
+    def val_dataloader(self):
+        return DataLoader(self.part[1], batch_size=8)
+
+    def test_dataloader(self):
+        return self.val_dataloader()
+
+
+def prepared_with(data: type, folder: Path, *overrides: str) -> None:
+    cfg = composed(*overrides)
+    cfg.data = {"_target_": f"{__name__}.{data.__name__}"}
+    cfg.model = {"_target_": f"{__name__}.Validates"}
+    run_preflight(cfg, JobContext(folder))
+
+
+# Rule: what has no folds is searched on its own validation part, and refused where folds are asked.
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_a_stream_of_samples_is_searched_but_not_split(tmp_path: Path) -> None:
+    prepared_with(Streamed, tmp_path)
+    for asked in ("cv.final=true", "cv=kfold"):
+        with pytest.raises(UserError, match=r"Stream is an IterableDataset.*cv.final=false"):
+            prepared_with(Streamed, tmp_path, asked)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_a_test_of_what_the_refit_trains_on_is_refused(tmp_path: Path) -> None:
+    prepared_with(Tensors, tmp_path)
+    with pytest.raises(UserError, match=r"test of Tensors .* 40 of its 40 .*cv.final=false"):
+        prepared_with(Tensors, tmp_path, "cv.final=true", "cv.n_splits=2")
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_folds_that_these_data_do_not_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"n_splits must lie in \[2, 8\].*got n_splits=9"):
+        prepared_with(Tensors, tmp_path, "cv.final=true", "cv.n_splits=9", "cv.repeats=2")
+    with pytest.raises(UserError, match=r"cv\.groups must name .* 80 samples, got cv\.groups=who"):
+        prepared_with(Tensors, tmp_path, "cv.final=true", "cv.groups=who")
