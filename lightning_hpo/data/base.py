@@ -235,19 +235,25 @@ class TensorDataModule(pl.LightningDataModule):
     def _limited(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Applies ``train_limit``, then splits what is left; returns the training tensors."""
         x, y = arrays.train_x, arrays.train_y
-        labels = y if _is_integer(y) else None
-        if self.split.labels is not None:
-            labels = require_classes(self._named("cv.labels", self.split.labels), self.split.labels)
-        groups = self.split.groups and self._named("cv.groups", self.split.groups)
+        labels, groups = self._labels(y), self._groups()
         if self.train_limit is not None:
-            limit, in_proportion = min(self.train_limit, len(y)), self.split.stratified
-            by = labels if in_proportion else None
+            limit, by = min(self.train_limit, len(y)), labels if self.split.stratified else None
             chosen = subset(len(y), limit, seed=self.split.seed, labels=by)
             x, y = x[chosen], y[chosen]
             labels, groups = (v if v is None else v[chosen] for v in (labels, groups))
         parts = split_indices(self.split, len(y), labels=labels, groups=groups)
         self.train_indices, self.val_indices = parts
         return _tensors(x, y)
+
+    def _labels(self, y: NDArray[Any]) -> NDArray[Any] | None:
+        name = self.split.labels
+        if name is not None:
+            return require_classes(self._named("cv.labels", name), name)
+        return y if _is_integer(y) else None
+
+    def _groups(self) -> NDArray[Any] | None:
+        name = self.split.groups
+        return None if name is None else self._named("cv.groups", name)
 
     def _named(self, key: str, name: str) -> NDArray[Any]:
         found = self.values(name)

@@ -115,8 +115,8 @@ def _told(data: pl.LightningDataModule) -> Views | None:
         return None
     train: Any = method("train")
     val: Any = method("val")
-    for dataset in (train, val):
-        _require_map_style(dataset)
+    _require_map_style(train)
+    _require_map_style(val)
     if len(train) != len(val):
         raise CannotTell(
             f"its method datasets(view) must give the same samples in both views, got {len(train)}"
@@ -134,15 +134,16 @@ def _takes_a_view(method: Callable[..., Any]) -> bool:
 
 
 def _named(data: pl.LightningDataModule, name: str, train_base: Any) -> Any:
-    found = getattr(data, name, None)
+    found: Any = getattr(data, name, None)
     if not hasattr(found, "__getitem__") or not hasattr(found, "__len__"):
         raise CannotTell(
             f"cv.eval_dataset must name an attribute of {type(data).__name__} that is a dataset"
             f" after setup, got cv.eval_dataset={name} ({type(found).__name__})"
         )
-    if len(found) != len(train_base):
+    n: int = len(train_base)
+    if len(found) != n:
         raise CannotTell(
-            f"cv.eval_dataset={name} must have the {len(train_base)} samples of the dataset that"
+            f"cv.eval_dataset={name} must have the {n} samples of the dataset that"
             f" training reads, got {len(found)}"
         )
     return found

@@ -1,5 +1,7 @@
 """Which samples each fit of a study trains and validates on, as its configuration says."""
 
+from typing import Any
+
 from omegaconf import DictConfig
 
 from lightning_hpo.data.folds import Split
@@ -56,9 +58,14 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
         # A trial of an earlier version knows none of these.
         repeats=cfg.cv.get("repeats") or 1,
         order=cfg.cv.get("method") or "shuffled",
-        groups=cfg.cv.get("groups"),
-        labels=cfg.cv.get("labels"),
+        groups=_name(cfg.cv.get("groups")),
+        labels=_name(cfg.cv.get("labels")),
     )
+
+
+def _name(found: Any) -> str | None:
+    # A column may be called 2024.
+    return None if found is None else str(found)
 
 
 def _final_method(cfg: DictConfig, method: str) -> str:

@@ -1,13 +1,15 @@
-"""What TensorBoard is told: the row of its HParams tab, and the layout of its charts."""
+"""What a fit leaves: TensorBoard's HParams row, the layout of its charts, its samples."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from inspected_fits import events, fit
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from lightning_hpo.callbacks.records import CurvesLayout, curves_layout, log_searched
+from lightning_hpo.callbacks.records import CurvesLayout, curves_layout, log_searched, save_indices
 from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.flavour import pl
 
@@ -54,3 +56,15 @@ def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: 
     assert curves_layout({**stages, "train_my_loss": "train"}) == {
         "learning curves": {"my_loss": ["Multiline", ["train_my_loss", "my_loss_val"]]}
     }
+
+
+# Rule: data that split themselves need not tell how; then there is no file, and no fit fails.
+def test_indices_are_saved_where_they_are_told(tmp_path):
+    class Splits:
+        train_indices, val_indices = torch.tensor([0, 2]), torch.tensor([1])
+
+    save_indices(tmp_path / "told.npz", Splits())
+    with np.load(tmp_path / "told.npz") as stored:
+        assert (stored["train"].tolist(), stored["val"].tolist()) == ([0, 2], [1])
+    save_indices(tmp_path / "untold.npz", object())
+    assert not (tmp_path / "untold.npz").exists()

@@ -133,3 +133,12 @@ def test_pictures() -> None:
     assert told.picture(Spectrum(), torch.tensor([1.0, 2.0])).tolist() == [[[1, 2], [2, 4]]]
     with pytest.raises(UserError, match=r"got shape \(6,\); a method picture"):
         told.picture(object(), torch.zeros(6))
+
+
+def test_the_samples_of_a_split_are_told_or_not() -> None:
+    class Splits:
+        train_indices, val_indices = torch.tensor([0, 2]), [1]
+
+    train, val = told.fold_indices(Splits())
+    assert (train.tolist(), val.tolist()) == ([0, 2], [1])
+    assert told.fold_indices(object()) is None

@@ -29,6 +29,7 @@ def plan(**changes: object) -> TrialPlan:
 def test_a_plan_says_what_the_configuration_says() -> None:
     assert plan() == TrialPlan(4, 8, False, False, False, "val/loss")
     assert plan(cv={"search": "holdout"}).n_folds == 1
+    assert plan(cv={"search": "kfold", "n_splits": 3, "repeats": 2}).n_folds == 6
     assert plan(cv={"parallel": "stacked"}).stacked
     assert plan(scheduler={"_target_": "x"}).scheduled
     assert not plan(scheduler=None).scheduled

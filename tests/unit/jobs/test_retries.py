@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from lightning_hpo.jobs.retries import finished_folds, write_result
 from lightning_hpo.protocol.messages import FitResult
 
-CFG = OmegaConf.create({"cv": {"n_splits": 3}, "study": {"trial_number": 1}})
+CFG = OmegaConf.create({"cv": {"n_splits": 1, "repeats": 3}, "study": {"trial_number": 1}})
 RESULT = FitResult(0.5, 3, 4, {"val/loss": 0.5}, 1.0)
 
 

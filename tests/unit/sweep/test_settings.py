@@ -24,6 +24,7 @@ def settings(*, after_search: bool = True, **cv: object) -> Settings:
     ("cv", "fits", "rounds"),
     [
         ({}, 4, 3),  # two rounds of folds in two slots, then the refit
+        ({"repeats": 2}, 8, 5),
         ({"final_holdout": True}, 5, 4),
         ({"final_holdout": True, "final": False}, 1, 2),
         ({"final": False}, 0, 1),
@@ -106,6 +107,7 @@ def test_what_a_final_fit_costs(in_final, limit, n_samples, cost):
     ("in_final", "message"),
     [
         ({"cv": {"n_splits": 1}}, r"cv\.n_splits must be an integer of at least 2"),
+        ({"cv": {"repeats": 0}}, r"cv\.repeats must be an integer of at least 1"),
         ({"trainer": {"max_epochs": "twenty"}}, r"max_epochs=twenty"),
     ],
 )

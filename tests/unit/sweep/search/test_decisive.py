@@ -36,6 +36,8 @@ def plain() -> dict[str, Any]:
         ("seed=3", "seed", 3),
         ("cv.val_fraction=0.2", "cv.val_fraction", 0.2),
         ("cv=kfold", "cv.n_splits", 5),
+        ("cv.groups=who", "cv.groups", "who"),
+        ("cv.method=time", "cv.method", "time"),
         ("optimizer=sgd", "optimizer._target_", "torch.optim.SGD"),
         ("scheduler=cosine", "scheduler._target_", "lightning_hpo.models.schedules.cosine"),
         ("augment=standard", "augment.rotation_deg", 10.0),
@@ -55,6 +57,7 @@ def test_what_decides_a_trial_is_kept(plain, typed, name, value):
     "typed",
     [
         "study.n_trials=99",
+        "cv.repeats=2",
         "study.n_jobs=1",
         "study.timeout_s=5",
         "study.final=false",
@@ -140,3 +143,10 @@ def test_searched_values_are_left_out_and_all_options_of_searched_groups_count()
     assert values["optimizer._target_"] == {"one of": ["torch.optim.Adam", "torch.optim.SGD"]}
     assert not values.keys() & {"optimizer.lr", "model.neurons_1", "seed"}
     assert "model.neurons_2" in values
+
+
+# Rule: a study that was begun before these keys is the same study where they say nothing.
+def test_a_key_that_says_nothing_is_not_recorded(plain):
+    assert not {f"cv.{key}" for key in ("method", "groups", "labels", "eval_dataset")} & {*plain}
+    assert "cv.repeats" not in found("cv=kfold")
+    assert found("cv=kfold", "cv.repeats=2")["cv.repeats"] == 2
