@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
-from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch.utils.data import DataLoader
 
 from lightning_hpo.data.loaders import dataset_of
 from lightning_hpo.data.resplit import Resplit
 from lightning_hpo.data.same import base_of, difference
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 
 def require_test_apart(parts: Resplit) -> None:
@@ -19,7 +18,7 @@ def require_test_apart(parts: Resplit) -> None:
     Sets the data module up for its test: not for one that is still to be trained on.
     """
     data = parts.data
-    if not is_overridden("test_dataloader", data):
+    if not pl.utilities.model_helpers.is_overridden("test_dataloader", data):
         return
     with parts.set_aside():
         data.setup("test")

@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import pytorch_lightning as pl
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -21,6 +20,7 @@ from torch.utils.data import (
 )
 
 from lightning_hpo.data.views import CannotTell
+from lightning_hpo.flavour import pl
 
 # Those that say which samples come, and how many at a time without a batch sampler.
 _CHOOSE = {"self", "dataset", "shuffle", "sampler", "batch_sampler"}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -19,6 +18,7 @@ from lightning_hpo.data.seeding import seeded
 from lightning_hpo.data.told import PARTS
 from lightning_hpo.data.views import CannotTell, Views, find_views, part
 from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.flavour import pl
 
 _LOADERS = ("train_dataloader", "val_dataloader")
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from lightning_hpo.data.same import base_of, difference
 from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.flavour import pl
 
 Indices = NDArray[np.int64]
 

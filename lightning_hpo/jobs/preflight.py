@@ -34,7 +34,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         build.data_module(cfg, splits.final_split(cfg, last))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
-    if cfg.study.final:
+    if cfg.study.final and arguments.keeps_its_split(cfg.data):
         parts = parts_of(build.data_module(cfg, splits.refit_split(cfg)))
         if parts is not None:
             require_test_apart(parts)
