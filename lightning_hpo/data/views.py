@@ -42,9 +42,9 @@ class Joined(Dataset[Any]):
 
     def __getitems__(self, places: Sequence[int]) -> list[Any]:
         index, n, first, second = self.index, self._n, self.first, self.second
-        chosen = [index[place] for place in places]
         if not self._in_batches:
-            return [first[i] if i < n else second[i - n] for i in chosen]
+            return [first[i] if (i := index[place]) < n else second[i - n] for place in places]
+        chosen = [index[place] for place in places]
         firsts = iter(_samples(first, [i for i in chosen if i < n]))
         seconds = iter(_samples(second, [i - n for i in chosen if i >= n]))
         return [next(firsts) if i < n else next(seconds) for i in chosen]
