@@ -9,6 +9,11 @@ PROJECT = Path(__file__).parents[2]
 # What other libraries and the system have or have not, and no class of theirs tells; by file.
 OF_OTHERS = {
     "lightning_hpo/callbacks/figures.py": {"log_dir"},  # Lightning's loggers that write files
+    # Datasets of anybody's class, which need not derive from torch's.
+    "lightning_hpo/data/labels.py": {"__len__"},
+    "lightning_hpo/data/leaks.py": {"__len__"},
+    "lightning_hpo/data/same.py": {"__dict__", "equals"},
+    "lightning_hpo/data/views.py": {"__getitem__", "__getitems__", "__len__", "datasets"},
     "lightning_hpo/errors.py": {"orig"},  # SQLAlchemy's errors that wrap a driver's
     "lightning_hpo/launchers/process.py": {"__wrapped__"},  # functools.wraps
     "lightning_hpo/machine/allocator.py": {"gnu_get_libc_version"},
