@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run
+    from lightning_hpo.callbacks.current import current_trial
+    from lightning_hpo.callbacks.reporting import PruningCallback
     from lightning_hpo.data.base import Arrays, TensorDataModule
     from lightning_hpo.data.folds import Split
     from lightning_hpo.errors import UserError
@@ -30,11 +32,13 @@ __all__ = [
     "CNNClassifier",
     "FCClassifier",
     "MLPRegressor",
+    "PruningCallback",
     "Split",
     "StudyRecord",
     "TensorDataModule",
     "UserError",
     "compare",
+    "current_trial",
     "feature_maps",
     "grad_cam",
     "load_study",
@@ -44,6 +48,8 @@ __all__ = [
 
 _HOMES = {
     "api": ("StudyRecord", "compare", "load_study", "rerun", "run"),
+    "callbacks.current": ("current_trial",),
+    "callbacks.reporting": ("PruningCallback",),
     "data.base": ("Arrays", "TensorDataModule"),
     "data.folds": ("Split",),
     "errors": ("UserError",),

@@ -27,8 +27,8 @@ class StudySweeperConf(OptunaSweeperConf):
     n_jobs: Any = "auto"
     # parameter -> value, range or choice
     params: Any = field(default_factory=_open)
-    # An Optuna pruner as a ``_target_``; null: no pruning.
-    pruner: Any = None
+    # An Optuna pruner as a ``_target_``; null: no pruning; auto: Optuna's default for what reports.
+    pruner: Any = "auto"
     # parameter -> {other parameter: value or list of values}
     conditions: Any = field(default_factory=_open)
 
@@ -63,7 +63,7 @@ class StudySweeper(OptunaSweeper):
         max_failure_rate: float,
         custom_search_space: str | None,
         params: DictConfig | None,
-        pruner: DictConfig | None,
+        pruner: DictConfig | str | None,
         conditions: DictConfig,
     ) -> None:
         # Not super().__init__: it builds the sampler and the loop that ours replace.

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import optuna
 
+from lightning_hpo.callbacks.current import CurrentTrial, current_trial
 from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.stages import Stage, is_loss
@@ -78,26 +79,47 @@ class EpochJudge(pl.Callback):
 
 
 class PruningCallback(EpochJudge):
-    """Reports ``monitor`` to an Optuna trial after each epoch and prunes when the pruner says so.
+    """Reports a metric to the study after each epoch and prunes the trial when the pruner says so.
 
-    Steps are epochs, counted from ``first_step``. A missing monitor raises, already at the end of
-    the sanity check, whose values are never reported. All ranks of a distributed fit stop together:
-    ranks that the Trainer started end their fit in good order, and :meth:`check` raises afterwards;
-    in this process the fit ends at once.
+    In an application of your own, among the Trainer's callbacks::
+
+        Trainer(callbacks=[lightning_hpo.PruningCallback(monitor="val/loss")])
+
+    or in YAML ``_target_: lightning_hpo.PruningCallback``. Outside a sweep it does nothing, and so
+    under ``python -m lightning_hpo``, which reports by itself.
+
+    ``monitor``: the name under which a validation logs the metric. Where none does, the sanity
+    check already raises :class:`UserError`; its values are never reported. ``trial``: whom to
+    report to; None: the trial for which this process works. Steps are epochs, counted from
+    ``first_step``.
+
+    A pruned fit raises ``optuna.TrialPruned``. All ranks of a distributed fit stop together: ranks
+    that the Trainer started end their fit in good order, and :meth:`check` raises afterwards; in
+    this process the fit ends at once.
     """
 
-    def __init__(self, trial: Reported, *, monitor: str, first_step: int = 0) -> None:
-        self.trial = trial
+    def __init__(self, trial: Reported | None = None, *, monitor: str, first_step: int = 0) -> None:
+        self.trial = current_trial() if trial is None else trial
         self.monitor = monitor
         self.first_step = first_step
         self.pruned: str | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no trial to report to."""
+        return isinstance(self.trial, CurrentTrial) and self.trial.number is None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_fit_start(trainer, pl_module)
         self.pruned = None
 
     def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        monitored(trainer, self.monitor)
+        if not self.is_idle:
+            monitored(trainer, self.monitor)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.is_idle:
+            super().on_validation_end(trainer, pl_module)
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         # With trainer.min_epochs the ranks may go on after the pruner's word.

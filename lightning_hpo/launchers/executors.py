@@ -1,5 +1,7 @@
 """One interface to run jobs: warm slots without a barrier, or any Hydra launcher in batches."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
@@ -54,7 +56,8 @@ class BatchExecutor:
     """Collects ``n_slots`` jobs and gives them to a Hydra launcher together.
 
     A launcher that fails does not say which job broke it, so the next ones run alone, those of the
-    broken batch first: then only the guilty one is blamed.
+    broken batch first: then only the guilty one is blamed. A launcher numbers a batch on from its
+    first job, and a job's number names its folder; so the jobs of a batch follow each other.
     """
 
     def __init__(self, launcher: Launcher, *, n_slots: int) -> None:
@@ -71,7 +74,11 @@ class BatchExecutor:
 
     @property
     def n_free(self) -> int:
-        return (1 if self._alone else self.n_slots) - len(self._queued)
+        return max(0, self._at_once - len(self._queued))
+
+    @property
+    def _at_once(self) -> int:
+        return 1 if self._alone else self.n_slots
 
     @property
     def next_slot(self) -> int:
@@ -82,14 +89,14 @@ class BatchExecutor:
 
     def wait(self, timeout_s: float | None = None) -> "list[End]":
         """Run what was submitted; a launcher returns only when the whole batch has ended."""
-        batch, self._queued = self._queued, []
+        batch = _consecutive(self._queued[: self._at_once])
+        del self._queued[: len(batch)]
         if not batch:
             return []
-        first = min(job.id for job in batch)
         self._alone = max(0, self._alone - 1)
         try:
             with left_by_its_parent_alone():
-                returns = self._launcher.launch([list(job.overrides) for job in batch], first)
+                returns = self._launcher.launch([list(job.overrides) for job in batch], batch[0].id)
         except RuntimeError as error:
             # joblib's and submitit's word for a process that died; a job's own errors are returned.
             several = len(batch) > 1
@@ -100,3 +107,9 @@ class BatchExecutor:
             if isinstance(end._return_value, Interrupted):
                 raise end._return_value
         return list(zip(batch, returns, strict=True))
+
+
+def _consecutive(jobs: Sequence[Job]) -> list[Job]:
+    """The first of ``jobs``, as long as each has the number after the one before."""
+    run = takewhile(lambda pair: pair[1].id == jobs[0].id + pair[0], enumerate(jobs))
+    return [job for _, job in run]

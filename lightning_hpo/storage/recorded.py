@@ -37,7 +37,7 @@ def check_holds_no_other(study_dir: Path, name: str) -> None:
 
     Its trials would count from 0 too, and write into the folders of those that lie there.
     """
-    others = sorted({*_names_in_file(study_dir), *_names_in_folders(study_dir)} - {name})
+    others = sorted({*names_in_file(study_dir), *_names_in_folders(study_dir)} - {name})
     if others:
         raise UserError(
             f"a folder must hold one study, but {study_dir} holds '{others[0]}', got the name"
@@ -45,7 +45,8 @@ def check_holds_no_other(study_dir: Path, name: str) -> None:
         )
 
 
-def _names_in_file(study_dir: Path) -> list[str]:
+def names_in_file(study_dir: Path) -> list[str]:
+    """The studies of the folder's own database; none where it has none."""
     file = StudyFolder(study_dir).database.absolute()
     # A damaged or foreign file is for who opens it to refuse.
     with (

@@ -6,13 +6,14 @@ read such a sequence as one training, which it is not.
 """
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
+    MedianPruner,
     NopPruner,
     PatientPruner,
     SuccessiveHalvingPruner,
@@ -26,14 +27,16 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.strategies.replay import ReplayPruner
 
 
-def make_pruner(node: DictConfig | None, *, monitor: str) -> BasePruner:
-    """The pruner that ``node`` names; None: one that never prunes.
+def make_pruner(node: DictConfig | Literal["auto"] | None, *, monitor: str) -> BasePruner:
+    """The pruner that ``node`` names; None: one that never prunes; "auto": Optuna's default.
 
     ``monitor``: in its units are the bounds that a pruner may need. Raises :class:`UserError` for
     one that has no value.
     """
     if not node:
         return NopPruner()
+    if node == "auto":
+        return MedianPruner()
     missing = [str(key) for key in node if OmegaConf.is_missing(node, key)]
     if missing:
         raise UserError(

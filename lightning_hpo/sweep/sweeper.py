@@ -5,13 +5,12 @@ spaces, the log lines and ``optimization_results.yaml``, and replaces the loop.
 """
 
 import logging
-import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -21,7 +20,6 @@ from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
 
 from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.passwords import hide_passwords
@@ -42,6 +40,7 @@ from lightning_hpo.storage.writable import must_be_writable, writable
 from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
+from lightning_hpo.sweep import application
 from lightning_hpo.sweep.conclusion import conclude
 from lightning_hpo.sweep.display import tally
 from lightning_hpo.sweep.display.display import Display, quieten_log
@@ -57,6 +56,7 @@ from lightning_hpo.sweep.search.composition import Composition
 from lightning_hpo.sweep.search.decisive import decisive
 from lightning_hpo.sweep.search.loop import Search
 from lightning_hpo.sweep.search.space import SearchSpace, parse_space
+from lightning_hpo.sweep.seconds import timed
 from lightning_hpo.sweep.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         *,
         n_jobs: int | str,
         max_failure_rate: float,
-        pruner: DictConfig | None,
+        pruner: DictConfig | Literal["auto"] | None,
         conditions: DictConfig,
         **of_the_plugin: Any,
     ) -> None:
@@ -135,7 +135,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                     display.tally.final_cost = self.settings.final_cost(facts.n_samples)
                 study = self._open_study(space, owner, facts)
                 with self._fleet(owner, study) as fleet:
-                    self._check_fingerprint(study, space, fleet, facts)
+                    self._check_fingerprint(study, space, fleet, facts, display)
                     search = self._search(study, space, executor, fleet, display)
                     failure = self._search_and_evaluate(search, fleet, display, facts)
             owner.look()
@@ -161,6 +161,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
             elif not StudyFolder(study_dir).database.exists():
                 check_folder_is_new(study_dir, name=self.study_name)
             claim(study_dir, trusted=self.settings.trust, replayed=self.settings.replay)
+        else:
+            self.study_name = application.study_name(self.study_name, self.storage, study_dir)
+            application.mark_as_own(study_dir)
         return study_dir
 
     def _fleet(self, owner: Owner, study: optuna.Study) -> Fleet:
@@ -262,18 +265,15 @@ class StudySweeperImpl(OptunaSweeperImpl):
         with owner.exclusive():
             study = optuna.create_study(
                 study_name=self.study_name,
-                storage=self._storage(facts),
+                storage=create_storage(self.storage, study_dir),
                 sampler=self._make_sampler(space),
                 pruner=make_pruner(self._pruner, monitor=self.settings.monitor),
                 directions=directions,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
-            if facts is not None:
-                self._keep_in_place(study, owner)
+            self._keep_in_place(study, owner)
         log.info(f"Study name: {visible(study.study_name)}")
-        in_memory = facts is None and not self.storage
-        shown = "None, in memory" if in_memory else written.public(self.storage, study_dir)
-        log.info(f"Storage: {shown}")
+        log.info(f"Storage: {written.public(self.storage, study_dir)}")
         inner = study.sampler.inner if isinstance(study.sampler, SeededPerTrial) else study.sampler
         log.info(f"Sampler: {type(inner).__name__}")
         log.info(f"Directions: {directions}")
@@ -284,6 +284,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
         database = sqlite_database(self.storage, self.settings.study_dir)
         if database is not None and database.is_file():
             owner.originals.note(database)
+        if not self.settings.is_study:
+            # The folders of its trials are their application's.
+            return
         n_trials = len(study.get_trials(deepcopy=False))
         if n_trials == 0:
             check_folder_is_new(self.settings.study_dir, name=study.study_name)
@@ -292,29 +295,36 @@ class StudySweeperImpl(OptunaSweeperImpl):
             log.warning(elsewhere)
 
     def _check_fingerprint(
-        self, study: optuna.Study, space: SearchSpace, fleet: Fleet, facts: Facts | None
+        self,
+        study: optuna.Study,
+        space: SearchSpace,
+        fleet: Fleet,
+        facts: Facts | None,
+        display: Display,
     ) -> None:
-        if facts is None:
-            return
         directions, monitor = self._get_directions(), self.settings.monitor
+        if facts is None:
+            now, force = fingerprint.of(space, directions, monitor, None, {}), True
+            application.require_same(study, space, directions)
+        else:
+            now, force = self._fingerprint(space, facts), self.settings.force_resume
+        with fleet.exclusive():
+            mixed = fingerprint.check(study, now, force=force)
+        if facts is None and mixed:
+            display.note(f"from here on the study has other {mixed}")
+
+    def _fingerprint(self, space: SearchSpace, facts: Facts) -> dict[str, Any]:
         kinds = space.kinds(lambda name: "." not in name)
         composed = decisive(
             [self.composition.composed(space.overrides(params)) for params in kinds],
             searched=[*space.distributions],
             has_checksum=facts.data_sha256 is not None,
         )
-        now = fingerprint.of(space, directions, monitor, facts.data_sha256, composed)
-        with fleet.exclusive():
-            fingerprint.check(study, now, force=self.settings.force_resume)
-
-    def _storage(self, facts: Facts | None) -> BaseStorage | None:
-        # Another application's study lives in memory unless it names a storage, as in the plugin.
-        if facts is None:
-            return open_storage(self.storage, self.settings.study_dir) if self.storage else None
-        return create_storage(self.storage, self.settings.study_dir)
+        directions, monitor = self._get_directions(), self.settings.monitor
+        return fingerprint.of(space, directions, monitor, facts.data_sha256, composed)
 
     @property
-    def _pruner(self) -> DictConfig | None:
+    def _pruner(self) -> DictConfig | Literal["auto"] | None:
         # Optuna cannot compare trials midway by several objectives.
         return self.pruner if len(self._get_directions()) == 1 else None
 
@@ -339,9 +349,12 @@ class StudySweeperImpl(OptunaSweeperImpl):
             limits=self.settings.limits(display.tally.total),
             observer=display,
             callbacks=self.settings.callbacks,
-            tells_number=self.settings.is_study,
+            told=None if self.settings.is_study else self._guests(study).told,
             marks=fingerprint.marks(study),
         )
+
+    def _guests(self, study: optuna.Study) -> application.Guests:
+        return application.Guests(study, self.config, self.hydra_context.config_loader)
 
     def _search_and_evaluate(
         self, search: Search, fleet: Fleet, display: Display, facts: Facts | None
@@ -349,9 +362,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
         """Run both; a failure is handed back, so that the results are written all the same."""
         with display.shown():
             try:
-                with _timed(search.study, "search"):
+                with timed(search.study, "search"):
                     self._run_search(search, display)
-                with _timed(search.study, "final"):
+                with timed(search.study, "final"):
                     evaluate(search, fleet, display, self.settings, facts)
             except StudyFailed as failure:
                 return failure
@@ -383,17 +396,3 @@ def _plain(node: Any, *, resolve: bool) -> Any:
     """A node of the configuration as Python's own types; None as an empty mapping."""
     found = OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else node
     return {} if found is None else found
-
-
-@contextmanager
-def _timed(study: optuna.Study, part: str) -> Iterator[None]:
-    """Add the seconds that this takes, however it ends, to the study's own account."""
-    started_s = time.monotonic()
-    try:
-        yield
-    finally:
-        # Where no account can be kept the search has failed for that reason, and says so.
-        with suppress(*storage_errors(), KeyError):
-            total = dict(study.user_attrs.get("seconds", {}))
-            total[part] = round(total.get(part, 0.0) + time.monotonic() - started_s, 1)
-            study.set_user_attr("seconds", total)

@@ -40,8 +40,8 @@ def of(
     return json.loads(json.dumps(found))
 
 
-def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> None:
-    """Refuse to mix trials of different searches in one study, unless forced.
+def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> str | None:
+    """Refuse to mix trials of different searches in one study, unless forced; what is mixed then.
 
     The fingerprint is stored with the study at its first trial; a study without trials takes any.
     What is mixed knowingly is noted in the study: the trials from there on are marked with it.
@@ -60,6 +60,7 @@ def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> None:
         study.set_user_attr(FORCED_RESUMES, [*study.user_attrs.get(FORCED_RESUMES, []), mixed])
     if before != now:
         study.set_user_attr(_ATTRIBUTE, dict(now))
+    return _listed(changed) if changed else None
 
 
 def marks(study: optuna.Study) -> dict[str, str]:

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 # As Optuna's own loop calls them, for example its terminator or a tracker's callback.
 StudyCallback = Callable[[optuna.Study, FrozenTrial], None]
 
+# What a trial's job is told beside its parameters: overrides, by the trial's number and its own.
+Told = Callable[[int, Sequence[str]], Sequence[str]]
+
 # When the first trials all fail, so will the others.
 _HOPELESS_AFTER = 3
 # How often a controller looks whether another one has died or finished.
@@ -80,7 +83,7 @@ class Search:
         limits: Limits,
         observer: Observer,
         callbacks: Sequence[StudyCallback] = (),
-        tells_number: bool = True,
+        told: Told | None = None,
         marks: Mapping[str, Any] | None = None,
     ) -> None:
         self.study = study
@@ -90,7 +93,7 @@ class Search:
         self.limits = limits
         self.observer = observer
         self.callbacks = callbacks
-        self.tells_number = tells_number
+        self.told = told or _told_number
         # Attributes of every trial that this run asks for.
         self.marks = marks or {}
         self._running: dict[int, tuple[FrozenTrial, float]] = {}
@@ -231,8 +234,8 @@ class Search:
         return trial
 
     def _submit(self, trial: FrozenTrial) -> None:
-        told = (f"study.trial_number={trial.number}",) if self.tells_number else ()
-        overrides = (*self.space.overrides(trial.params), *told)
+        overrides = self.space.overrides(trial.params)
+        overrides = (*overrides, *self.told(trial.number, overrides))
         self.executor.submit(Job(trial.number, overrides, timeout_s=self.limits.trial_timeout_s))
         self.observer.started(trial)
 
@@ -344,6 +347,10 @@ class Search:
                 with suppress(UpdateFinishedTrialError), self.owner.exclusive():
                     self._fail(number, reason, again=True, counts=False)
                 del self._running[number]
+
+
+def _told_number(number: int, overrides: Sequence[str]) -> Sequence[str]:
+    return (f"study.trial_number={number}",)
 
 
 def _counts(trial: FrozenTrial) -> bool:
