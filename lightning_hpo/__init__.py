@@ -82,5 +82,10 @@ class _Package(ModuleType):
         if not (name in _HOME_OF and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its name, as any module: a script that imports it is sent to other processes
+        with what it has imported."""
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package

@@ -4,7 +4,7 @@ Every key of the stock plugin keeps its name and meaning; the others are ours.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
@@ -63,7 +63,7 @@ class StudySweeper(OptunaSweeper):
         max_failure_rate: float,
         custom_search_space: str | None,
         params: DictConfig | None,
-        pruner: DictConfig | str | None,
+        pruner: DictConfig | Literal["auto"] | None,
         conditions: DictConfig,
     ) -> None:
         # Not super().__init__: it builds the sampler and the loop that ours replace.

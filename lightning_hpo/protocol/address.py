@@ -13,6 +13,10 @@ from pathlib import Path
 from lightning_hpo.composition.literals import literal
 
 VARIABLE = "LIGHTNING_HPO_TRIAL"
+_KEY = f"hydra.job.env_set.{VARIABLE}"
+# What every job of the sweep is told before: Hydra's launchers name each job by its overrides, and
+# leave out those of keys that are there.
+KEY_EXISTS = f"++{_KEY}=''"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class TrialAddress:
         """What tells it to a job."""
         # An interpolation would be one in quotes too.
         text = json.dumps(asdict(self)).replace("$", r"\u0024")
-        return f"++hydra.job.env_set.{VARIABLE}={literal(text)}"
+        return f"{_KEY}={literal(text)}"
 
     @property
     def study_dir(self) -> Path:

@@ -11,12 +11,12 @@ from typing import Any
 import optuna
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from optuna.distributions import check_distribution_compatibility
 
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError
-from lightning_hpo.protocol.address import TrialAddress
+from lightning_hpo.protocol.address import KEY_EXISTS, TrialAddress
 from lightning_hpo.protocol.folder import aside
 from lightning_hpo.storage.maker import is_own, leave_mark
 from lightning_hpo.storage.recorded import names_in_file
@@ -90,6 +90,9 @@ class Guests:
         self.config = config
         self.config_loader = config_loader
         self.study_dir = Path(config.hydra.sweep.dir)
+        for_all_jobs = config.hydra.overrides.hydra
+        with flag_override(for_all_jobs, "readonly", False):
+            for_all_jobs.append(KEY_EXISTS)
 
     def told(self, number: int, overrides: Sequence[str]) -> Sequence[str]:
         """Where its trial is; and a folder of its own, where the configured one is taken."""
