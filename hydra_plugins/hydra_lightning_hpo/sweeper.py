@@ -3,7 +3,10 @@
 Every key of the stock plugin keeps its name and meaning; the others are ours.
 """
 
-from dataclasses import dataclass, field
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
@@ -47,6 +50,36 @@ ConfigStore.instance().store(
     node=OmegaConf.create({key: _open() for key in ("conditions", "objectives", "in_final")}),
     provider="lightning_hpo",
 )
+
+
+def _refusing_our_keys(init: Callable[..., None]) -> Callable[..., None]:
+    """The stock sweeper's constructor; what only ours takes ends the command with one line."""
+
+    @functools.wraps(init)
+    def checked(self: OptunaSweeper, *args: Any, **keys: Any) -> None:
+        if keys.keys().isdisjoint(OURS):
+            return init(self, *args, **keys)
+        from lightning_hpo.composition.application import complain
+        from lightning_hpo.errors import UserError
+
+        complain(
+            UserError(
+                "hydra/sweeper=lightning_hpo must make our sweeper, but hydra.sweeper._target_"
+                f" names the stock one, got {type(self).__module__}.{type(self).__name__}; take"
+                " that line out of the configuration."
+            )
+        )
+        sys.exit(1)
+
+    return checked
+
+
+OURS = {each.name for each in fields(StudySweeperConf)} - {
+    each.name for each in fields(OptunaSweeperConf)
+}
+# A configuration that was written for the stock sweeper often names its class too, and Hydra makes
+# that one, with our keys: here is the only place where anybody of ours is asked.
+OptunaSweeper.__init__ = _refusing_our_keys(OptunaSweeper.__init__)  # type: ignore[method-assign]
 
 
 class StudySweeper(OptunaSweeper):

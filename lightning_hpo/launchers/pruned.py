@@ -5,7 +5,11 @@ import logging
 import sys
 from typing import Any
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.plugins.launcher import Launcher
 from hydra.types import TaskFunction
+
+from lightning_hpo.launchers.remote import runs_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,13 @@ def pruned_in_one_line(task: TaskFunction) -> TaskFunction:
             return error.with_traceback(None)
 
     return returning
+
+
+def log_prunes_in_one_line(launcher: Launcher, task: TaskFunction) -> None:
+    """See to it that ``launcher`` runs :func:`pruned_in_one_line` of ``task``, where it can."""
+    # Ours does so by itself; joblib may look for the very function by its name.
+    if isinstance(launcher, BasicLauncher) or runs_elsewhere(launcher):
+        launcher.task_function = pruned_in_one_line(task)  # type: ignore[attr-defined]
 
 
 def _is_pruned(error: Exception) -> bool:

@@ -22,12 +22,18 @@ def summary(found: Results, study_dir: Path) -> str:
         lines.append(f"best: trial {found['best']['number']} with {value}")
         lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
     lines += _mixed(found)
-    for part in PARTS:
+    for part in () if _is_guest(found) else PARTS:
         lines += part.words(found)
     seconds = found["seconds"]
-    took = f"search {roughly(seconds['search'])}, final job {roughly(seconds['final'])}"
+    took = f"search {roughly(seconds['search'])}"
+    if not _is_guest(found):
+        took += f", final job {roughly(seconds['final'])}"
     lines += [f"took: {took}", "", *_where(study_dir, found)]
     return "\n".join(lines)
+
+
+def _is_guest(found: Results) -> bool:
+    return found.get("application") is not None
 
 
 def _mixed(found: Results) -> list[str]:
@@ -41,8 +47,9 @@ def _mixed(found: Results) -> list[str]:
 
 def _where(study_dir: Path, found: Results) -> list[str]:
     folder = StudyFolder(study_dir)
-    rows = [("report", folder.report), ("results", folder.results), ("trials", folder.trials)]
-    if found["refits"]:
+    rows = [("report", folder.report), ("results", folder.results)]
+    rows += [("trials", study_dir if _is_guest(found) else folder.trials)]
+    if found.get("refits"):
         rows += [("model", folder.final.checkpoint), ("figures", folder.final.figures)]
     lines = [f"{what:<12}{where}" for what, where in rows]
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
@@ -50,11 +57,14 @@ def _where(study_dir: Path, found: Results) -> list[str]:
 
 def _next(study_dir: Path, found: Results) -> list[str]:
     folder = shlex.quote(str(study_dir))
-    commands = [f"tensorboard --logdir {folder}"]
+    is_guest = _is_guest(found)
+    # Whether its jobs write for TensorBoard is another application's business.
+    commands = [] if is_guest else [f"tensorboard --logdir {folder}"]
     command = found["command"]
     if found["best"] and command:
-        more = search_on(command, total=found["trials"]["total"])
+        more = search_on(command, total=found["trials"]["total"], is_guest=is_guest)
         commands.append(f"{more}   # more trials")
+    if found["best"] and command and not is_guest:
         number = found["best"]["number"]
         again = f"python -m lightning_hpo.rerun {folder} {number}"
         commands.append(f"{again}   # the best trial again")

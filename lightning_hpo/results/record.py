@@ -33,6 +33,11 @@ class Record:
         return str(self.results["monitor"])
 
     @property
+    def is_guest(self) -> bool:
+        """Whether the trials are jobs of another application, of which nothing else is known."""
+        return self.results.get("application") is not None
+
+    @property
     def minimize(self) -> bool:
         return bool(self.results["direction"] == "minimize")
 

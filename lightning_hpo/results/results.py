@@ -44,7 +44,8 @@ class Results(TypedDict, total=False):
 
     Null is what did not run. ``cv`` and ``holdout`` also have the metrics that were logged, by
     their names, ``cv`` each with ``_mean`` and ``_std``; ``seconds`` are those of ``search`` and
-    ``final``. What other versions wrote may lack all but the required keys.
+    ``final``. ``application``: the script of another Hydra application, whose jobs the trials are;
+    null for trials of ours. What other versions wrote may lack all but the required keys.
     """
 
     study_name: Required[str]
@@ -52,6 +53,7 @@ class Results(TypedDict, total=False):
     direction: Required[Literal["minimize", "maximize"]]
     trials: Required[Counts]
     best: Required[Best | None]
+    application: str | None
     experiment: str | None
     pareto: Sequence[Mapping[str, Any]] | None
     forced_resumes: Sequence[Mapping[str, Any]]

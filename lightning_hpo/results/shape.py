@@ -16,6 +16,7 @@ SHAPE: dict[str, Any] = {
     "study_name": str,
     "monitor": str,
     "experiment": _TEXT,
+    "application": _TEXT,
     "command": _TEXT,
     "storage": _TEXT,
     "sampler": _TEXT,

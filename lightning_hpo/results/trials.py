@@ -57,6 +57,11 @@ def _not_complete(number: int, complete: Iterable[int], more: str = "") -> str:
     return f"study.final_trial must be a complete trial, got {number}; there are {known}."
 
 
+def has_reports(study: optuna.Study) -> bool:
+    """Whether any trial has reported a value while it ran."""
+    return any(trial.intermediate_values for trial in study.get_trials(deepcopy=False))
+
+
 def counts(study: optuna.Study) -> dict[str, int]:
     """Trials by state; a failed one that takes no place in the study's total does not count."""
     trials = study.get_trials(deepcopy=False)

@@ -21,7 +21,7 @@ from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results.results import Results
-from lightning_hpo.results.trials import best_trial, counts, pareto_front
+from lightning_hpo.results.trials import best_trial, counts, has_reports, pareto_front
 from lightning_hpo.storage.embedded import url_of
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,51 @@ def log_best(study: optuna.Study) -> None:
             log.info(f"    Values: {trial.values}, Params: {trial.params}")
 
 
+def guest_results(
+    study: optuna.Study, *, study_dir: Path, sweeper: Any, monitor: str, goes_on_with: str | None
+) -> Results:
+    """The content of ``results.json`` where the trials are jobs of another application.
+
+    ``sweeper``: the configuration of the sweeper; ``goes_on_with``: what the same command needs to
+    find this study again.
+    """
+    script, *words = sys.argv
+    again = [goes_on_with] if goes_on_with and goes_on_with not in words else []
+    found = {
+        "application": script,
+        **_search_results(study, monitor=monitor),
+        "sampler": sweeper.sampler.get("_target_"),
+        "pruner": _pruner(study, sweeper.pruner),
+        "storage": public(sweeper.storage, study_dir.resolve()),
+        "command": shlex.join(["python", script, *map(referred, words), *again]),
+    }
+    return cast(Results, {"study_name": study.study_name, **redacted(found)})
+
+
+def _pruner(study: optuna.Study, node: Any) -> str | None:
+    if node == "auto":
+        # Where nothing reports there is nothing to prune.
+        return type(study.pruner).__name__ if has_reports(study) else None
+    return (node or {}).get("_target_")
+
+
+def _search_results(study: optuna.Study, *, monitor: str) -> dict[str, Any]:
+    """What every search has found, whatever its jobs are."""
+    best = best_trial(study)
+    return {
+        "monitor": monitor,
+        "direction": study.directions[0].name.lower(),
+        "trials": counts(study),
+        "best": {"number": best.number, "value": best.value, "params": best.params}
+        if best
+        else None,
+        "pareto": pareto_front(study),
+        FORCED_RESUMES: study.user_attrs.get(FORCED_RESUMES, []),
+        "seconds": {"search": 0.0, "final": 0.0} | study.user_attrs.get("seconds", {}),
+        "versions": versions(),
+    }
+
+
 def results(
     study: optuna.Study,
     *,
@@ -83,14 +128,7 @@ def results(
     numbers = {best.number if best else None, config.study.get("final_trial")}
     found = {
         "experiment": config.hydra.runtime.choices.get("experiment"),
-        "monitor": config.monitor,
-        "direction": study.directions[0].name.lower(),
-        "trials": counts(study),
-        "best": {"number": best.number, "value": best.value, "params": best.params}
-        if best
-        else None,
-        "pareto": pareto_front(study),
-        FORCED_RESUMES: study.user_attrs.get(FORCED_RESUMES, []),
+        **_search_results(study, monitor=config.monitor),
         **_final_results(StudyFolder(study_dir).final, numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,
@@ -98,8 +136,6 @@ def results(
             "noise_variance": facts.noise_variance,
         },
         "seed": config.seed,
-        "seconds": {"search": 0.0, "final": 0.0} | study.user_attrs.get("seconds", {}),
-        "versions": versions(),
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),
         "storage": public(config.study.storage, study_dir.resolve()),

@@ -18,8 +18,10 @@ from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.address import KEY_EXISTS, TrialAddress
 from lightning_hpo.protocol.folder import aside
+from lightning_hpo.results.trials import best_trial, has_reports
 from lightning_hpo.storage.maker import is_own, leave_mark
 from lightning_hpo.storage.recorded import names_in_file
+from lightning_hpo.sweep.display.display import Display
 from lightning_hpo.sweep.search.space import SearchSpace
 
 _CLOCK = "${now:"
@@ -75,6 +77,23 @@ def way_to_go_on(config: DictConfig) -> str | None:
     plain: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
     # A folder that is called after the clock is another one next time.
     return f"hydra.sweep.dir={literal(config.hydra.sweep.dir)}" if _CLOCK in plain["dir"] else None
+
+
+def notes(config: DictConfig) -> list[str]:
+    """What to say before the search."""
+    way = way_to_go_on(config)
+    return [f"to go on with this study, run the same command with {way}"] if way else []
+
+
+def note_silent_pruner(study: optuna.Study, pruner: Any, display: Display) -> None:
+    """One line where a pruner that was asked for, by its node ``pruner``, has heard of no trial."""
+    if not OmegaConf.is_dict(pruner) or has_reports(study) or best_trial(study) is None:
+        return
+    display.note(
+        f"{type(study.pruner).__name__} pruned nothing, for no trial has reported a value while it"
+        " ran: add lightning_hpo.PruningCallback(monitor=...) to the Trainer's callbacks, or report"
+        " to lightning_hpo.current_trial()"
+    )
 
 
 class Guests:

@@ -9,6 +9,7 @@ from lightning_hpo.composition.application import complain
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.results import last_words, results, written
+from lightning_hpo.sweep import application
 from lightning_hpo.sweep.display.display import Display
 
 
@@ -17,13 +18,20 @@ def conclude(
 ) -> None:
     """Write what is found, build the report, say where everything is.
 
-    ``facts``: None where the jobs are another application's, which gets the plugin's file alone.
+    ``facts``: None where the jobs are another application's.
     """
     written.save_plugin_file(study, study_dir)
     written.log_best(study)
     if facts is None:
-        return
-    found = written.results(study, study_dir=study_dir, config=config, facts=facts)
+        found = written.guest_results(
+            study,
+            study_dir=study_dir,
+            sweeper=config.hydra.sweeper,
+            monitor=display.tally.monitor,
+            goes_on_with=application.way_to_go_on(config),
+        )
+    else:
+        found = written.results(study, study_dir=study_dir, config=config, facts=facts)
     results.write(study_dir, found)
     display.stage("report")
     report(study_dir, study)

@@ -25,6 +25,7 @@ from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.passwords import hide_passwords
 from lightning_hpo.errors import StudyFailed, UserError, one_line
 from lightning_hpo.launchers.executors import BatchExecutor, Executor, LaunchesSlots
+from lightning_hpo.launchers.pruned import log_prunes_in_one_line
 from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
 from lightning_hpo.machine import caller
 from lightning_hpo.machine.signals import interruptible
@@ -53,7 +54,7 @@ from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.search import fingerprint
 from lightning_hpo.sweep.search.arguments import read_params
 from lightning_hpo.sweep.search.composition import Composition
-from lightning_hpo.sweep.search.decisive import decisive
+from lightning_hpo.sweep.search.decisive import decisive_in
 from lightning_hpo.sweep.search.loop import Search
 from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 from lightning_hpo.sweep.seconds import timed
@@ -101,6 +102,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
             self.identity = settle(config)
             self.study_name, self.storage = self.identity.name, self.identity.storage
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        if not is_study:
+            log_prunes_in_one_line(self.launcher, task_function)
         self.settings = Settings(
             config, self.slots_wanted, self.max_failure_rate, is_study=is_study
         )
@@ -125,7 +128,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self._check_strategies(space)
         study_dir = self._checked_places()
         display = self._display(self._n_trials(space))
-        for note in self.identity.notes if self.identity else ():
+        for note in self.identity.notes if self.identity else application.notes(self.config):
             display.note(note)
         with interruptible(), must_be_writable(study_dir), Owner(study_dir) as owner:
             with self._executor(display.tally.slots) as executor:
@@ -304,24 +307,17 @@ class StudySweeperImpl(OptunaSweeperImpl):
     ) -> None:
         directions, monitor = self._get_directions(), self.settings.monitor
         if facts is None:
-            now, force = fingerprint.of(space, directions, monitor, None, {}), True
             application.require_same(study, space, directions)
-        else:
-            now, force = self._fingerprint(space, facts), self.settings.force_resume
+            with fleet.exclusive():
+                changed = fingerprint.renew(study, fingerprint.of(space, directions, monitor))
+            if changed:
+                display.note(f"from here on the study has other {changed}")
+            return
+        settings = decisive_in(self.composition, space, facts)
+        checksum = facts.data_sha256
+        now = fingerprint.of(space, directions, monitor, checksum, settings)
         with fleet.exclusive():
-            mixed = fingerprint.check(study, now, force=force)
-        if facts is None and mixed:
-            display.note(f"from here on the study has other {mixed}")
-
-    def _fingerprint(self, space: SearchSpace, facts: Facts) -> dict[str, Any]:
-        kinds = space.kinds(lambda name: "." not in name)
-        composed = decisive(
-            [self.composition.composed(space.overrides(params)) for params in kinds],
-            searched=[*space.distributions],
-            has_checksum=facts.data_sha256 is not None,
-        )
-        directions, monitor = self._get_directions(), self.settings.monitor
-        return fingerprint.of(space, directions, monitor, facts.data_sha256, composed)
+            fingerprint.check(study, now, force=self.settings.force_resume)
 
     @property
     def _pruner(self) -> DictConfig | Literal["auto"] | None:
@@ -388,6 +384,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
             display.note(f"the study has its {total} trials; none is added")
         # Also with nothing left: trials that run elsewhere may yet need this controller.
         search.run()
+        if not self.settings.is_study:
+            application.note_silent_pruner(search.study, self._pruner, display)
         if search.space and trials.best_trial(search.study) is None:
             trials.require_a_complete_trial(search.study)
 

@@ -17,13 +17,15 @@ def content(record: Record) -> str:
     if typed := results.get("command"):
         html += "<h3>Run or finish it</h3>\n" + command(typed)
         if record.trials:
-            more = search_on(typed, total=results["trials"]["total"])
+            total = results["trials"]["total"]
+            more = search_on(typed, total=total, is_guest=record.is_guest)
             html += "<h3>Search on, with twice as many trials</h3>\n" + command(more)
-    if record.trials:
+    if record.trials and not record.is_guest:
         number = results["best"]["number"] if results["best"] else record.trials[0].number
         html += f"<h3>Run one trial again, here number {text(number)}</h3>\n"
         html += command(f"python -m lightning_hpo.rerun {folder} {number}")
-    html += "<h3>Look at the curves</h3>\n" + command(f"tensorboard --logdir {folder}")
+    if not record.is_guest:
+        html += "<h3>Look at the curves</h3>\n" + command(f"tensorboard --logdir {folder}")
     html += "<h3>Build this page again</h3>\n"
     html += command(f"python -m lightning_hpo.report {folder}")
     seconds = results.get("seconds") or {}
@@ -31,7 +33,7 @@ def content(record: Record) -> str:
         [
             *(results.get("versions") or {}).items(),
             ("search", duration(seconds.get("search"))),
-            ("final job", duration(seconds.get("final"))),
+            ("final job", None if record.is_guest else duration(seconds.get("final"))),
         ]
     )
     return html

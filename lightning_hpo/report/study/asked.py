@@ -44,6 +44,7 @@ def content(record: Record) -> str:
         [
             ("Study", results["study_name"]),
             ("Experiment", results.get("experiment")),
+            ("Application", results.get("application")),
             ("Goal", f"{results['direction']} {record.monitor}"),
             ("Data", data.get("name")),
             ("SHA-256 of the data", data.get("sha256")),

@@ -18,6 +18,8 @@ SECTIONS: tuple[Section[Record], ...] = (
     Section("errs", "Where it errs", model.errs),
     Section("again", "How to run it again", again.content),
 )
+# Of another application's networks nothing is known.
+_OF_MODEL = ("sees", "errs")
 
 
 def build_report(study_dir: Path, *, study: optuna.Study | None = None) -> Path:
@@ -39,5 +41,9 @@ def page(record: Record) -> str:
         title=str(record.results["study_name"]),
         headline=headline(record),
         tiles=winner.tiles(record.results),
-        sections=((key, title, section(build, record)) for key, title, build in SECTIONS),
+        sections=(
+            (key, title, section(build, record))
+            for key, title, build in SECTIONS
+            if not (record.is_guest and key in _OF_MODEL)
+        ),
     )

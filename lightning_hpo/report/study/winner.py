@@ -107,6 +107,8 @@ def content(record: Record) -> str:
         html += paragraphs(["With several objectives no single trial is the best."])
     elif record.results["trials"]["total"]:
         html += paragraphs(["There is no winner, because no trial completed."])
+    if record.is_guest:
+        return html + paragraphs(_optimism(record))
     html += _folds(record.results)
     html += paragraphs(
         [
@@ -119,6 +121,17 @@ def content(record: Record) -> str:
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(sureness(record))
     return html + optional(fold_spread(record))
+
+
+def _optimism(record: Record) -> list[str]:
+    """All that is known of how sure a value is which another application found."""
+    if record.winner is None:
+        return []
+    completed = record.results["trials"]["complete"]
+    return [
+        f"The value was picked as the best of {completed}, which flatters the winner; validate or "
+        "test it on data that the search has not seen."
+    ]
 
 
 def tiles(results: Results) -> str:

@@ -16,6 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_hpo.composition.passwords import referred
+from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.sweep.search.composition import Composition
+from lightning_hpo.sweep.search.space import SearchSpace
 
 # All that a trial is built from; the monitor and its direction are compared by themselves.
 _PARTS = (
@@ -59,6 +62,16 @@ _SAYS_NOTHING = {
     "cv.labels": None,
     "cv.eval_dataset": None,
 }
+
+
+def decisive_in(composition: Composition, space: SearchSpace, facts: Facts) -> dict[str, Any]:
+    """Those of a study, whose trials are composed with each option of a searched group."""
+    kinds = space.kinds(lambda name: "." not in name)
+    return decisive(
+        [composition.composed(space.overrides(params)) for params in kinds],
+        searched=[*space.distributions],
+        has_checksum=facts.data_sha256 is not None,
+    )
 
 
 def decisive(

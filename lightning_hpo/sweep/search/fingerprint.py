@@ -23,8 +23,8 @@ def of(
     space: SearchSpace,
     directions: Sequence[str],
     monitor: str,
-    data_sha256: str | None,
-    configuration: Mapping[str, Any],
+    data_sha256: str | None = None,
+    configuration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The fingerprint, as JSON can hold it; ``configuration``: see :mod:`decisive`."""
     found = {
@@ -35,13 +35,22 @@ def of(
         "directions": list(directions),
         "monitor": monitor,
         "data checksum": data_sha256,
-        _CONFIGURATION: _bounded(configuration),
+        _CONFIGURATION: _bounded(configuration or {}),
     }
     return json.loads(json.dumps(found))
 
 
-def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> str | None:
-    """Refuse to mix trials of different searches in one study, unless forced; what is mixed then.
+def renew(study: optuna.Study, now: Mapping[str, Any]) -> str | None:
+    """Store ``now``, whatever the trials so far were searched by; what has changed, in words."""
+    before, trials = study.user_attrs.get(_ATTRIBUTE), study.get_trials(deepcopy=False)
+    changed = list(_changes(before, now)) if before is not None and trials else []
+    if before != now:
+        study.set_user_attr(_ATTRIBUTE, dict(now))
+    return _listed(changed) if changed else None
+
+
+def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> None:
+    """Refuse to mix trials of different searches in one study, unless forced.
 
     The fingerprint is stored with the study at its first trial; a study without trials takes any.
     What is mixed knowingly is noted in the study: the trials from there on are marked with it.
@@ -60,7 +69,6 @@ def check(study: optuna.Study, now: Mapping[str, Any], *, force: bool) -> str | 
         study.set_user_attr(FORCED_RESUMES, [*study.user_attrs.get(FORCED_RESUMES, []), mixed])
     if before != now:
         study.set_user_attr(_ATTRIBUTE, dict(now))
-    return _listed(changed) if changed else None
 
 
 def marks(study: optuna.Study) -> dict[str, str]:
