@@ -31,6 +31,9 @@ ConfigStore.instance().store(
 
 # What runs a study's jobs, for processes that import it before the first one.
 JOBS = "lightning_hpo.jobs.run"
+# And those of another application: with it a `_partial_` node's object can be pickled, which
+# Lightning's save_hyperparameters asks of all that it keeps. It comes with JOBS too.
+PARTIALS = "lightning_hpo.composition.instantiate"
 
 
 class WorkersLauncher(Launcher):
@@ -67,7 +70,7 @@ class WorkersLauncher(Launcher):
         from lightning_hpo.composition.bases import foreign_targets
 
         if not is_ours(self.task_function):
-            return []
+            return [PARTIALS]
         # A user's classes say which Lightning ours follow; they are imported by the first job.
         return ["torch"] if any(foreign_targets(self.config)) else [JOBS]
 

@@ -3,6 +3,8 @@
 import functools
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -20,7 +22,8 @@ def pruned_in_one_line(task: TaskFunction) -> TaskFunction:
     @functools.wraps(task)
     def returning(cfg: Any) -> Any:
         try:
-            return task(cfg)
+            with _logged_without_frames():
+                return task(cfg)
         except Exception as error:
             if not _is_pruned(error):
                 raise
@@ -29,6 +32,29 @@ def pruned_in_one_line(task: TaskFunction) -> TaskFunction:
             return error.with_traceback(None)
 
     return returning
+
+
+@contextmanager
+def _logged_without_frames() -> Iterator[None]:
+    """Tasks often log whatever they raise on: of a pruned trial its reason will do."""
+    before = logging.getLogRecordFactory()
+
+    def record_of(*arguments: Any, **keys: Any) -> logging.LogRecord:
+        record = before(*arguments, **keys)
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception) and _is_pruned(error):
+            record.msg, record.args = f"{record.getMessage()} {error}".strip(), ()
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.exc_info = None
+        return record
+
+    logging.setLogRecordFactory(record_of)
+    try:
+        yield
+    finally:
+        # One that was set meanwhile masks secrets.
+        if logging.getLogRecordFactory() is record_of:
+            logging.setLogRecordFactory(before)
 
 
 def log_prunes_in_one_line(launcher: Launcher, task: TaskFunction) -> None:

@@ -4,6 +4,7 @@ Nothing in such an application's configuration is ours but what stands below ``h
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from lightning_hpo.sweep.display.display import Display
 from lightning_hpo.sweep.search.space import SearchSpace
 
 _CLOCK = "${now:"
+# What Hydra's grammar and a shell read as it is.
+_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 
 
 def study_name(asked: str | None, storage: Any, study_dir: Path) -> str | None:
@@ -75,8 +78,11 @@ _NEW = "begin another study with another hydra.sweep.dir or hydra.sweeper.study_
 def way_to_go_on(config: DictConfig) -> str | None:
     """What the same command needs to find this study again; None: nothing."""
     plain: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    if _CLOCK not in plain["dir"]:
+        return None
     # A folder that is called after the clock is another one next time.
-    return f"hydra.sweep.dir={literal(config.hydra.sweep.dir)}" if _CLOCK in plain["dir"] else None
+    folder = str(Path(config.hydra.sweep.dir))
+    return f"hydra.sweep.dir={folder if _PLAIN.fullmatch(folder) else literal(folder)}"
 
 
 def notes(config: DictConfig) -> list[str]:
