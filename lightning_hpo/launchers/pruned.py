@@ -45,7 +45,8 @@ def _logged_without_frames() -> Iterator[None]:
         if isinstance(error, Exception) and _is_pruned(error):
             record.msg, record.args = f"{record.getMessage()} {error}".strip(), ()
             record.levelno, record.levelname = logging.INFO, "INFO"
-            record.exc_info = None
+            # The second may have been written already, by who masks secrets.
+            record.exc_info = record.exc_text = None
         return record
 
     logging.setLogRecordFactory(record_of)

@@ -43,7 +43,10 @@ class Sweep:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        storage = RDBStorage(url(self.folder))
+        return self.trials_in("study.sqlite")
+
+    def trials_in(self, file: str) -> list[FrozenTrial]:
+        storage = RDBStorage(f"sqlite:///{self.folder}/{file}")
         try:
             (name,) = optuna.get_all_study_names(storage)
             return optuna.load_study(study_name=name, storage=storage).trials
@@ -177,8 +180,8 @@ def test_keys_with_the_names_of_ours_mean_nothing_in_another_application(sweep):
     # Without a direction the stock plugin minimises.
     assert "Directions: ['minimize']" in ours.out
     assert ours.results["best_value"] == 0
-    assert "Storage: None, in memory" in ours.out
-    assert not list(ours.folder.glob("*.db*"))
+    assert f"Storage: sqlite:///{ours.folder}/study.db" in ours.out
+    assert len(ours.trials_in("study.db")) == 20
 
 
 def test_a_failure_rate_of_one_runs_all_trials_and_writes_the_results(sweep):

@@ -2,11 +2,15 @@
 
 import logging
 import pickle
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
-from lightning_hpo.launchers.pruned import pruned_in_one_line
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+
+from lightning_hpo.launchers.pruned import log_prunes_in_one_line, pruned_in_one_line
+from lightning_hpo.output import masking
 
 
 def raising(error: Exception):
@@ -36,6 +40,42 @@ def test_a_pruned_trial_is_returned_and_logged_in_one_line(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", logged)
     ]
+
+
+# Rule: a task that logs what it raises on leaves one line too, with masked secrets or without.
+def test_what_the_task_itself_logs_of_a_pruned_trial_has_no_frames(caplog):
+    log = logging.getLogger("of.the.task")
+
+    def task(cfg: object) -> float:
+        masking.learn(("hunter2-hunter2",))
+        for error in (optuna.TrialPruned("pruned at epoch 1"), ValueError("odd")):
+            try:
+                raise error
+            except Exception:
+                log.exception("wrapper:")
+        raise optuna.TrialPruned("pruned at epoch 1")
+
+    with caplog.at_level(logging.INFO):
+        before = logging.getLogRecordFactory()
+        pruned_in_one_line(task)(None)
+    assert caplog.record_tuples == [
+        ("of.the.task", logging.INFO, "wrapper: pruned at epoch 1"),
+        ("of.the.task", logging.ERROR, "wrapper:"),
+        ("lightning_hpo.launchers.pruned", logging.INFO, "trial pruned at epoch 1"),
+    ]
+    assert caplog.text.count("Traceback") == 1
+    assert logging.getLogRecordFactory() is before
+
+
+# Rule: what runs in this process or elsewhere is given the task that logs in one line; joblib, which
+# may look for a task by its name, is not.
+def test_launchers_are_given_the_task_that_logs_in_one_line():
+    basic = BasicLauncher()
+    log_prunes_in_one_line(basic, raising)
+    assert basic.task_function is not None and basic.task_function.__wrapped__ is raising
+    other = SimpleNamespace(task_function=raising)
+    log_prunes_in_one_line(other, raising)
+    assert other.task_function is raising
 
 
 def test_any_other_error_is_raised_as_it_was() -> None:
