@@ -42,7 +42,7 @@ class CurrentTrial:
     def should_prune(self) -> bool:
         """Whether the pruner ends the trial for what was reported; then raise
         ``optuna.TrialPruned``."""
-        return self._can_be_pruned and self._live is not None and self._live.should_prune()
+        return self._can_be_pruned and self._live is not None and bool(self._live.should_prune())
 
     @property
     def _can_be_pruned(self) -> bool:

@@ -1,5 +1,6 @@
 """Pruning, best epoch and diverged losses: rules on literal sequences, and the oracle."""
 
+import json
 import math
 import sys
 
@@ -12,6 +13,7 @@ from quiet import quiet_trainer
 from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
 from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.flavour import pl
+from lightning_hpo.protocol.address import VARIABLE
 
 
 class Scripted(pl.LightningModule):
@@ -254,3 +256,22 @@ def test_an_unknown_mode_is_refused():
 def test_a_loss_that_is_not_finite_ends_the_fit_with_the_reason(module, reason):
     with pytest.raises(NonFiniteLoss, match=reason):
         fit(module, FailOnNonFinite(monitor="val/loss"))
+
+
+# Rule: outside a sweep the callback does nothing, also where the metric is never logged.
+@pytest.mark.parametrize("monitor", ["val/loss", "val/typo"])
+def test_without_a_trial_nothing_is_reported_or_required(monitor, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    callback = PruningCallback(monitor=monitor)
+    assert callback.is_idle
+    fit(Scripted([0.5, 0.25]), callback)
+    assert callback.pruned is None
+
+
+# Rule: in a program that the job has started all ranks stop together, and the first one reports.
+def test_a_rank_of_a_trial_is_not_idle(monkeypatch):
+    told = {"number": 3, "study_name": "s", "folder": "/s"}
+    monkeypatch.setenv(VARIABLE, json.dumps(told))
+    assert not PruningCallback(monitor="val/loss").is_idle
+    with pytest.raises(UserError, match="monitor 'val/typo' was not logged"):
+        fit(Scripted([0.5]), PruningCallback(monitor="val/typo"))

@@ -59,3 +59,25 @@ def test_an_interrupt_that_hydra_took_for_a_failure_is_an_interrupt():
     fill(executor, 0)
     with pytest.raises(Interrupted):
         executor.wait()
+
+
+class NumberingLauncher(FakeLauncher):
+    """Notes the numbers that a launcher gives its jobs, on from the first, and those they have."""
+
+    def launch(self, overrides, initial_job_idx):
+        self.batches += [(initial_job_idx + k, told[0]) for k, told in enumerate(overrides)]
+        return [self.returned() for _ in overrides]
+
+
+# Rule: a job gets its own number, by which its folder is called, also where one between is missing.
+def test_a_batch_is_cut_where_its_numbers_do_not_follow_each_other():
+    launcher = NumberingLauncher()
+    executor = BatchExecutor(launcher, n_slots=4)
+    for number in (5, 9, 7, 8):
+        executor.submit(Job(number, (str(number),)))
+    ended = []
+    while jobs := executor.wait():
+        ended += [job.id for job, _ in jobs]
+        assert executor.n_free == len(ended)
+    assert ended == [5, 9, 7, 8]
+    assert launcher.batches == [(n, str(n)) for n in (5, 9, 7, 8)]

@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
-
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 from lightning_hpo.launchers.pruned import log_prunes_in_one_line, pruned_in_one_line
-from lightning_hpo.output import masking
+from lightning_hpo.output import streams
 
 
 def raising(error: Exception):
@@ -43,11 +42,11 @@ def test_a_pruned_trial_is_returned_and_logged_in_one_line(
 
 
 # Rule: a task that logs what it raises on leaves one line too, with masked secrets or without.
-def test_what_the_task_itself_logs_of_a_pruned_trial_has_no_frames(caplog):
+@pytest.mark.parametrize("masks", [False, True])
+def test_what_the_task_itself_logs_of_a_pruned_trial_has_no_frames(caplog, masks):
     log = logging.getLogger("of.the.task")
 
     def task(cfg: object) -> float:
-        masking.learn(("hunter2-hunter2",))
         for error in (optuna.TrialPruned("pruned at epoch 1"), ValueError("odd")):
             try:
                 raise error
@@ -55,8 +54,10 @@ def test_what_the_task_itself_logs_of_a_pruned_trial_has_no_frames(caplog):
                 log.exception("wrapper:")
         raise optuna.TrialPruned("pruned at epoch 1")
 
+    if masks:
+        streams.mask_output()
+    before = logging.getLogRecordFactory()
     with caplog.at_level(logging.INFO):
-        before = logging.getLogRecordFactory()
         pruned_in_one_line(task)(None)
     assert caplog.record_tuples == [
         ("of.the.task", logging.INFO, "wrapper: pruned at epoch 1"),
@@ -67,8 +68,8 @@ def test_what_the_task_itself_logs_of_a_pruned_trial_has_no_frames(caplog):
     assert logging.getLogRecordFactory() is before
 
 
-# Rule: what runs in this process or elsewhere is given the task that logs in one line; joblib, which
-# may look for a task by its name, is not.
+# Rule: what runs in this process or elsewhere gets the task that logs in one line; joblib, which
+# may look for a task by its name, does not.
 def test_launchers_are_given_the_task_that_logs_in_one_line():
     basic = BasicLauncher()
     log_prunes_in_one_line(basic, raising)

@@ -10,3 +10,11 @@ def test_to_search_on_replaces_the_total_whichever_key_gave_it() -> None:
     )
     stock = "python -m lightning_hpo hydra.sweeper.n_trials=12 x=1"
     assert search_on(stock, total=12) == "python -m lightning_hpo x=1 study.n_trials=24"
+
+
+# Rule: of another application the sweeper's key alone is ours, whatever its own are called.
+def test_another_applications_search_goes_on_by_the_sweepers_key() -> None:
+    command = "python train.py -m study.n_trials=7 hydra.sweeper.n_trials=12"
+    assert search_on(command, total=12, is_guest=True) == (
+        "python train.py -m study.n_trials=7 hydra.sweeper.n_trials=24"
+    )

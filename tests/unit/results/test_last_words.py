@@ -70,3 +70,19 @@ def test_what_was_different_in_the_final_job_is_said() -> None:
         "the refit kept 10% of the training data to validate on",
         "figures left out, see the report: grad_cam",
     ]
+
+
+def test_another_applications_study_is_told_by_its_search_alone() -> None:
+    kept = ("study_name", "monitor", "direction", "trials", "best", "forced_resumes", "seconds")
+    found = {key: FOUND[key] for key in kept}
+    found |= {"application": "train.py", "command": "python train.py -m"}
+    assert summary(found, Path("out")).splitlines()[5:] == [
+        "took: search 2 min",
+        "",
+        "report      out/report.html",
+        "results     out/results.json",
+        "trials      out",
+        "",
+        "next:",
+        "    python train.py -m hydra.sweeper.n_trials=6   # more trials",
+    ]

@@ -69,3 +69,32 @@ def test_several_objectives_are_written_as_a_pareto_front(tmp_path):
 )
 def test_a_storage_is_shown_without_its_password(storage, shown, tmp_path):
     assert written.public(storage, Path("s?")) == shown
+
+
+# Rule: of another application what its search found is told, and how the same command finds it.
+@pytest.mark.parametrize(
+    ("pruner", "reports", "named"),
+    [("auto", False, None), ("auto", True, "NopPruner"), (None, True, None)],
+)
+def test_the_results_of_another_application(tmp_path, monkeypatch, pruner, reports, named):
+    monkeypatch.setattr("sys.argv", ["train.py", "-m", "x=1"])
+    study = optuna.create_study(study_name="s", pruner=optuna.pruners.NopPruner())
+    trial = study.ask()
+    if reports:
+        trial.report(0.5, 0)
+    study.tell(trial, 0.5)
+    sampler = {"_target_": "optuna.samplers.TPESampler"}
+    sweeper = OmegaConf.create({"sampler": sampler, "pruner": pruner, "storage": None})
+    found = written.guest_results(
+        study,
+        study_dir=tmp_path,
+        sweeper=sweeper,
+        monitor="value",
+        goes_on_with="hydra.sweep.dir=a",
+    )
+    assert (found["application"], found["pruner"]) == ("train.py", named)
+    assert found["command"] == "python train.py -m x=1 hydra.sweep.dir=a"
+    assert found["best"] == {"number": 0, "value": 0.5, "params": {}}
+    assert found["storage"] == f"sqlite:///{tmp_path}/study.db"
+    # Nothing is told of what only our jobs have.
+    assert not found.keys() & {"cv", "test", "refits", "data", "seed", "experiment"}

@@ -36,3 +36,12 @@ def test_a_baseline_has_no_search_to_go_on_with() -> None:
     assert "Search on" not in html
     assert "lightning_hpo.rerun" not in html
     assert "tensorboard --logdir studies/s" in html
+
+
+def test_another_applications_trial_is_not_run_again_by_us() -> None:
+    found = record((create_trial(value=1.0),), {"number": 3, "value": 1.0, "params": {}})
+    found.results.update(application="train.py", command="python train.py -m")
+    html = content(found)
+    assert "python train.py -m hydra.sweeper.n_trials=8" in html
+    for ours in ("lightning_hpo.rerun", "tensorboard", "final job"):
+        assert ours not in html

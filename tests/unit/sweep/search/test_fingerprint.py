@@ -86,3 +86,11 @@ def test_a_configuration_of_any_size_fits_a_storage_and_its_part_is_named(study)
     fingerprint.check(study, now, force=False)
     study.add_trial(optuna.create_trial(value=1.0))
     assert "has other data (was " in refusal(study, other)
+
+
+# Rule: where trials may be mixed, what changed is told once and marks nothing.
+def test_renewed_settings_are_told_once(study):
+    now = of(high=2.0, model__width=64, seed=0)
+    assert "search space (x): was FloatDistribution(high=1.0," in fingerprint.renew(study, now)
+    assert fingerprint.renew(study, now) is None
+    assert fingerprint.marks(study) == {}
