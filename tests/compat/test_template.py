@@ -18,13 +18,14 @@ pytestmark = pytest.mark.sweep
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "drop-in.md"
-EPOCHS, TOTAL = 4, 8
+EPOCHS, TOTAL = 2, 6
 # A rate with which nothing is learnt, and one with which the first epoch is good enough.
 SEARCH = (
     "model.optimizer.lr=choice(0.000001, 0.03)",
     "model.net.lin1_size=choice(16, 32)",
     "hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 0.6}",
     f"hydra.sweeper.n_trials={TOTAL}",
+    f"trainer.max_epochs={EPOCHS}",
 )
 
 

@@ -217,6 +217,10 @@ def test_without_a_pruner_nothing_is_pruned():
     assert isinstance(make_pruner(None, monitor="val/loss"), NopPruner)
 
 
+def test_optunas_default_is_made_where_none_is_named():
+    assert type(make_pruner("auto", monitor="val/loss")) is MedianPruner
+
+
 def test_a_pruner_is_made_as_its_node_says():
     node = OmegaConf.create({"_target_": "optuna.pruners.PercentilePruner", "percentile": 40.0})
     made = make_pruner(node, monitor="val/loss")
