@@ -16,7 +16,7 @@ from lightning_hpo.composition.bases import settle_flavour
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable
-from lightning_hpo.protocol.files import stored_config
+from lightning_hpo.protocol.files import stored_config, stored_object
 from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported, trials_beside
@@ -125,7 +125,14 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 
 def _trials(study_dir: Path, number: int, trial_dir: Path) -> list[optuna.trial.FrozenTrial]:
     if not trial_dir.is_dir():
-        known = StudyFolder(study_dir).trial_numbers()
+        folder = StudyFolder(study_dir)
+        application = (stored_object(folder.results) or {}).get("application")
+        if application is not None:
+            raise UserError(
+                f"a trial is run again by who made it, which is {application} for {study_dir}; run"
+                f" that with the words in {number}/.hydra/overrides.yaml."
+            )
+        known = folder.trial_numbers()
         raise UserError(f"NUMBER must be a trial of {study_dir}, got {number}; there are {known}.")
     trials = trials_beside(trial_dir, study_dir)
     if number >= len(trials):

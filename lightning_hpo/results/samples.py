@@ -192,6 +192,13 @@ def read_studies(folders: Sequence[Path]) -> list[Study]:
         )
     studies = [Study(folder, read(folder)) for folder in different.values()]
     for study in studies:
+        application = study.results.get("application")
+        if application is not None:
+            raise UserError(
+                "a comparison needs studies whose final job is ours, got"
+                f" {study.folder} of {application}; run the same module through"
+                " python -m lightning_hpo."
+            )
         missing = [key for key in _COMPARED if study.results.get(key) is None]
         if missing:
             raise UserError(

@@ -156,3 +156,9 @@ def test_a_trial_whose_threads_are_not_known_is_refused(study_dir: Path, content
             again.rerun(study_dir, 0)
     finally:
         provenance.write_text(before)
+
+
+def test_a_trial_of_another_application_is_left_to_it(tmp_path):
+    (tmp_path / "results.json").write_text('{"application": "train.py"}')
+    with pytest.raises(UserError, match=r"train\.py for .*words in 3/\.hydra/overrides\.yaml"):
+        again._trials(tmp_path, 3, tmp_path / "trials" / "3")

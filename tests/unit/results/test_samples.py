@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from study_folders import SMALL, T_2, refits, study
 
+from lightning_hpo.errors import UserError
 from lightning_hpo.results.samples import (
     Row,
     Study,
@@ -185,3 +186,13 @@ def test_metrics_of_any_name_are_compared(tmp_path):
     assert counterpart_on_test([a, b], "val_acc") == "acc_test"
     assert counterpart_on_test([a, b], "my") == "my on the test set"
     assert counterpart_on_test([a], "my") is None
+
+
+# Rule: a search alone has no folds and no test that could be compared, whoever ran it.
+def test_another_applications_study_is_refused_by_its_name(tmp_path: Path) -> None:
+    ours, other = study(tmp_path, "ours", SMALL), study(tmp_path, "other", SMALL)
+    results = other / "results.json"
+    found = json.loads(results.read_text()) | {"application": "train.py"}
+    results.write_text(json.dumps(found))
+    with pytest.raises(UserError, match=r"final job is ours, got .*other of train\.py"):
+        read_studies([ours, other])
