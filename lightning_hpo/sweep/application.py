@@ -20,6 +20,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.address import KEY_EXISTS, TrialAddress
 from lightning_hpo.protocol.folder import aside
 from lightning_hpo.results.trials import best_trial, has_reports
+from lightning_hpo.storage.embedded import is_own_file
 from lightning_hpo.storage.maker import is_own, leave_mark
 from lightning_hpo.storage.recorded import names_in_file
 from lightning_hpo.sweep.display.display import Display
@@ -36,7 +37,7 @@ def study_name(asked: str | None, storage: Any, study_dir: Path) -> str | None:
     None: on a storage that others may use Optuna finds a name that nobody has. Raises
     :class:`UserError` where the folder holds a study of another name.
     """
-    if storage is not None:
+    if not is_own_file(storage, study_dir):
         return asked
     known = names_in_file(study_dir)
     if asked is not None and known and asked not in known:

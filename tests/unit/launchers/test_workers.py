@@ -2,10 +2,13 @@
 
 import multiprocessing as mp
 import os
+import subprocess
+import sys
 
 import pytest
 from slots_run import run
 
+from hydra_plugins.hydra_lightning_hpo.workers import JOBS, PARTIALS, WorkersLauncher
 from lightning_hpo.errors import StudyFailed
 from lightning_hpo.launchers.job import Job
 
@@ -41,3 +44,16 @@ def test_threads_are_divided_among_slots_and_gpus_are_pinned(make_workers, monke
             found += [end.return_value for _, end in workers.wait(60)]
     assert {env["OMP_NUM_THREADS"] for env in found} == {"2"}
     assert sorted(env["CUDA_VISIBLE_DEVICES"] for env in found) == ["4", "4", "7"]
+
+
+# Rule: in any application a module can keep a `_partial_` object by save_hyperparameters, which
+# drops what does not pickle; a slot of one of ours imports its jobs, and so this too.
+@pytest.mark.parametrize(("ours", "module"), [(True, JOBS), (False, PARTIALS)])
+def test_a_slot_imports_what_jobs_need_before_the_first_one(monkeypatch, ours, module):
+    monkeypatch.setattr("lightning_hpo.composition.application.is_ours", lambda task: ours)
+    launcher = WorkersLauncher(threads=1)
+    launcher.setup(hydra_context=None, task_function=run, config=None)
+    assert launcher.settings()["preload"] == [module]
+    script = f"import sys, {module}, copyreg; print(*(t.__name__ for t in copyreg.dispatch_table))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert "_DeferredTarget" in ran.stdout.split(), ran.stderr

@@ -36,6 +36,8 @@ def test_a_study_without_a_name_is_called_after_its_folder_and_keeps_that(tmp_pa
     moved = folder.rename(tmp_path / "moved")
     assert application.study_name(None, None, moved) == "search"
     assert application.study_name("search", None, moved) == "search"
+    # By whatever name the file is meant.
+    assert application.study_name(None, f"sqlite:///{moved}/study.db", moved) == "search"
 
 
 def test_a_folder_holds_one_study(tmp_path):
