@@ -84,6 +84,8 @@ def files_of(out: Path, trial: FrozenTrial) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+# Each start imports Lightning in the command and in both slots.
+@pytest.mark.timeout(600)
 def test_the_template_prunes_and_goes_on_after_a_kill_to_its_exact_total(project, tmp_path):
     out = tmp_path / "search"
     process = start(project, out)
@@ -95,7 +97,7 @@ def test_the_template_prunes_and_goes_on_after_a_kill_to_its_exact_total(project
     assert before
 
     process = start(project, out)
-    printed, err = process.communicate(timeout=280)
+    printed, err = process.communicate(timeout=500)
     assert process.returncode == 0, err + printed
     trials = trials_of(out)
     counted = [trial for trial in trials if not passed_over(trial)]
