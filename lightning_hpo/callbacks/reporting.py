@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import optuna
 
+
 from lightning_hpo.callbacks.current import CurrentTrial, current_trial
 from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
 from lightning_hpo.flavour import pl
@@ -270,4 +271,6 @@ def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
 
 def in_own_ranks(trainer: pl.Trainer) -> bool:
     """Whether ``trainer`` fits in processes that it starts, seen from here or from one of them."""
-    return isinstance(trainer.strategy.launcher, pl.strategies.launchers._MultiProcessingLauncher)
+    # By its name: the Trainer of an application may be of lightning.pytorch.
+    kinds = type(trainer.strategy.launcher).__mro__
+    return any(kind.__name__ == "_MultiProcessingLauncher" for kind in kinds)

@@ -17,7 +17,7 @@ from optuna.distributions import check_distribution_compatibility
 
 from lightning_hpo.composition.literals import literal
 from lightning_hpo.errors import UserError
-from lightning_hpo.protocol.address import KEY_EXISTS, TrialAddress
+from lightning_hpo.protocol.address import KEY_EXISTS, TrialAddress, told_address
 from lightning_hpo.protocol.folder import aside
 from lightning_hpo.results.trials import best_trial, has_reports
 from lightning_hpo.storage.embedded import is_own_file
@@ -46,6 +46,20 @@ def study_name(asked: str | None, storage: Any, study_dir: Path) -> str | None:
             f" '{asked}'; go on with that one, or choose another hydra.sweep.dir."
         )
     return asked or next(iter(known), study_dir.resolve().name)
+
+
+def refuse_in_a_trial() -> None:
+    """Raise :class:`UserError` where a trial's job has started this command.
+
+    As one more controller it would run trials within a trial.
+    """
+    address = told_address()
+    if address is not None:
+        raise UserError(
+            f"a trial must not start a sweep, but trial {address.number} of '{address.study_name}'"
+            " has started this command; Lightning's strategy=ddp does so for each further device:"
+            " use ddp_spawn or ddp_fork."
+        )
 
 
 def mark_as_own(study_dir: Path) -> None:

@@ -121,6 +121,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self.settings.check()
         if self.settings.is_study:
             self.settings.check_direction(self.direction)
+        else:
+            application.refuse_in_a_trial()
         if self.settings.verbosity == "quiet":
             quieten_log()
         space = self._space(arguments)

@@ -15,6 +15,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from rich.console import Console
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.address import VARIABLE
 from lightning_hpo.storage.study import create_storage
 from lightning_hpo.sweep import application
 from lightning_hpo.sweep.display.display import Display
@@ -38,6 +39,16 @@ def test_a_study_without_a_name_is_called_after_its_folder_and_keeps_that(tmp_pa
     assert application.study_name("search", None, moved) == "search"
     # By whatever name the file is meant.
     assert application.study_name(None, f"sqlite:///{moved}/study.db", moved) == "search"
+
+
+# Rule: a rank that starts the sweep's whole command again ends there, before it asks for a trial.
+def test_a_trial_starts_no_sweep(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    application.refuse_in_a_trial()
+    told = {"number": 3, "study_name": "s", "folder": "/s"}
+    monkeypatch.setenv(VARIABLE, json.dumps(told))
+    with pytest.raises(UserError, match=r"trial 3 of 's' has started this command; .*ddp_spawn"):
+        application.refuse_in_a_trial()
 
 
 def test_a_folder_holds_one_study(tmp_path):
