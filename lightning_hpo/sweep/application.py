@@ -26,7 +26,7 @@ from lightning_hpo.storage.recorded import names_in_file
 from lightning_hpo.sweep.display.display import Display
 from lightning_hpo.sweep.search.space import SearchSpace
 
-_CLOCK = "${now:"
+_CLOCK, _NUMBER = "${now:", "${hydra.job.num}"
 # What Hydra's grammar and a shell read as it is.
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 
@@ -92,8 +92,7 @@ _NEW = "begin another study with another hydra.sweep.dir or hydra.sweeper.study_
 
 def way_to_go_on(config: DictConfig) -> str | None:
     """What the same command needs to find this study again; None: nothing."""
-    plain: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
-    if _CLOCK not in plain["dir"]:
+    if _CLOCK not in _raw(config.hydra.sweep)["dir"]:
         return None
     # A folder that is called after the clock is another one next time.
     folder = str(Path(config.hydra.sweep.dir))
@@ -153,6 +152,9 @@ class Guests:
 
     def _subdir(self, number: int, overrides: Sequence[str]) -> str:
         """``hydra.sweep.subdir`` as the job will read it."""
+        if _raw(self.config.hydra.sweep)["subdir"] == _NUMBER:
+            # Hydra's default, for which nobody has to compose the job.
+            return str(number)
         config = self.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(config):
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
@@ -163,6 +165,12 @@ class Guests:
             return str(config.hydra.sweep.subdir)
         finally:
             HydraConfig.instance().cfg = ours
+
+
+def _raw(node: DictConfig) -> dict[str, str]:
+    """What was written, interpolations unresolved."""
+    plain: Any = OmegaConf.to_container(node, resolve=False)
+    return plain
 
 
 def _made(folder: Path) -> bool:
