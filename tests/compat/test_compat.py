@@ -83,7 +83,7 @@ def sweep(tmp_path):
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         return Sweep(ended.returncode, ended.stdout, ended.stderr, folder)
 
