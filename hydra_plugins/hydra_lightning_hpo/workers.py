@@ -31,7 +31,7 @@ ConfigStore.instance().store(
 
 # What runs a study's jobs, for processes that import it before the first one.
 JOBS = "lightning_hpo.jobs.run"
-# And those of another application: with it a `_partial_` node's object can be pickled, which
+# And those of another application: with it a ``_partial_`` node's object can be pickled, which
 # Lightning's save_hyperparameters asks of all that it keeps. It comes with JOBS too.
 PARTIALS = "lightning_hpo.composition.instantiate"
 

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import optuna
 
-
 from lightning_hpo.callbacks.current import CurrentTrial, current_trial
 from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
 from lightning_hpo.flavour import pl

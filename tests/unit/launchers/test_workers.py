@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from omegaconf import OmegaConf
 from slots_run import run
 
 from hydra_plugins.hydra_lightning_hpo.workers import JOBS, PARTIALS, WorkersLauncher
@@ -46,14 +47,23 @@ def test_threads_are_divided_among_slots_and_gpus_are_pinned(make_workers, monke
     assert sorted(env["CUDA_VISIBLE_DEVICES"] for env in found) == ["4", "4", "7"]
 
 
-# Rule: in any application a module can keep a `_partial_` object by save_hyperparameters, which
+# Rule: in any application a module can keep a ``_partial_`` object by save_hyperparameters, which
 # drops what does not pickle; a slot of one of ours imports its jobs, and so this too.
 @pytest.mark.parametrize(("ours", "module"), [(True, JOBS), (False, PARTIALS)])
 def test_a_slot_imports_what_jobs_need_before_the_first_one(monkeypatch, ours, module):
     monkeypatch.setattr("lightning_hpo.composition.application.is_ours", lambda task: ours)
     launcher = WorkersLauncher(threads=1)
-    launcher.setup(hydra_context=None, task_function=run, config=None)
+    launcher.setup(hydra_context=None, task_function=run, config=OmegaConf.create())
     assert launcher.settings()["preload"] == [module]
     script = f"import sys, {module}, copyreg; print(*(t.__name__ for t in copyreg.dispatch_table))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "_DeferredTarget" in ran.stdout.split(), ran.stderr
+
+
+# Rule: ours follow the flavour of the user's classes, so nothing of ours is imported before them.
+def test_before_a_users_classes_a_slot_imports_nothing_that_follows_them(monkeypatch):
+    monkeypatch.setattr("lightning_hpo.composition.application.is_ours", lambda task: True)
+    launcher = WorkersLauncher(threads=1)
+    config = OmegaConf.create({"model": {"_target_": "mine.Model"}})
+    launcher.setup(hydra_context=None, task_function=run, config=config)
+    assert launcher.settings()["preload"] == ["torch"]

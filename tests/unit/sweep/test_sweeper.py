@@ -168,14 +168,6 @@ def test_each_kind_of_launcher_has_its_executor(launcher, executor, monkeypatch)
 
 
 # Rule: another application's study lives in memory, unless it names a storage.
-def test_where_a_study_is_kept(tmp_path: Path) -> None:
-    assert sweeper(tmp_path, is_study=False)._storage(None) is None
-    named = sweeper(tmp_path, is_study=False, storage=f"sqlite:///{tmp_path}/own.db")
-    assert named._storage(None) is not None
-    assert sweeper(tmp_path)._storage(FACTS) is not None
-    assert (tmp_path / "study.db").is_file()
-
-
 def test_another_applications_jobs_are_not_prepared() -> None:
     made: Any = sweeper(is_study=False)
     assert made._preflight(space(RANGE), None, None) is None
@@ -292,31 +284,6 @@ def test_a_failure_is_handed_back_and_its_time_is_counted(monkeypatch: pytest.Mo
     monkeypatch.setattr(search, "run", fails)
     assert made._search_and_evaluate(search, None, display(), None) is failed
     assert len(evaluated) == 1
-
-
-# Rule: the seconds of a search and of a final job add up over all runs, however these end.
-def test_a_studys_account_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    study, clock = study_of(), iter([10.0, 12.5, 100.0, 104.04, 200.0, 200.5])
-    monkeypatch.setattr(sweepers.time, "monotonic", lambda: next(clock))
-    with sweepers._timed(study, "search"):
-        pass
-    with pytest.raises(StudyFailed), sweepers._timed(study, "search"):
-        raise StudyFailed("nothing worked")
-    with sweepers._timed(study, "final"):
-        pass
-    assert study.user_attrs["seconds"] == {"search": 6.5, "final": 0.5}
-
-
-# Rule: a storage that fails has failed the search for that reason, which is what must be told.
-def test_an_account_that_cannot_be_kept_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = study_of()
-
-    def refuses(*_: Any) -> None:
-        raise optuna.exceptions.StorageInternalError("no such host")
-
-    monkeypatch.setattr(study, "set_user_attr", refuses)
-    with pytest.raises(StudyFailed, match="nothing worked"), sweepers._timed(study, "search"):
-        raise StudyFailed("nothing worked")
 
 
 # Rule: of a study that is new, nothing may lie where its trials will; the database stays in place.
