@@ -145,6 +145,9 @@ class BestPredictions(BestEpoch):
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         if self.improves(logged[self.monitor]):
+            if not self._is_validated and self.x_grid is not None and trainer.is_global_zero:
+                module, data = trainer.lightning_module, data_of(trainer)
+                self._validated = predictions.predict(module, data, self.x_grid)
             self.y = self._validated
         super().judge(trainer, logged)
 
@@ -183,10 +186,15 @@ class KeptWeights(BestEpoch):
 
     # Behind this hook the averaged weights make way for the network's own.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._copy(pl_module)
+
+    def _copy(self, pl_module: pl.LightningModule) -> None:
         weights = pl_module.state_dict()
         self._validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
+        if not self._is_validated:
+            self._copy(trainer.lightning_module)
         self.latest_value = logged[self.monitor]
         if self.latest or self.improves(self.latest_value):
             self.weights = self._validated

@@ -30,6 +30,14 @@ def validated(trainer: pl.Trainer) -> dict[str, float]:
     return {k: float(v) for k, v in results.metrics(on_step=False)["callback"].items()}
 
 
+def not_logged(trainer: pl.Trainer, monitor: str, *, validations: bool) -> UserError:
+    """The error of a fit that never logged its monitor; ``validations``: whether any ran."""
+    known = sorted(trainer.callback_metrics)
+    hint = did_you_mean(monitor, known)
+    none = "" if validations else f" No validation ran in {trainer.current_epoch} epochs."
+    return UserError(f"monitor '{monitor}' was not logged; available: {known}.{hint}{none}")
+
+
 def not_validated(monitor: str, max_epochs: int | None) -> UserError:
     """The error of a fit whose monitor was never validated."""
     return UserError(
@@ -47,34 +55,64 @@ class Reported(Protocol):
 
 
 class EpochJudge(pl.Callback):
-    """Sees each epoch once, by what its last validation logged.
+    """Sees each epoch once, by what its last validation logged, or its training.
 
     ``trainer.val_check_interval`` may validate several times in an epoch; pruners, best epochs and
-    the refit count epochs, so that the last validation in one speaks for it. An epoch in which the
-    monitor was not logged is passed over.
+    the refit count epochs, so that the last validation in one speaks for it. A monitor that no
+    validation logs is the training's: such an epoch is judged when all of it is logged, also what
+    the module logs in its own hook at the end. An epoch in which the monitor was not logged is
+    passed over; a fit in which it never was ends with :class:`UserError`.
     """
 
     monitor: str
+    epoch_judged = 0
     _latest: dict[str, float] | None = None
+    _is_validated = False
+    _has_judged = _has_validations = False
+    # What Lightning had of the monitor when the epoch began: a new value is another tensor.
+    _before: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._latest = None
+        self._latest = self._before = None
+        self._is_validated = self._has_judged = self._has_validations = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        monitored(trainer, self.monitor)
         logged = validated(trainer)
-        if self.monitor in logged:
+        self._has_validations = self._has_validations or not trainer.sanity_checking
+        if self.monitor not in logged:
+            return
+        self._is_validated = True
+        if not trainer.sanity_checking:
             self._latest = logged
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._judge_training(trainer)
+        self.epoch_judged = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         logged, self._latest = self._latest, None
         if logged is not None:
+            self._has_judged = True
             self.judge(trainer, logged)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._judge_training(trainer)
+        if not self._has_judged:
+            raise not_logged(trainer, self.monitor, validations=self._has_validations)
+
+    def _judge_training(self, trainer: pl.Trainer) -> None:
+        """The training of an epoch has ended, unless this is the first one's start."""
+        value = trainer.callback_metrics.get(self.monitor)
+        is_new, self._before = value is not self._before, value
+        if value is not None and is_new and not self._is_validated:
+            self._has_judged = True
+            self.judge(trainer, {k: float(v) for k, v in trainer.callback_metrics.items()})
+
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
-        """The epoch ends; ``logged``: in its last validation, the monitor among it."""
+        """``epoch_judged`` has ended; ``logged``: in its last validation, the monitor among it.
+
+        Where the training logs the monitor, all that was logged so far.
+        """
         raise NotImplementedError
 
 
@@ -88,8 +126,8 @@ class PruningCallback(EpochJudge):
     or in YAML ``_target_: lightning_hpo.PruningCallback``. Outside a sweep it does nothing, and so
     under ``python -m lightning_hpo``, which reports by itself.
 
-    ``monitor``: the name under which a validation logs the metric. Where none does, the sanity
-    check already raises :class:`UserError`; its values are never reported. ``trial``: whom to
+    ``monitor``: the name under which the metric is logged; where nothing logs it, the end of the
+    fit raises :class:`UserError`. The sanity check is never reported. ``trial``: whom to
     report to; None: the trial for which this process works. Steps are epochs, counted from
     ``first_step``.
 
@@ -113,19 +151,15 @@ class PruningCallback(EpochJudge):
         super().on_fit_start(trainer, pl_module)
         self.pruned = None
 
-    def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.is_idle:
-            monitored(trainer, self.monitor)
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.is_idle:
-            super().on_validation_end(trainer, pl_module)
+            super().on_train_end(trainer, pl_module)
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         # With trainer.min_epochs the ranks may go on after the pruner's word.
         if self.pruned is not None:
             return
-        value, epoch = logged[self.monitor], trainer.current_epoch
+        value, epoch = logged[self.monitor], self.epoch_judged
         pruned = False
         if trainer.is_global_zero:
             self.trial.report(value, step=self.first_step + epoch)
@@ -171,9 +205,11 @@ class StageOfMetrics(pl.Callback):
     # An epoch's training metrics are logged after its validation, behind the callbacks' own hook.
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.note_training(trainer)
+        super().on_train_epoch_start(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.note_training(trainer)
+        super().on_train_end(trainer, pl_module)
 
     def note_training(self, trainer: pl.Trainer) -> None:
         """An epoch has ended, with its metrics."""
@@ -218,9 +254,10 @@ class BestEpoch(StageOfMetrics, EpochJudge):
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         self.last |= logged
         if self.improves(logged[self.monitor]):
-            self.value, self.epoch = logged[self.monitor], trainer.current_epoch
+            self.value, self.epoch = logged[self.monitor], self.epoch_judged
             self.metrics = dict(logged)
-            self._awaits_training_metrics = True
+            # Of the training itself everything is there.
+            self._awaits_training_metrics = self._is_validated
 
     def note_training(self, trainer: pl.Trainer) -> None:
         super().note_training(trainer)
@@ -247,6 +284,7 @@ class FailOnNonFinite(pl.Callback):
 
     def __init__(self, *, monitor: str) -> None:
         self.monitor = monitor
+        self._epoch = 0
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.sanity_checking:
@@ -255,12 +293,18 @@ class FailOnNonFinite(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._check(trainer)
 
+    # What a module logs in its own hook at the end of an epoch shows behind the callbacks'.
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._check(trainer)
+        self._epoch = trainer.current_epoch
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._check(trainer)
+
     def _check(self, trainer: pl.Trainer) -> None:
         for name, value in trainer.callback_metrics.items():
             if (name == self.monitor or is_loss(name)) and not math.isfinite(float(value)):
-                raise NonFiniteLoss(
-                    f"{name} became {float(value)} in epoch {trainer.current_epoch}"
-                )
+                raise NonFiniteLoss(f"{name} became {float(value)} in epoch {self._epoch}")
 
 
 def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:

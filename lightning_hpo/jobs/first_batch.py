@@ -5,8 +5,10 @@ the study is still empty.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,12 +16,18 @@ from typing import Any
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.figures import FigureCallback
-from lightning_hpo.callbacks.reporting import monitored
+from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.loader import steps_per_call
-from lightning_hpo.errors import UserError
+from lightning_hpo.errors import UserError, did_you_mean
 from lightning_hpo.fitting import build, observers, ranks
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
+from lightning_hpo.jobs.objective import OF_EVERY_FIT
+from lightning_hpo.protocol.stages import Stage
+
+# How long to wait for a metric that the first batch does not log.
+_LONGER_EPOCHS, _LONGER_S = 200, 60.0
 
 # Arguments of a Trainer whose fit ends behind one batch: that needs no ranks, which take longer to
 # start than to train, and must not be held up.
@@ -32,13 +40,22 @@ FOR_ONE_BATCH: Mapping[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Rehearsed:
+    """A fit that was rehearsed; ``stages``: of each metric that it logged."""
+
+    trainer: pl.Trainer
+    stages: Mapping[str, Stage]
+
+
 def rehearse(
     cfg: DictConfig, module: pl.LightningModule, data: pl.LightningDataModule, folder: Path
-) -> pl.Trainer:
+) -> Rehearsed:
     """Train on one batch, validate on one; raises :class:`UserError` for what cannot work.
 
     ``folder``: of the job; the rehearsal leaves nothing there.
     """
+    wanted = [cfg.monitor, *(n for n in TrialPlan.of(cfg).objectives if n not in OF_EVERY_FIT)]
     behind_one = BehindOneBatch(cfg.monitor)
     with _folder_for_now(folder) as inside:
         callbacks = build.callbacks(cfg, with_validation=True)
@@ -48,22 +65,34 @@ def rehearse(
         shorten(module, data)
         try:
             trainer.fit(module, datamodule=data)
-        finally:
-            # Also as the reason of what a callback raised that found no metric.
-            behind_one.check()
-    _check_validation_comes(cfg, trainer)
-    return trainer
+        except Exception as error:
+            behind_one.explain(trainer, error)
+            raise
+        found = behind_one.stages
+        if not is_ours(module) and any(name not in found for name in wanted):
+            found = {**found, **look_longer(cfg, data, inside / "longer", wanted)}
+    if cfg.monitor not in found:
+        raise behind_one.missing(found)
+    check_schedules(trainer, found)
+    if found[cfg.monitor] == "val":
+        _check_validation_comes(cfg, trainer)
+    return Rehearsed(trainer, found)
 
 
-class BehindOneBatch(pl.Callback):
-    """Ends a fit behind its first batch, with the validation that follows.
+def is_ours(part: object) -> bool:
+    """Whether this is of this package, where nothing needs a validation to be trained."""
+    return type(part).__module__.startswith("lightning_hpo.")
 
-    Not Lightning's limits: a schedule would see a fit of a single step. Stands before all others,
-    so that a missing monitor is told before one of them asks for it in words of its own (None: the
-    fit needs none).
+
+class BehindOneBatch(StageOfMetrics):
+    """Ends a fit behind its first batch, with the validation that follows, and notes what it logs.
+
+    Not Lightning's limits: a schedule would see a fit of a single step. Stands before all others.
+    ``monitor``: None: the fit needs none.
     """
 
     def __init__(self, monitor: str | None) -> None:
+        super().__init__()
         self.monitor = monitor
         self.trained = self.validates = False
 
@@ -73,37 +102,89 @@ class BehindOneBatch(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.validates = self.validates or not trainer.sanity_checking
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.monitor is not None and not trainer.sanity_checking:
-            monitored(trainer, self.monitor)
+    def explain(self, trainer: pl.Trainer, error: Exception) -> None:
+        """Raise in our words what somebody complained of who found no monitor."""
+        known = {**dict.fromkeys(trainer.callback_metrics, "train"), **self.stages}
+        if self.trained and self.monitor not in known and str(self.monitor) in str(error):
+            raise self.missing(known) from error
 
-    def check(self) -> None:
-        """Raise :class:`UserError` if no validation followed."""
-        if self.trained and not self.validates:
+    def missing(self, known: Collection[str]) -> UserError:
+        """The error of a monitor that is not among the metrics ``known``."""
+        if self.validates:
+            hint = did_you_mean(str(self.monitor), sorted(known))
+            return UserError(
+                f"monitor '{self.monitor}' was not logged; available: {sorted(known)}.{hint}"
+            )
+        return UserError(
+            f"monitor '{self.monitor}' needs a validation, but none ran: the module needs a"
+            " validation_step, the data module a val_dataloader, and trainer.limit_val_batches"
+            f" must not be 0; or monitor what the training logs: {sorted(known)}."
+        )
+
+
+class UntilLogged(StageOfMetrics):
+    """Ends a fit as soon as it has logged all of ``wanted``, or has lasted ``limit_s``."""
+
+    def __init__(self, wanted: Collection[str], *, limit_s: float) -> None:
+        super().__init__()
+        self.wanted, self.ends_s = wanted, time.monotonic() + limit_s
+
+    def note_training(self, trainer: pl.Trainer) -> None:
+        super().note_training(trainer)
+        found = all(name in self.stages for name in self.wanted)
+        trainer.should_stop = trainer.should_stop or found or time.monotonic() > self.ends_s
+
+
+def look_longer(
+    cfg: DictConfig, data: pl.LightningDataModule, folder: Path, wanted: Collection[str]
+) -> Mapping[str, Stage]:
+    """What a module logs that logs some of its metrics in some of its epochs alone.
+
+    One batch an epoch, until all that is ``wanted`` was logged.
+    """
+    until = UntilLogged(wanted, limit_s=_LONGER_S)
+    trainer = _trainer(
+        cfg,
+        folder,
+        until,
+        max_epochs=min(cfg.trainer.max_epochs, _LONGER_EPOCHS),
+        limit_train_batches=1,
+        val_check_interval=1.0,
+        check_val_every_n_epoch=cfg.trainer.get("check_val_every_n_epoch") or 1,
+    )
+    trainer.fit(build.module(cfg, data), datamodule=data)
+    return until.stages
+
+
+def check_schedules(trainer: pl.Trainer, logged: Collection[str]) -> None:
+    """Raise :class:`UserError` for a schedule by a metric that is not ``logged``.
+
+    Also for one that looks at its metric only after some epochs.
+    """
+    for schedule in trainer.lr_scheduler_configs:
+        if schedule.reduce_on_plateau and schedule.strict and schedule.monitor not in logged:
+            known = sorted(logged)
             raise UserError(
-                f"monitor '{self.monitor}' needs a validation, but none ran: the module needs a"
-                " validation_step, the data module a val_dataloader, and trainer.limit_val_batches"
-                " must not be 0."
+                f"{type(schedule.scheduler).__name__} watches '{schedule.monitor}', which was not"
+                f" logged; available: {known}.{did_you_mean(str(schedule.monitor), known)}"
             )
 
 
-def _trainer(cfg: DictConfig, folder: Path, behind_one: BehindOneBatch) -> pl.Trainer:
+def _trainer(cfg: DictConfig, folder: Path, ends: pl.Callback, **changes: Any) -> pl.Trainer:
     given = cfg.trainer
     callbacks = build.callbacks(cfg, with_validation=True)
     for callback in callbacks:
         if isinstance(callback, FigureCallback):
             # They look at the network when a fit starts; drawing would take longer than the rest.
             callback.every_n_epochs, callback.at_end = None, False
-    return build.trainer(
-        cfg,
-        folder,
-        [behind_one, *callbacks],
-        logger=observers.loggers(cfg, folder, aside=folder / "loggers"),
+    settings: dict[str, Any] = {
         **FOR_ONE_BATCH,
-        check_val_every_n_epoch=None if _validates_by_steps(cfg) else 1,
-        num_sanity_val_steps=0 if given.get("num_sanity_val_steps") == 0 else 1,
-        limit_val_batches=0 if given.get("limit_val_batches") == 0 else 1,
-    )
+        "logger": observers.loggers(cfg, folder, aside=folder / "loggers"),
+        "check_val_every_n_epoch": None if _validates_by_steps(cfg) else 1,
+        "num_sanity_val_steps": 0 if given.get("num_sanity_val_steps") == 0 else 1,
+        "limit_val_batches": 0 if given.get("limit_val_batches") == 0 else 1,
+    }
+    return build.trainer(cfg, folder, [ends, *callbacks], **settings | changes)
 
 
 @contextmanager

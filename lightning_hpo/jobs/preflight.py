@@ -18,7 +18,7 @@ from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
-from lightning_hpo.jobs.rehearsal import is_ours, rehearse_refit
+from lightning_hpo.jobs.rehearsal import rehearse_refit
 from lightning_hpo.protocol.messages import Facts, JobContext
 
 
@@ -43,17 +43,14 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
-    trainer = rehearse(cfg, module, data, context.folder)
-    if is_ours(module):
-        # Another one's may log some of its metrics later, or at its end alone.
-        logged = [*trainer.callback_metrics, *objective.OF_EVERY_FIT]
-        objective.require_logged(plan.objectives, logged)
+    rehearsed = rehearse(cfg, module, data, context.folder)
+    objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
     return Facts(
         data_name=told.name(data),
         data_sha256=told.checksum(data),
         n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
-        device=_device_name(trainer),
+        device=_device_name(rehearsed.trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
         can_be_shown=can_be_shown(module, data),

@@ -20,6 +20,7 @@ from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
+from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, is_ours, shorten
 
 
 def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
@@ -53,11 +54,6 @@ def _callbacks(cfg: DictConfig) -> list[pl.Callback]:
     """Without those that draw, which take long and whose failures cost no fit."""
     made = build.callbacks(cfg, with_validation=False)
     return [callback for callback in made if not isinstance(callback, FigureCallback)]
-
-
-def is_ours(part: object) -> bool:
-    """Whether this is of this package, where nothing needs a validation to be trained."""
-    return type(part).__module__.startswith("lightning_hpo.")
 
 
 def _failure(

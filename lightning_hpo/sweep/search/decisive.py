@@ -37,7 +37,8 @@ _FREE = re.compile(
              |enable_\w+|num_sanity_val_steps|deterministic|benchmark|detect_anomaly)
         |cv\.(final|final_holdout|parallel|epochs_per_step)
         |data\.(\w+\.)*(\w*workers|persistent\w*|pin_memory|prefetch_factor|download)
-        |model\.(cuda_graph|steps_per_call)""",
+        |model\.(cuda_graph|steps_per_call)
+        |callbacks\.\w+\.(strict|verbose)""",
     re.VERBOSE,
 )
 # Only with a checksum of the data: else nothing but their place tells which they are.

@@ -8,6 +8,7 @@ import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
@@ -46,7 +47,7 @@ def fit(module: pl.LightningModule, *callbacks: pl.Callback, epochs: int | None 
         max_epochs=epochs or len(module.values),
         callbacks=list(callbacks),
         num_sanity_val_steps=1,
-    ).fit(module, loader, loader)
+    ).fit(module, loader, loader if is_overridden("validation_step", module) else None)
 
 
 def study_with(*curves: list[float], pruner: optuna.pruners.BasePruner | None = None):
@@ -121,15 +122,89 @@ class EverySecond(Scripted):
     """Logs the monitor in every second epoch only, as an expensive metric is."""
 
     def validation_step(self, batch, batch_idx):
-        if self.trainer.sanity_checking or self.current_epoch % 2:
+        if not self.trainer.sanity_checking and self.current_epoch % 2:
             self.log("val/loss", 0.5 / (1 + self.current_epoch))
 
 
 def test_epochs_without_the_monitor_are_passed_over():
-    trial = study_with().ask()
-    module = EverySecond([0.0] * 4)
-    with pytest.raises(UserError, match="monitor 'val/loss' was not logged"):
-        fit(module, PruningCallback(trial, monitor="val/loss"))
+    trial, best = study_with().ask(), BestEpoch(monitor="val/loss", mode="min")
+    fit(EverySecond([0.0] * 5), best, PruningCallback(trial, monitor="val/loss"))
+    # 0.5 / 2 and 0.5 / 4, not once more in the epochs behind them.
+    assert trial.study.trials[0].intermediate_values == {1: 0.25, 3: 0.125}
+    assert (best.value, best.epoch) == (0.125, 3)
+
+
+class OnlyTrains(pl.LightningModule):
+    """Logs ``values[epoch]`` of its training, in its step or in its hook at the epoch's end."""
+
+    def __init__(self, values: list[float], *, in_hook: bool = False, every: int = 1) -> None:
+        super().__init__()
+        self.values, self.in_hook, self.every = values, in_hook, every
+        self.layer = torch.nn.Linear(1, 1)
+
+    def _log(self) -> None:
+        if self.current_epoch % self.every == self.every - 1:
+            self.log("fit_loss", self.values[self.current_epoch], on_epoch=True)
+
+    def training_step(self, batch, batch_idx):
+        if not self.in_hook:
+            self._log()
+        return self.layer(batch).sum()
+
+    def on_train_epoch_end(self):
+        if self.in_hook:
+            self._log()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+# Rule: a monitor of the training is judged at each training epoch's end, wherever it is logged.
+@pytest.mark.parametrize("in_hook", [False, True])
+@pytest.mark.parametrize(("every", "expected"), [(1, {0: 0.5, 1: 0.25, 2: 0.75}), (2, {1: 0.25})])
+def test_a_monitor_of_the_training_is_judged_too(in_hook, every, expected):
+    trial, best = study_with().ask(), BestEpoch(monitor="fit_loss", mode="min")
+    module = OnlyTrains([0.5, 0.25, 0.75], in_hook=in_hook, every=every)
+    fit(module, best, PruningCallback(trial, monitor="fit_loss"), epochs=3)
+    assert trial.study.trials[0].intermediate_values == expected
+    assert (best.value, best.epoch, best.metrics["fit_loss"]) == (0.25, 1, 0.25)
+    assert best.last["fit_loss"] == [*expected.values()][-1]
+    assert best.stages["fit_loss"] == "train"
+
+
+@pytest.mark.parametrize("in_hook", [False, True])
+def test_a_fit_is_pruned_by_its_training(in_hook):
+    pruner = optuna.pruners.ThresholdPruner(upper=0.6)
+    trial = study_with(pruner=pruner).ask()
+    with pytest.raises(optuna.TrialPruned, match=r"epoch 1 with fit_loss=0.75"):
+        fit(
+            OnlyTrains([0.5, 0.75, 0.25], in_hook=in_hook),
+            PruningCallback(trial, monitor="fit_loss"),
+            epochs=3,
+        )
+    assert trial.study.trials[0].intermediate_values == {0: 0.5, 1: 0.75}
+
+
+def test_a_training_that_is_not_finite_ends_the_fit_with_its_epoch():
+    module = OnlyTrains([0.5, math.nan, 0.5], in_hook=True)
+    best = BestEpoch(monitor="fit_loss", mode="min")
+    with pytest.raises(NonFiniteLoss, match="fit_loss became nan in epoch 1"):
+        fit(module, FailOnNonFinite(monitor="fit_loss"), best, epochs=3)
+    assert (best.value, best.epoch) == (0.5, 0)
+
+
+class ByStepAndEpoch(Scripted):
+    """Logs by step and by epoch, which Lightning's loggers name apart."""
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", self.values[self.current_epoch], on_step=True, on_epoch=True)
+
+
+@pytest.mark.parametrize("monitor", ["val/loss", "val/loss_epoch"])
+def test_a_metric_by_step_and_epoch_has_both_names(monitor):
+    best = BestEpoch(monitor=monitor, mode="min")
+    fit(ByStepAndEpoch([0.5, 0.25, 0.75]), best)
+    assert (best.value, best.epoch) == (0.25, 1)
 
 
 def test_steps_of_a_later_fold_go_on_after_the_earlier_ones():
@@ -148,16 +223,16 @@ def test_the_pruners_word_ends_the_fit():
     assert study.trials[2].intermediate_values == {0: 0.5, 1: 0.5}
 
 
-def test_a_missing_monitor_raises_before_the_first_training_step():
-    class NeverTrained(Scripted):
-        def training_step(self, batch, batch_idx):
-            raise AssertionError("trained")
-
+# Rule: it may be logged in some epochs alone, so that only the end of a fit tells.
+def test_a_monitor_that_was_never_logged_raises_at_the_end():
     with pytest.raises(UserError) as caught:
-        fit(NeverTrained([0.5]), PruningCallback(study_with().ask(), monitor="val/los"))
+        fit(Scripted([0.5, 0.5]), PruningCallback(study_with().ask(), monitor="val/los"))
     assert str(caught.value) == (
-        "monitor 'val/los' was not logged; available: ['val/loss']. Did you mean 'val/loss'?"
+        "monitor 'val/los' was not logged; available: ['train/loss', 'val/loss']."
+        " Did you mean 'val/loss'?"
     )
+    with pytest.raises(UserError, match=r"available: \[.*'fit_loss.*No validation ran in 2 epochs"):
+        fit(OnlyTrains([0.5, 0.5]), BestEpoch(monitor="val/loss", mode="min"), epochs=2)
 
 
 CURVES = {

@@ -13,7 +13,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.preflight import run_preflight
-from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.messages import Facts, JobContext
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 CHECKPOINT = "{_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/los}"
@@ -58,22 +58,13 @@ class Validates(OnlyTrains):
         (["study.objectives={val/acc: maximize}"], "'val/acc'; .*Did you mean 'val/accuracy'"),
         (
             ["monitor=val/los"],
-            r"'val/los' was not logged; available: \['val/accuracy', 'val/loss'\]",
+            r"'val/los' was not logged; available: \['train/.*'\]. Did you mean 'val/loss'",
         ),
     ],
 )
 def test_what_no_trial_could_do(tmp_path: Path, overrides, message) -> None:
     with pytest.raises(UserError, match=message):
         prepared(tmp_path, *overrides)
-
-
-def test_a_module_of_ones_own_must_validate_and_is_told_what_it_does_not_read(tmp_path) -> None:
-    cfg = composed()
-    cfg.model = {"_target_": f"{__name__}.OnlyTrains"}
-    with pytest.raises(UserError, match="needs a validation, but none ran"):
-        run_preflight(cfg, JobContext(tmp_path))
-    cfg.model = {"_target_": f"{__name__}.Validates", "lr": 0.1}
-    assert "(model.lr)" in run_preflight(cfg, JobContext(tmp_path)).unread["optimizer"]
 
 
 class Stream(IterableDataset):
@@ -137,3 +128,64 @@ def test_folds_that_these_data_do_not_have_are_refused(tmp_path: Path) -> None:
         prepared_with(Tensors, tmp_path, "cv.final=true", "cv.n_splits=9", "cv.repeats=2")
     with pytest.raises(UserError, match=r"cv\.groups must name .* 80 samples, got cv\.groups=who"):
         prepared_with(Tensors, tmp_path, "cv.final=true", "cv.groups=who")
+
+
+class Unreadable(Validates):
+    def training_step(self, batch, batch_idx):
+        raise KeyError("label")
+
+
+class Rare(Validates):
+    """Validates an expensive metric every third epoch, and never what is misspelled."""
+
+    def validation_step(self, batch, batch_idx):
+        if self.current_epoch % 3 == 2:
+            self.training_step(batch, batch_idx)
+            self.log("val/auc", 0.5)
+
+
+class Plateau(Validates):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+        how = {"scheduler": schedule, "monitor": "val/los", "frequency": 5}
+        return {"optimizer": optimizer, "lr_scheduler": how}
+
+
+def prepared_own(folder: Path, module: type, *overrides: str) -> Facts:
+    cfg = composed("callbacks=none", *overrides)
+    cfg.model = {"_target_": f"{__name__}.{module.__name__}", "lr": 0.1}
+    return run_preflight(cfg, JobContext(folder))
+
+
+# Rule: a module without a validation is fine where the monitor is the training's.
+def test_a_monitor_of_the_training_needs_no_validation(tmp_path: Path) -> None:
+    facts = prepared_own(tmp_path, OnlyTrains)
+    assert "(model.lr)" in facts.unread["optimizer"]
+    with pytest.raises(UserError, match=r"needs a validation, .* monitor what .* \['val/loss'\]"):
+        prepared_own(tmp_path, OnlyTrains, "monitor=val_loss")
+
+
+# Rule: what is logged in some epochs alone is waited for, one batch an epoch.
+def test_a_metric_that_is_logged_every_few_epochs_is_found(tmp_path: Path) -> None:
+    small = ["trainer.max_epochs=3", "study.objectives={val/auc: maximize}"]
+    assert prepared_own(tmp_path, Rare, *small, "study.final=false").data_name == "digits"
+    with pytest.raises(UserError, match=r"'val/acc'; available: .*'val/auc'"):
+        prepared_own(tmp_path, Rare, *small[:1], "study.objectives={val/acc: maximize}")
+    with pytest.raises(UserError, match=r"'val/los' was not logged; .*Did you mean 'val/loss'"):
+        prepared_own(tmp_path, Rare, *small, "monitor=val/los")
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [(Plateau, r"ReduceLROnPlateau watches 'val/los', .*Did you mean 'val/loss'")],
+)
+def test_a_mistake_in_a_module_is_told_as_it_is(tmp_path: Path, module, message) -> None:
+    with pytest.raises(UserError, match=message):
+        prepared_own(tmp_path, module)
+
+
+# Rule: an error of the module's own is not taken for a missing monitor.
+def test_what_a_module_raises_itself_passes(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="label"):
+        prepared_own(tmp_path, Unreadable)
