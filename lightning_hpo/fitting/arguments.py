@@ -1,7 +1,8 @@
 """What a class of the user's own is handed of ours, and which searched parameters nothing reads.
 
 A constructor gets what it names. ``**kwargs`` ask for nothing by themselves: what they take is what
-a base class names, to which they are passed on. What the configuration of the class gives wins.
+a base class names, to which they are passed on. What the configuration of the class gives wins, and
+``study.hand_over`` says what is handed over at all.
 """
 
 import inspect
@@ -17,13 +18,35 @@ from lightning_hpo.errors import UserError
 # Parts of the configuration that are read whatever the model and the data are.
 _READ = {"data", "model", "cv", "callbacks", "trainer", "pruner", "study"}
 _READ |= {"monitor", "mode", "seed"}
+# All that there is to hand over.
+OURS = ("optimizer", "scheduler", "input_shape", "num_classes", "split", "augment", "seed")
 # Those that reach a constructor, if it takes them, and whose that is.
 _HANDED = {"optimizer": "model", "scheduler": "model", "augment": "data"}
 
 
-def handed(node: DictConfig, ours: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+def handed(
+    node: DictConfig,
+    ours: Mapping[str, Callable[[], Any]],
+    *,
+    offered: Collection[str] = OURS,
+) -> dict[str, Any]:
     """Of ``ours`` what the target of ``node`` takes and the node does not give; made on demand."""
-    return {name: make() for name, make in ours.items() if takes(node, name) and name not in node}
+    wanted = [name for name in ours if name in offered and name not in node and takes(node, name)]
+    return {name: ours[name]() for name in wanted}
+
+
+def offered(cfg: DictConfig) -> tuple[str, ...]:
+    """What ``study.hand_over`` lets through; raises :class:`UserError` for what there is not."""
+    asked = OmegaConf.select(cfg, "study.hand_over", default=True)
+    if isinstance(asked, bool) or asked is None:
+        return OURS if asked else ()
+    names = list(asked) if OmegaConf.is_list(asked) else [asked]
+    if not set(names) <= set(OURS):
+        raise UserError(
+            f"study.hand_over must be true, false or a list of {', '.join(OURS)},"
+            f" got study.hand_over={asked}."
+        )
+    return tuple(names)
 
 
 def takes(node: DictConfig, name: str) -> bool:
@@ -36,11 +59,25 @@ def keeps_its_split(node: DictConfig) -> bool:
     return "split" not in node and not takes(node, "split")
 
 
+def require_offered(cfg: DictConfig, name: str, purpose: str) -> None:
+    """Raise :class:`UserError` where ``study.hand_over`` leaves out what a ``purpose`` needs."""
+    if name not in offered(cfg):
+        raise UserError(
+            f"data that are {purpose} must be handed '{name}', which study.hand_over leaves out;"
+            " add it there, or set cv=holdout cv.final=false."
+        )
+
+
 def require_effect(cfg: DictConfig, group: str, *, of: str) -> None:
     """Raise :class:`UserError` if what is chosen in ``group`` would not reach ``cfg[of]``."""
     if not cfg.get(group):
         return
     node = cfg[of]
+    if group not in offered(cfg):
+        raise UserError(
+            f"study.hand_over leaves out '{group}', so the group '{group}' would have no effect;"
+            f" use {group}=none, or add it to study.hand_over."
+        )
     if group in node:
         raise UserError(
             f"{of}.{group} is given in the configuration of {node._target_}, so the group '{group}'"
@@ -62,7 +99,9 @@ def unread(cfg: DictConfig) -> dict[str, str]:
     for group, of in _HANDED.items():
         node = cfg[of]
         own = ", ".join(f"{of}.{key}" for key in node if not str(key).startswith("_"))
-        if group in node:
+        if group not in offered(cfg):
+            found[group] = f"study.hand_over leaves it out; search parameters of {of} ({own})"
+        elif group in node:
             found[group] = f"{node._target_} is given {of}.{group}; search {of}.{{name}} instead"
         elif not takes(node, group):
             found[group] = f"{node._target_} takes no '{group}'; search its own parameters ({own})"

@@ -34,11 +34,14 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     Whatever it draws is drawn by the study's seed, and leaves the random state of the fit alone.
     Data that do not take a split are split from outside, unless it is their own.
     """
+    if split.method == "kfold" and arguments.takes(cfg.data, "split"):
+        arguments.require_offered(cfg, "split", "cross-validated")
     _check_split(cfg.data, split)
     arguments.require_effect(cfg, "augment", of="data")
     ours = {"split": lambda: split, "augment": lambda: _augmentation(cfg), "seed": lambda: cfg.seed}
     with seeded(cfg.seed):
-        data = make(cfg.data, **arguments.handed(cfg.data, ours))
+        given = arguments.handed(cfg.data, ours, offered=arguments.offered(cfg))
+        data = make(cfg.data, **given)
     draw_by(cfg.seed, data)
     if not isinstance(data, TensorDataModule):
         # Another one's may ask for the number of devices, as in a fit.
@@ -48,6 +51,7 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
     data.prepare_data()
     data.setup("fit")
     provenance.note_data(data)
+    provenance.note_handed("data", given)
     return data
 
 
@@ -61,7 +65,9 @@ def module(cfg: DictConfig, data: pl.LightningDataModule) -> pl.LightningModule:
         ours["scheduler"] = lambda: make(cfg.scheduler, _convert_="all")
     shape = told.for_module(data)
     ours |= {name: partial(shape.__getitem__, name) for name in shape}
-    return make(cfg.model, _convert_="all", **arguments.handed(cfg.model, ours))
+    given = arguments.handed(cfg.model, ours, offered=arguments.offered(cfg))
+    provenance.note_handed("model", given)
+    return make(cfg.model, _convert_="all", **given)
 
 
 def callbacks(cfg: DictConfig, *, with_validation: bool) -> list[pl.Callback]:

@@ -5,7 +5,7 @@ Seed and data settings stand in ``config.yaml``, what was typed or suggested in
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -45,12 +45,21 @@ def note_data(data: Any) -> None:
 
     Does nothing outside a recorded job.
     """
+    _note("data_sha256", lambda: checksum(data))
+
+
+def note_handed(of: str, given: Mapping[str, Any]) -> None:
+    """Add by name what the constructor of ``of``, model or data, was handed of ours, once."""
+    _note(f"{of}_was_handed", lambda: sorted(given))
+
+
+def _note(key: str, make: Callable[[], Any]) -> None:
     path = _present.get()
     if path is None:
         return
     so_far: Any = OmegaConf.to_container(OmegaConf.load(path))
-    if "data_sha256" not in so_far:
-        _save(path, **so_far, data_sha256=checksum(data))
+    if key not in so_far:
+        _save(path, **so_far, **{key: make()})
 
 
 def _save(path: Path, **content: Any) -> None:

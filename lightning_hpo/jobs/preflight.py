@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from collections.abc import Iterator
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -55,7 +56,19 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         unread=arguments.unread(cfg),
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
+        notes=tuple(_handed_over(cfg, data)),
     )
+
+
+def _handed_over(cfg: DictConfig, data: pl.LightningDataModule) -> Iterator[str]:
+    """What the constructors of data and model were handed of ours, in words."""
+    of_data = ("split", "augment", "seed")
+    of_model = ["optimizer", *(["scheduler"] if cfg.get("scheduler") else [])]
+    of_model += [name for name in ("input_shape", "num_classes") if hasattr(data, name)]
+    for node, names in ((cfg.data, of_data), (cfg.model, of_model)):
+        ours = dict.fromkeys(names, lambda: None)
+        given = arguments.handed(node, ours, offered=arguments.offered(cfg))
+        yield f"{node._target_} is handed {', '.join(given) or 'nothing'} (study.hand_over)"
 
 
 def _device_name(trainer: pl.Trainer) -> str:

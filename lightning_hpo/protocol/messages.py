@@ -25,6 +25,7 @@ class Facts:
     ``unread``: parts of the configuration that nothing reads, and why.
     ``can_be_shown``: whether there is a figure of trials side by side for these data.
     ``refit_needs_validation``: why the refit cannot do without one; None: it can.
+    ``notes``: what a user may want to know of how the model and the data were built.
     """
 
     data_name: str
@@ -35,6 +36,7 @@ class Facts:
     unread: Mapping[str, str] = field(default_factory=dict)
     can_be_shown: bool = True
     refit_needs_validation: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         facts = prepare(executor, space, groups=groups, study_dir=self.settings.study_dir)
         if facts.refit_needs_validation is not None:
             display.note(f"the refit will validate too: {facts.refit_needs_validation}")
+        for note in facts.notes if self.settings.verbosity == "verbose" else ():
+            display.note(note)
         return facts
 
     # ------------------------------------------------------------------ search and final job

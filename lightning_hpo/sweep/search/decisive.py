@@ -19,6 +19,7 @@ from lightning_hpo.composition.passwords import referred
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.composition import Composition
 from lightning_hpo.sweep.search.space import SearchSpace
+from lightning_hpo.fitting.arguments import OURS, offered
 
 # All that a trial is built from; the monitor and its direction are compared by themselves.
 _PARTS = (
@@ -95,6 +96,8 @@ def decisive(
 
 def _values(config: DictConfig, *, has_checksum: bool) -> Iterator[tuple[str, Any]]:
     raw: Any = OmegaConf.to_container(config, resolve=False)
+    if set(offered(config)) != set(OURS):
+        yield "study.hand_over", ", ".join(sorted(offered(config)))
     for part in _PARTS:
         if raw.get(part) is None:
             continue

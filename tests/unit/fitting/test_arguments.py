@@ -52,6 +52,43 @@ def test_what_a_configuration_gives_wins_also_null(own):
     assert arguments.handed(node(build_net), ours) == {"optimizer": "ours"}
 
 
+# Rule: study.hand_over says what is handed over; a name that there is not is one line.
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (True, set(arguments.OURS)),
+        (None, set()),
+        (False, set()),
+        ([], set()),
+        (["seed"], {"seed"}),
+        ("split", {"split"}),
+    ],
+)
+def test_what_is_offered(asked, expected):
+    cfg = OmegaConf.create({"study": {"hand_over": asked}})
+    assert set(arguments.offered(cfg)) == expected
+    ours = dict.fromkeys(arguments.OURS, lambda: "ours")
+    given = arguments.handed(node(build_net), ours, offered=arguments.offered(cfg))
+    assert given.keys() == expected & {"optimizer"}
+
+
+def test_all_is_offered_where_nothing_is_said_and_what_there_is_not_is_refused():
+    assert arguments.offered(OmegaConf.create({})) == arguments.OURS
+    with pytest.raises(UserError, match=r"list of optimizer, .*got study.hand_over=\['lr'\]"):
+        arguments.offered(OmegaConf.create({"study": {"hand_over": ["lr"]}}))
+
+
+def test_what_is_not_handed_over_has_no_effect_and_is_not_searched():
+    study = {"study": {"hand_over": ["seed"]}}
+    cfg = config(node(Wider), scheduler={"warmup": 0.1}, **study)
+    with pytest.raises(UserError, match=r"study.hand_over leaves out .*scheduler=none"):
+        arguments.require_effect(cfg, "scheduler", of="model")
+    assert "study.hand_over leaves it out" in refusal(cfg, "optimizer.lr")
+    with pytest.raises(UserError, match="cross-validated must be handed 'split'"):
+        arguments.require_offered(cfg, "split", "cross-validated")
+    arguments.require_offered(cfg, "seed", "drawn")
+
+
 def config(model, **more):
     data = node(OwnOptimizer)
     return OmegaConf.create({"model": model, "data": data, "optimizer": {"lr": 0.1}, **more})

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from omegaconf import OmegaConf
 
-from lightning_hpo.fitting.provenance import note_data, recorded
+from lightning_hpo.fitting.provenance import note_data, note_handed, recorded
 
 CONFIG = OmegaConf.create(
     {"seed": 3, "lr": "${study.lr}", "study": {"lr": 0.1, "storage": "postgresql://u:p@h/d"}}
@@ -16,8 +16,9 @@ def test_configuration_versions_commit_threads_and_data_are_recorded(tmp_path):
         so_far = OmegaConf.load(tmp_path / "provenance.yaml")
         for sha256 in ("abc", "of another fold, which has the same data"):
             note_data(SimpleNamespace(sha256=sha256))
+        note_handed("model", {"seed": 1, "num_classes": 10})
     found = OmegaConf.load(tmp_path / "provenance.yaml")
-    assert found == {**so_far, "data_sha256": "abc"}
+    assert found == {**so_far, "data_sha256": "abc", "model_was_handed": ["num_classes", "seed"]}
     assert set(so_far) == {"threads", "versions", "git_commit"}
     assert OmegaConf.load(tmp_path / "config.yaml") == {
         "seed": 3,

@@ -162,6 +162,11 @@ def prepared_own(folder: Path, module: type, *overrides: str) -> Facts:
 def test_a_monitor_of_the_training_needs_no_validation(tmp_path: Path) -> None:
     facts = prepared_own(tmp_path, OnlyTrains)
     assert "(model.lr)" in facts.unread["optimizer"]
+    assert [*facts.notes] == [
+        "lightning_hpo.data.digits.DigitsDataModule is handed split, augment, seed"
+        " (study.hand_over)",
+        f"{__name__}.OnlyTrains is handed nothing (study.hand_over)",
+    ]
     with pytest.raises(UserError, match=r"needs a validation, .* monitor what .* \['val/loss'\]"):
         prepared_own(tmp_path, OnlyTrains, "monitor=val_loss")
 
