@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
+from lightning_hpo.callbacks.loggers import is_a_tracker
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.data import told
@@ -17,11 +18,20 @@ from lightning_hpo.protocol.stages import Stage, of_stage, quantity
 
 
 class HyperparameterSummary(pl.Callback):
-    """Fills TensorBoard's HParams tab: what was searched, with the objective; also when pruned."""
+    """Tells the loggers what was searched, and the objective; also when pruned.
+
+    TensorBoard's HParams tab has both in a row; a tracker gets hyperparameters as the fit starts,
+    and the metric ``objective`` at its end.
+    """
 
     def __init__(self, params: Mapping[str, Any], best: BestEpoch) -> None:
         self.params = dict(params)
         self.best = best
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for logger in trainer.loggers:
+            if self.params and is_a_tracker(logger):
+                logger.log_hyperparams(self.params)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._log(trainer)
@@ -38,6 +48,8 @@ class HyperparameterSummary(pl.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
                 log_searched(logger, self.params, self.best.value)
+            elif is_a_tracker(logger):
+                logger.log_metrics({"objective": self.best.value}, step=trainer.global_step)
 
 
 def log_searched(

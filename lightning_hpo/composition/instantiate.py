@@ -23,6 +23,7 @@ from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from lightning_hpo import flavour
+from lightning_hpo.composition import fit_names  # noqa: F401  (what it resolves may be anywhere)
 from lightning_hpo.errors import UserError, one_line
 
 

@@ -17,7 +17,7 @@ from lightning_hpo.errors import UserError
 
 # Parts of the configuration that are read whatever the model and the data are.
 _READ = {"data", "model", "cv", "callbacks", "trainer", "pruner", "study"}
-_READ |= {"monitor", "mode", "seed"}
+_READ |= {"monitor", "mode", "seed", "logger", "study_callbacks"}
 # All that there is to hand over.
 OURS = ("optimizer", "scheduler", "input_shape", "num_classes", "split", "augment", "seed")
 # Those that reach a constructor, if it takes them, and whose that is.

@@ -10,6 +10,21 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import flavour
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.composition.instantiate import make, target_of
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
+from pytorch_lightning.loggers import (
+    CSVLogger,
+    Logger,
+    MLFlowLogger,
+    TensorBoardLogger,
+    WandbLogger,
+)
+from lightning_hpo.callbacks.loggers import (
+    MaskedCSVLogger,
+    MaskedMLFlowLogger,
+    MaskedTensorBoardLogger,
+    MaskedWandbLogger,
+from lightning_hpo.composition.fit_names import names_of
+from lightning_hpo.composition.instantiate import make
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -53,16 +68,32 @@ def callbacks(cfg: DictConfig) -> list[pl.Callback]:
 
 
 def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list[pl.loggers.Logger]:
-    """Those of ``trainer.logger``, then ours, from which curves and the report are read.
+    """Those of ``trainer.logger``, then those of the group ``logger``, one run for each fit.
 
-    The user's come first, since ``self.logger`` of a module is the first one. ``aside``: a folder
-    for the files of theirs that write files, in place of the configured one.
+    ``self.logger`` of a module is the first one. Ours for ``metrics.csv``, from which curves and
+    the report are read, is always among them. ``aside``: a folder for the files of those that write
+    files, in place of the configured one, and for the runs of those that would send them.
     """
-    return [
-        *(_logger(node, cfg, folder, aside) for node in listed(cfg.trainer.get("logger"))),
-        MaskedTensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-        MaskedCSVLogger(folder, name="", version=""),
-    ]
+    with names_of(folder, Path(cfg.study.dir)):
+        made = [_logger(node, cfg, folder, aside) for node in logger_nodes(cfg)]
+        if cfg.get("logger") is None:
+            # Of a study of an earlier version.
+            made.append(MaskedTensorBoardLogger(folder, "", "", default_hp_metric=False))
+    if not any(isinstance(logger, MaskedCSVLogger) for logger in made):
+        made.append(MaskedCSVLogger(folder, name="", version=""))
+    return made
+
+
+def logger_nodes(cfg: DictConfig) -> list[Any]:
+    """Those of ``trainer.logger`` and of the group ``logger``."""
+    return [*listed(cfg.trainer.get("logger")), *listed(cfg.get("logger"))]
+
+
+def check_loggers(cfg: DictConfig, folder: Path) -> None:
+    """Raise :class:`UserError` for a logger that would not reach where its runs go."""
+    for logger in loggers(cfg, folder):
+        if isinstance(logger, MaskedWandbLogger | MaskedMLFlowLogger):
+            logger.check_access()
 
 
 def settings(cfg: DictConfig, folder: Path, callbacks: Sequence[pl.Callback]) -> dict[str, Any]:
@@ -108,17 +139,27 @@ def check_places(cfg: DictConfig, job_folder: Path, callbacks: Iterable[pl.Callb
 
 def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> pl.loggers.Logger:
     """One run for each fit: loggers that number their folders would race for the next number."""
-    kind = target_of(node)
-    numbers = inspect.isclass(kind) and issubclass(
-        kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger
-    )
-    if numbers and aside is not None:
-        return make(node, save_dir=str(aside))
+    target = target_of(node)
+    kind = target if inspect.isclass(target) else pl.loggers.Logger
+    numbers = issubclass(kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger)
+    if aside is not None:
+        return make(node, **_aside(kind, aside))
     if not numbers or node.get("version") is not None:
         return make(node)
     study_dir, place = Path(cfg.study.dir).resolve(), folder.resolve()
     inside = place.relative_to(study_dir) if place.is_relative_to(study_dir) else Path(place.name)
     return make(node, version=str(cfg.study.name / inside))
+
+
+def _aside(kind: type, folder: Path) -> dict[str, Any]:
+    """Arguments by which a logger keeps to ``folder`` and sends nothing."""
+    if issubclass(kind, MLFlowLogger):
+        return {"tracking_uri": f"file:{folder}"}
+    if issubclass(kind, WandbLogger):
+        # Not Lightning's own `offline`, which would set it for the whole process.
+        return {"save_dir": str(folder), "mode": "offline"}
+    keeps = issubclass(kind, CSVLogger | TensorBoardLogger)
+    return {"save_dir": str(folder)} if keeps else {}
 
 
 def listed(setting: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
+from lightning_hpo.callbacks.loggers import finishing
 from lightning_hpo.callbacks.records import CurvesLayout, HyperparameterSummary
 from lightning_hpo.callbacks.reporting import (
     BestEpoch,
@@ -46,11 +47,12 @@ def fit(
     known = (UserError, NonFiniteLoss, pl.utilities.exceptions.MisconfigurationException)
     with lightning_mistakes():
         trainer = build.trainer(cfg, context.folder, callbacks)
-        ranks.check_strategy(trainer)
-        ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
-        epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
-    for reporter in reporters:
-        reporter.check()
+        with finishing(trainer.loggers):
+            ranks.check_strategy(trainer)
+            ranks.check_storage(trainer, [reporter.trial for reporter in reporters])
+            epochs = ranks.fit(trainer, module, data, folder=context.folder, errors=known)
+            for reporter in reporters:
+                reporter.check()
     if best.value is None or best.epoch is None:
         raise not_validated(cfg.monitor, trainer.max_epochs)
     seconds = time.monotonic() - started_s

@@ -96,10 +96,11 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
         value = cfg.trainer.get(name, neutral[0])
         if value not in neutral:
             raise UserError(f"stacked networks do not know trainer.{name}={value}; {_SERIAL}")
-    if cfg.trainer.get("enable_checkpointing") or listed(cfg.trainer.get("logger")):
+    if cfg.trainer.get("enable_checkpointing") or _further_loggers(cfg):
         raise UserError(
-            "stacked networks have loggers of their own and no checkpoints, got trainer.logger or"
-            f" trainer.enable_checkpointing; take it out, or {_SERIAL}"
+            "stacked networks have loggers of their own and no checkpoints, got trainer.logger,"
+            " another logger than tensorboard and csv, or trainer.enable_checkpointing; take it"
+            f" out, or {_SERIAL}"
         )
     if cfg.get("augment"):
         raise UserError(
@@ -111,6 +112,11 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
             f" choose pruner=median, or {_SERIAL}"
         )
     return _stopping(cfg)
+
+
+def _further_loggers(cfg: DictConfig) -> bool:
+    chosen = set(cfg.get("logger") or {})
+    return bool(listed(cfg.trainer.get("logger"))) or not chosen <= {"tensorboard", "csv"}
 
 
 def _stopping(cfg: DictConfig) -> Stopping:

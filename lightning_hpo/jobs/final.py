@@ -6,6 +6,7 @@ Each leaves its result as JSON in ``final/``.
 """
 
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.callbacks.inspection import Attribution
+from lightning_hpo.callbacks.loggers import finishing
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
@@ -114,6 +116,11 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     The checkpoint is there before the test, and the result before the first figure: what fails
     later costs nothing that was found, and a process that dies while it draws costs no second fit.
     """
+    with ExitStack() as ends:
+        return _refit(cfg, context, ends)
+
+
+def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, Any]:
     plan, final_dir = TrialPlan.of(cfg), context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
@@ -124,7 +131,7 @@ def run_refit(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     data = build.data_module(cfg, splits.refit_split(cfg))
     module = build.module(cfg, data)
     untrained = layer_weights(module)
-    trainer, trained = _train_refit(cfg, plan, module, data, context)
+    trainer, trained = _train_refit(cfg, plan, module, data, context, ends)
     checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not plan.stacked:
@@ -187,14 +194,19 @@ def _train_refit(
     module: pl.LightningModule,
     data: pl.LightningDataModule,
     context: JobContext,
+    ends: ExitStack,
 ) -> tuple[pl.Trainer, Trained]:
-    """Train for the epochs that the folds advise; the trainer, which is to test and to save."""
+    """Train for the epochs that the folds advise; the trainer, which is to test and to save.
+
+    ``ends``: what is done when the job is.
+    """
     epochs = _refit_epochs(cfg, plan, context.folder.parent)
     logged = StageOfMetrics()
     told = EpochProgress(context.folder, monitor=cfg.monitor)
     observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
+    ends.enter_context(finishing(trainer.loggers))
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
         losses = train_in_place(cfg, module, data, epochs, report=file.report)

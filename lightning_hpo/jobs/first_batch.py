@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.figures import FigureCallback
+from lightning_hpo.callbacks.loggers import finishing
 from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.loader import steps_per_call
@@ -64,7 +65,8 @@ def rehearse(
         trainer = _trainer(cfg, inside, behind_one)
         shorten(module, data)
         try:
-            trainer.fit(module, datamodule=data)
+            with finishing(trainer.loggers):
+                trainer.fit(module, datamodule=data)
         except Exception as error:
             behind_one.explain(trainer, error)
             raise
@@ -152,7 +154,8 @@ def look_longer(
         val_check_interval=1.0,
         check_val_every_n_epoch=cfg.trainer.get("check_val_every_n_epoch") or 1,
     )
-    trainer.fit(build.module(cfg, data), datamodule=data)
+    with finishing(trainer.loggers):
+        trainer.fit(build.module(cfg, data), datamodule=data)
     return until.stages
 
 

@@ -13,7 +13,7 @@ from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.leaks import require_test_apart
 from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.explain.trials import can_be_shown
-from lightning_hpo.fitting import arguments, build, splits, stackable
+from lightning_hpo.fitting import arguments, build, observers, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.flavour import pl
@@ -47,6 +47,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
+    # Last: what is told there, such as an experiment's name, stays.
+    observers.check_loggers(cfg, context.folder)
     return Facts(
         data_name=told.name(data),
         data_sha256=told.checksum(data),

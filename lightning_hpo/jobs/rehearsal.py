@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from lightning_hpo import flavour
 from lightning_hpo.callbacks.figures import FigureCallback
+from lightning_hpo.callbacks.loggers import finishing
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.plan import TrialPlan
@@ -93,7 +94,8 @@ def _short_fit(
     }
     trainer = build.trainer(cfg, folder, [*_callbacks(cfg), BehindOneBatch(None)], **changes)
     shorten(module, data)
-    trainer.fit(module, datamodule=data)
+    with finishing(trainer.loggers):
+        trainer.fit(module, datamodule=data)
     _check_schedules(trainer)
     trainer.save_checkpoint(folder / "model.ckpt", weights_only=True)
 

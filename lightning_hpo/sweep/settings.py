@@ -262,7 +262,9 @@ class Settings:
     @property
     def callbacks(self) -> list[Any]:
         """Study callbacks, called after each told trial."""
-        return [make(node) for node in self._select("study.callbacks") or []]
+        chosen = self._select("study_callbacks") or {}
+        nodes = [*(self._select("study.callbacks") or []), *chosen.values()]
+        return [make(node) for node in nodes]
 
     @property
     def start_points(self) -> list[dict[str, Any]]:

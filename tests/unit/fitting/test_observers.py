@@ -2,10 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import (
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    RichProgressBar,
+    Timer,
+)
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.logger import DummyLogger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.data.folds import Split
@@ -105,6 +115,83 @@ def test_the_users_loggers_come_first_and_ours_always(tmp_path: Path, value, exp
     value = value.replace("SAVE_DIR", str(tmp_path))
     found = observers.loggers(composed(tmp_path, f"+trainer.logger={value}"), tmp_path)
     assert kinds(found) == [*expected, MaskedTensorBoardLogger, MaskedCSVLogger]
+
+
+class Tracker(DummyLogger):
+    """Keeps what it is told, of every fit."""
+
+    told: list[tuple[str, Any]] = []  # noqa: RUF012
+
+    def __init__(self, name: str, folder: str) -> None:
+        super().__init__()
+        self.told.append(("began", (name, Path(folder).name)))
+
+    def log_hyperparams(self, params, *args, **kwargs) -> None:
+        self.told.append(("hyperparameters", dict(params)))
+
+    def log_metrics(self, metrics, step=None) -> None:
+        if "objective" in metrics:
+            self.told.append(("objective", metrics["objective"]))
+
+    def finalize(self, status: str) -> None:
+        self.told.append(("finalized", status))
+
+
+# Rule: any logger may be named by the fit, and is told what was searched and what came of it.
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+def test_a_tracker_is_told_the_fits_name_its_hyperparameters_and_its_objective(tmp_path) -> None:
+    tracker = f"{{_target_: {__name__}.Tracker, name: '${{fit:name}}', folder: '${{fit:folder}}'}}"
+    cfg = composed(tmp_path, "logger=none", f"+logger.mine={tracker}", "trainer.max_epochs=1")
+    Tracker.told = []
+    folder = tmp_path / "studies" / "s" / "trials" / "4" / "fold_0"
+    result = fit(cfg, Split(), 1, JobContext(folder, {"optimizer.lr": 0.1}))
+    assert Tracker.told[0] == ("began", ("trial 4 fold 0", "fold_0"))
+    assert ("hyperparameters", {"optimizer.lr": 0.1}) in Tracker.told
+    assert Tracker.told[-2:] == [("objective", result.value), ("finalized", "success")]
+    # metrics.csv, which the report reads, is there all the same; TensorBoard was not asked for.
+    assert "val/loss" in (folder / "metrics.csv").read_text()
+    assert not list(folder.glob("events*"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("[tensorboard,csv]", [MaskedTensorBoardLogger, MaskedCSVLogger]),
+        ("[csv,tensorboard]", [MaskedCSVLogger, MaskedTensorBoardLogger]),
+        ("csv", [MaskedCSVLogger]),
+        ("none", [MaskedCSVLogger]),
+    ],
+)
+def test_the_loggers_of_the_group_and_always_ours_for_the_report(tmp_path, chosen, expected):
+    found = observers.loggers(composed(tmp_path, f"logger={chosen}"), tmp_path / "0")
+    assert kinds(found) == expected
+    assert {Path(logger.log_dir) for logger in found} == {tmp_path / "0"}
+
+
+def test_a_study_of_an_earlier_version_has_the_loggers_that_it_had(tmp_path: Path) -> None:
+    cfg = composed(tmp_path)
+    del cfg.logger
+    found = observers.loggers(cfg, tmp_path)
+    assert kinds(found) == [MaskedTensorBoardLogger, MaskedCSVLogger]
+
+
+# Rule: a rehearsal's runs are nowhere but in its own folder.
+@pytest.mark.filterwarnings("ignore")
+def test_a_rehearsal_keeps_its_runs_aside(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("wandb")
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    cfg = composed(tmp_path, "logger=[wandb,mlflow]", "logger.mlflow.tracking_uri=http://a:1")
+    wandb, mlflow, csv = observers.loggers(cfg, tmp_path / "0", aside=tmp_path / "aside")
+    assert wandb._wandb_init["mode"] == "offline"
+    assert (wandb.save_dir, mlflow.save_dir) == (str(tmp_path / "aside"),) * 2
+    wandb, mlflow, csv = observers.loggers(cfg, tmp_path / "studies" / "s" / "final" / "refit")
+    assert "mode" not in wandb._wandb_init
+    assert wandb._wandb_init["group"] == "s" and wandb._wandb_init["name"] == "refit"
+    refit = tmp_path / "studies" / "s" / "final" / "refit"
+    assert Path(wandb.save_dir) == Path(csv.log_dir) == refit
+    assert mlflow._tracking_uri == "http://a:1"
+    assert (mlflow._experiment_name, mlflow._run_name) == ("s", "refit")
 
 
 def test_a_logger_that_is_none_is_refused(tmp_path: Path) -> None:
