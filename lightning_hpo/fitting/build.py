@@ -5,14 +5,16 @@ keyword arguments. A user's own class gets only those of our arguments that its 
 """
 
 import re
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment
 
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data import told
@@ -88,7 +90,26 @@ def trainer(
     warnings.filterwarnings("ignore", message="Experiment logs directory")
     if "logger" not in changes:
         changes["logger"] = observers.loggers(cfg, folder)
+    changes = _alone_in_the_world(cfg, changes) | changes
     return make(cfg.trainer, **observers.settings(cfg, folder, callbacks) | changes)
+
+
+def _alone_in_the_world(cfg: DictConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by which a fit within a Slurm job is not taken for one of the job's tasks.
+
+    Lightning would count the tasks as ranks of the fit and, at the job's warning signal, have the
+    whole job requeued by each fit in it, with a checkpoint that another fit might find. Who asks
+    for an environment by name has it.
+    """
+    strategy = changes.get("strategy", cfg.trainer.get("strategy"))
+    if "SLURM_NTASKS" not in os.environ or OmegaConf.is_config(strategy):
+        return {}
+    given = cfg.trainer.get("plugins")
+    nodes = given if OmegaConf.is_list(given) else [] if given is None else [given]
+    plugins = [make(node) if OmegaConf.is_config(node) else node for node in nodes]
+    if any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+        return {}
+    return {"plugins": [*plugins, LightningEnvironment()]}
 
 
 def check_accelerator(cfg: DictConfig) -> None:

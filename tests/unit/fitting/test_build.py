@@ -1,5 +1,6 @@
 """What a configuration gives: schedules, weight averaging, precision and blocks, as a user asks."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from pytorch_lightning.plugins import LayerSync
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
@@ -147,3 +150,73 @@ def test_a_data_module_may_ask_its_trainer() -> None:
     cfg.data = {"_target_": f"{__name__}.AsksItsTrainer"}
     data: Any = build.data_module(cfg, Split("own"))
     assert data.per_device == 16
+
+
+SLURM = {
+    "SLURM_JOB_ID": "17",
+    "SLURM_JOB_NAME": "study",
+    "SLURM_NTASKS": "4",
+    "SLURM_PROCID": "2",
+    "SLURM_LOCALID": "2",
+    "SLURM_NODEID": "0",
+    "SLURM_NODELIST": "node[3-4]",
+}
+
+
+@pytest.fixture
+def _slurm(monkeypatch) -> None:
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+
+
+# Rule: within a Slurm job a fit is a world of its own. What Lightning leaves when such a job is
+# requeued is found by no other fit, and no fit has the whole job requeued.
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.usefixtures("_slurm")
+def test_a_fit_in_a_slurm_job_is_alone_and_finds_no_other_ones_checkpoint(
+    tmp_path: Path, monkeypatch
+) -> None:
+    trials = tmp_path / "trials"
+    for folder in (tmp_path, trials, trials / "0"):
+        folder.mkdir(exist_ok=True)
+        # Would fail to load, if it were found.
+        (folder / "hpc_ckpt_1.ckpt").write_bytes(b"of another fit")
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGUSR1)
+    during: list[Any] = []
+
+    class Looks(pl.Callback):
+        def on_train_start(self, *_: Any) -> None:
+            during.append(signal.getsignal(signal.SIGUSR1))
+
+    cfg = composed("callbacks=none", "trainer.accelerator=cpu", "trainer.max_epochs=1")
+    data = build.data_module(cfg, Split())
+    trainer = build.trainer(cfg, trials / "1", [Looks()])
+    trainer.fit(build.module(cfg, data), datamodule=data)
+    assert (trainer.world_size, trainer.global_rank, trainer.current_epoch) == (1, 0, 1)
+    assert during == [before]
+    assert not list((trials / "1").rglob("*.ckpt"))
+
+
+@pytest.mark.usefixtures("_slurm")
+def test_an_environment_that_is_asked_for_by_name_stays(tmp_path: Path) -> None:
+    environment = "pytorch_lightning.plugins.environments"
+    own = f"+trainer.plugins=[{{_target_: {environment}.TorchElasticEnvironment}}]"
+    cfg = composed(own, "trainer.accelerator=cpu")
+    assert build._alone_in_the_world(cfg, {}) == {}
+    cfg = composed(f"+trainer.plugins={{_target_: {__name__}.Synced}}")
+    kinds = [type(plugin) for plugin in build._alone_in_the_world(cfg, {})["plugins"]]
+    assert kinds == [Synced, LightningEnvironment]
+
+
+class Synced(LayerSync):
+    def apply(self, model: Any) -> Any:
+        return model
+
+    def revert(self, model: Any) -> Any:
+        return model
+
+
+def test_outside_of_slurm_nothing_is_added(monkeypatch) -> None:
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    assert build._alone_in_the_world(composed(), {}) == {}
