@@ -20,6 +20,7 @@ from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import rehearse_refit
+from lightning_hpo.jobs.tested_shapes import check_test_batches
 from lightning_hpo.protocol.messages import Facts, JobContext
 
 
@@ -47,6 +48,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
+    remark = check_test_batches(module, data) if cfg.study.final else None
     # Last: what is told there, such as an experiment's name, stays.
     observers.check_loggers(cfg, context.folder)
     return Facts(
@@ -59,6 +61,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
         notes=tuple(_handed_over(cfg, data)),
+        remarks=() if remark is None else (remark,),
     )
 
 

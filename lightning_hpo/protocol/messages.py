@@ -25,7 +25,8 @@ class Facts:
     ``unread``: parts of the configuration that nothing reads, and why.
     ``can_be_shown``: whether there is a figure of trials side by side for these data.
     ``refit_needs_validation``: why the refit cannot do without one; None: it can.
-    ``notes``: what a user may want to know of how the model and the data were built.
+    ``notes``: what a user may want to know of how the model and the data were built; ``remarks``:
+    what a user should see before it costs something.
     """
 
     data_name: str
@@ -37,6 +38,14 @@ class Facts:
     can_be_shown: bool = True
     refit_needs_validation: str | None = None
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def words(self, *, verbose: bool) -> Iterator[str]:
+        """What to say of the preparation before the search."""
+        if self.refit_needs_validation is not None:
+            yield f"the refit will validate too: {self.refit_needs_validation}"
+        yield from self.remarks
+        yield from self.notes if verbose else ()
 
 
 @dataclass(frozen=True)

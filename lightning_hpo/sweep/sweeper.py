@@ -259,9 +259,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         display.stage("preparation: data, model, device")
         groups = self.config.hydra.runtime.choices
         facts = prepare(executor, space, groups=groups, study_dir=self.settings.study_dir)
-        if facts.refit_needs_validation is not None:
-            display.note(f"the refit will validate too: {facts.refit_needs_validation}")
-        for note in facts.notes if self.settings.verbosity == "verbose" else ():
+        for note in facts.words(verbose=self.settings.verbosity == "verbose"):
             display.note(note)
         return facts
 

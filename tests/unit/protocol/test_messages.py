@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
+from lightning_hpo.protocol.messages import Facts, FitResult, JobContext, TrialResult
 
 FIT = FitResult(0.25, 3, 5, {"val/loss": 0.25}, 1.5, last={"val/loss": 0.5}, stages={"a": "val"})
 
@@ -35,3 +35,11 @@ def test_a_job_without_a_search_has_no_searched_parameters() -> None:
 def test_messages_are_read_without_torch() -> None:
     program = "import lightning_hpo.protocol.messages, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+
+
+def test_what_is_said_of_the_preparation():
+    facts = Facts("digits", None, 10, "cpu", notes=("handed",), remarks=("odd",))
+    assert [*facts.words(verbose=False)] == ["odd"]
+    assert [*facts.words(verbose=True)] == ["odd", "handed"]
+    facts = Facts("digits", None, 10, "cpu", refit_needs_validation="Plateau")
+    assert [*facts.words(verbose=False)] == ["the refit will validate too: Plateau"]
