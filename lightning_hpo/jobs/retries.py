@@ -24,6 +24,9 @@ from lightning_hpo.protocol.messages import FitResult
 
 log = logging.getLogger(__name__)
 
+# Parts of a configuration that decide no fit.
+_OF_THE_STUDY = ("study", "study_callbacks", "logger")
+
 
 def passed_over(trial: FrozenTrial) -> bool:
     """Whether a failed trial takes no place in the study's total.
@@ -60,7 +63,7 @@ def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> lis
     """The first folds, in order, that the trials ``numbers`` have finished, the nearest first.
 
     ``folder``: of the trial that goes on; the others lie beside it. One whose configuration differs
-    in more than the study's own keys, for example after a resume, is passed over.
+    in more than that of study and loggers, for example after a resume, is passed over.
     """
     folders = {n: JobFolder(folder.parent / str(n)) for n in numbers}
     usable = [n for n in numbers if _same_fits(cfg, folders[n])]
@@ -124,4 +127,4 @@ def _same_fits(cfg: DictConfig, folder: JobFolder) -> bool:
 
 def _of_fits(cfg: Any) -> dict[str, Any]:
     container: Any = OmegaConf.to_container(cfg, resolve=True)
-    return {key: value for key, value in container.items() if key != "study"}
+    return {key: value for key, value in container.items() if key not in _OF_THE_STUDY}

@@ -20,8 +20,8 @@ from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.space import SearchSpace
 from lightning_hpo.sweep.search.verdict import required_result
 
-# Options of these differ in numbers, not in what can be built from them.
-_ALIKE = ("optimizer", "pruner")
+# Made and checked before, without a fit.
+_ALIKE = ("pruner",)
 
 
 def prepare(
