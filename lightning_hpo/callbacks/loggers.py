@@ -5,7 +5,6 @@ the end of the process: here a fit ends its own, so that the next one in the sam
 another.
 """
 
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,8 +28,6 @@ from lightning_hpo.output.masking import redacted
 Hyperparameters = dict[str, Any] | Namespace
 State = Literal["complete", "pruned", "failed"]
 
-# What MLflow takes as the name of a parameter.
-_NOT_IN_NAMES = re.compile(r"[^\w\-./ :]")
 _MLFLOW_WORDS: Mapping[State, str] = {
     "complete": "FINISHED",
     "pruned": "KILLED",
@@ -97,8 +94,7 @@ class MaskedMLFlowLogger(MLFlowLogger):
             super().__init__(tracking_uri=place, save_dir=save_dir, **arguments)
 
     def log_hyperparams(self, params: Hyperparameters) -> None:
-        masked = _masked(params)
-        super().log_hyperparams({_NOT_IN_NAMES.sub("_", name): v for name, v in masked.items()})
+        super().log_hyperparams(mlflow_files.with_safe_names(_masked(params)))
 
     def check_access(self) -> None:
         """Make the experiment, once for all fits, which would race for it."""

@@ -1,13 +1,16 @@
-"""Where MLflow keeps its runs: by its variable, or in plain files, without a trace in this process.
+"""MLflow's habits: where it keeps its runs, and which names it takes.
 
 MLflow keeps files for whoever says that they want them, and it writes the place that it was given
 into the environment, from where the next process would take it.
 """
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+_NOT_IN_NAMES = re.compile(r"[^\w\-./ :]")
 _PLACE, _ALLOWED = "MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE"
 
 
@@ -29,3 +32,8 @@ def place_kept() -> Iterator[None]:
         os.environ.pop(_PLACE, None)
         if before is not None:
             os.environ[_PLACE] = before
+
+
+def with_safe_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` by names that MLflow takes; ``+width``, of a key that was added, is ``_width``."""
+    return {_NOT_IN_NAMES.sub("_", name): value for name, value in values.items()}

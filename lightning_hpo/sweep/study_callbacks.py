@@ -3,13 +3,14 @@
 Each is called after every told trial, in the controller.
 """
 
+import copy
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import optuna
 
-from lightning_hpo.composition.mlflow_files import place_kept, tracking_uri
+from lightning_hpo.composition.mlflow_files import place_kept, tracking_uri, with_safe_names
 from lightning_hpo.errors import UserError
 
 StudyCallback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
@@ -29,9 +30,18 @@ def mlflow(*, folder: str, uri: str | None = None, **arguments: Any) -> StudyCal
 
     def call(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         with place_kept():
-            callback(study, trial)
+            callback(study, _with_safe_names(trial))
 
     return call
+
+
+def _with_safe_names(trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial:
+    """A copy; MLflow refuses all of a trial for one name that it does not take."""
+    told = copy.copy(trial)
+    told.params = with_safe_names(trial.params)
+    told.distributions = with_safe_names(trial.distributions)
+    told.user_attrs = with_safe_names(trial.user_attrs)
+    return told
 
 
 def wandb(**arguments: Any) -> StudyCallback:

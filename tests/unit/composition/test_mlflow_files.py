@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lightning_hpo.composition.mlflow_files import place_kept, tracking_uri
+from lightning_hpo.composition.mlflow_files import place_kept, tracking_uri, with_safe_names
 
 
 def test_what_is_given_wins_over_the_environment_and_files_come_last(monkeypatch) -> None:
@@ -34,3 +34,9 @@ def test_the_variable_is_put_back(monkeypatch, before) -> None:
         os.environ["MLFLOW_TRACKING_URI"] = "file:/of/one/fit"
         raise KeyError
     assert os.environ.get("MLFLOW_TRACKING_URI") == before
+
+
+def test_names_that_mlflow_takes() -> None:
+    given = {"+width": 1, "model.net[0]": 2, "hydra/x": 3, "a-b_c.d e:f": 4}
+    expected = {"_width": 1, "model.net_0_": 2, "hydra/x": 3, "a-b_c.d e:f": 4}
+    assert with_safe_names(given) == expected

@@ -12,9 +12,15 @@ from lightning_hpo.sweep import study_callbacks
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+def objective(trial: optuna.Trial) -> float:
+    # Named as overrides are, which MLflow refuses as it is.
+    trial.set_user_attr("+experiment", "mine")
+    return trial.suggest_float("+x", 0, 1)
+
+
 def followed(callback, name: str = "s") -> None:
     study = optuna.create_study(study_name=name)
-    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2, callbacks=[callback])
+    study.optimize(objective, n_trials=2, callbacks=[callback])
 
 
 def test_mlflow_has_a_run_for_each_trial_and_leaves_no_variable(
@@ -27,7 +33,8 @@ def test_mlflow_has_a_run_for_each_trial_and_leaves_no_variable(
     client = tracking.MlflowClient(f"file:{tmp_path}/runs")
     runs = client.search_runs([client.get_experiment_by_name("s").experiment_id])
     assert {run.info.run_name for run in runs} == {"0", "1"}
-    assert all(run.data.metrics["val/loss"] == float(run.data.params["x"]) for run in runs)
+    assert all(run.data.metrics["val/loss"] == float(run.data.params["_x"]) for run in runs)
+    assert {run.data.tags["_experiment"] for run in runs} == {"mine"}
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
