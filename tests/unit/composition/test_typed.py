@@ -29,10 +29,10 @@ def test_the_mistake_names_the_group_and_the_way_out(argument, way_out):
 
 
 def test_a_group_of_the_users_own_is_known_too(tmp_path):
-    (tmp_path / "logger").mkdir()
-    (tmp_path / "logger" / "csv.yaml").touch()
-    mistake = mistake_in(["--config-dir", str(tmp_path), "logger=null"], config_dir())
-    assert "got logger=null; there are csv." in str(mistake)
+    (tmp_path / "tracker").mkdir()
+    (tmp_path / "tracker" / "csv.yaml").touch()
+    mistake = mistake_in(["--config-dir", str(tmp_path), "tracker=null"], config_dir())
+    assert "got tracker=null; there are csv." in str(mistake)
 
 
 def test_an_added_group_needs_a_name_too():
