@@ -20,6 +20,7 @@ from lightning_hpo.errors import UserError
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
+    import pytorch_lightning.plugins.environments
     import pytorch_lightning.utilities.exceptions
     import pytorch_lightning.utilities.model_helpers
     import pytorch_lightning.utilities.seed  # noqa: F401
@@ -29,7 +30,12 @@ __all__ = ["FLAVOURS", "VARIABLE", "name", "of", "pl", "settle", "translated"]
 FLAVOURS = ("pytorch_lightning", "lightning.pytorch")
 VARIABLE = "LIGHTNING_HPO_FLAVOUR"
 # What the package itself does not import.
-_FURTHER = ("utilities.exceptions", "utilities.model_helpers", "utilities.seed")
+_FURTHER = (
+    "plugins.environments",
+    "utilities.exceptions",
+    "utilities.model_helpers",
+    "utilities.seed",
+)
 
 _settled: str | None = None
 

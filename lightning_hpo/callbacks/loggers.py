@@ -11,18 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from lightning_hpo.flavour import pl
 import optuna
-from pytorch_lightning.loggers import (
-    CSVLogger,
-    Logger,
-    MLFlowLogger,
-    TensorBoardLogger,
-    WandbLogger,
-)
 
 from lightning_hpo.composition import mlflow_files
 from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.flavour import pl
 from lightning_hpo.output.masking import redacted
 
 Hyperparameters = dict[str, Any] | Namespace
@@ -54,7 +47,7 @@ class MaskedCSVLogger(pl.loggers.CSVLogger):
         super().log_hyperparams(None if params is None else _masked(params))
 
 
-class MaskedWandbLogger(WandbLogger):
+class MaskedWandbLogger(pl.loggers.WandbLogger):
     """One run of Weights & Biases; the arguments are Lightning's and those of ``wandb.init``."""
 
     def __init__(self, **arguments: Any) -> None:
@@ -83,7 +76,7 @@ class MaskedWandbLogger(WandbLogger):
             )
 
 
-class MaskedMLFlowLogger(MLFlowLogger):
+class MaskedMLFlowLogger(pl.loggers.MLFlowLogger):
     """One run of MLflow; the arguments are Lightning's."""
 
     def __init__(
@@ -109,7 +102,7 @@ class MaskedMLFlowLogger(MLFlowLogger):
 
 
 @contextmanager
-def finishing(loggers: Iterable[Logger]) -> Iterator[None]:
+def finishing(loggers: Iterable[pl.loggers.Logger]) -> Iterator[None]:
     """End the runs of ``loggers`` with a fit, whichever way it ends."""
     loggers = list(loggers)
     with mlflow_files.place_kept():
@@ -121,17 +114,17 @@ def finishing(loggers: Iterable[Logger]) -> Iterator[None]:
         _finish(loggers, "complete")
 
 
-def _finish(loggers: Iterable[Logger], state: State) -> None:
+def _finish(loggers: Iterable[pl.loggers.Logger], state: State) -> None:
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, pl.loggers.WandbLogger):
             _finish_wandb(logger, state)
-        elif isinstance(logger, MLFlowLogger) and logger._initialized:
+        elif isinstance(logger, pl.loggers.MLFlowLogger) and logger._initialized:
             client, run = logger.experiment, logger.run_id
             client.set_tag(run, "state", state)
             client.set_terminated(run, _MLFLOW_WORDS[state])
 
 
-def _finish_wandb(logger: WandbLogger, state: State) -> None:
+def _finish_wandb(logger: pl.loggers.WandbLogger, state: State) -> None:
     # Asking for the run would begin one where the fit ended before it.
     if logger._experiment is None:
         return
@@ -140,9 +133,9 @@ def _finish_wandb(logger: WandbLogger, state: State) -> None:
     run.finish(exit_code=1 if state == "failed" else 0)
 
 
-def is_a_tracker(logger: Logger) -> bool:
+def is_a_tracker(logger: pl.loggers.Logger) -> bool:
     """Whether this is not of TensorBoard or CSV, whose files show searched values otherwise."""
-    return not isinstance(logger, TensorBoardLogger | CSVLogger)
+    return not isinstance(logger, pl.loggers.TensorBoardLogger | pl.loggers.CSVLogger)
 
 
 @contextmanager

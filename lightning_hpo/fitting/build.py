@@ -4,8 +4,8 @@ With the entry points and the jobs, this is where configuration stops: everythin
 keyword arguments. A user's own class gets only those of our arguments that its constructor takes.
 """
 
-import re
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.plugins.environments import ClusterEnvironment, LightningEnvironment
 
 from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data import told
@@ -107,9 +106,9 @@ def _alone_in_the_world(cfg: DictConfig, changes: Mapping[str, Any]) -> dict[str
     given = cfg.trainer.get("plugins")
     nodes = given if OmegaConf.is_list(given) else [] if given is None else [given]
     plugins = [make(node) if OmegaConf.is_config(node) else node for node in nodes]
-    if any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+    if any(isinstance(plugin, pl.plugins.environments.ClusterEnvironment) for plugin in plugins):
         return {}
-    return {"plugins": [*plugins, LightningEnvironment()]}
+    return {"plugins": [*plugins, pl.plugins.environments.LightningEnvironment()]}
 
 
 def check_accelerator(cfg: DictConfig) -> None:

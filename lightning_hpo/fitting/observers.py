@@ -8,23 +8,14 @@ from typing import Any, Protocol, runtime_checkable
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import flavour
-from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
-from lightning_hpo.composition.instantiate import make, target_of
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
-from pytorch_lightning.loggers import (
-    CSVLogger,
-    Logger,
-    MLFlowLogger,
-    TensorBoardLogger,
-    WandbLogger,
-)
 from lightning_hpo.callbacks.loggers import (
     MaskedCSVLogger,
     MaskedMLFlowLogger,
     MaskedTensorBoardLogger,
     MaskedWandbLogger,
+)
 from lightning_hpo.composition.fit_names import names_of
-from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.instantiate import make, target_of
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -153,12 +144,12 @@ def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> pl.
 
 def _aside(kind: type, folder: Path) -> dict[str, Any]:
     """Arguments by which a logger keeps to ``folder`` and sends nothing."""
-    if issubclass(kind, MLFlowLogger):
+    if issubclass(kind, pl.loggers.MLFlowLogger):
         return {"tracking_uri": f"file:{folder}"}
-    if issubclass(kind, WandbLogger):
-        # Not Lightning's own `offline`, which would set it for the whole process.
+    if issubclass(kind, pl.loggers.WandbLogger):
+        # Not Lightning's own ``offline``, which would set it for the whole process.
         return {"save_dir": str(folder), "mode": "offline"}
-    keeps = issubclass(kind, CSVLogger | TensorBoardLogger)
+    keeps = issubclass(kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger)
     return {"save_dir": str(folder)} if keeps else {}
 
 

@@ -1,8 +1,8 @@
 """What can be known before any training: data, device, folds, model, Trainer and monitor."""
 
 import logging
-from functools import partial
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from omegaconf import DictConfig, OmegaConf

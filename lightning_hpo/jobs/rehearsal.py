@@ -20,7 +20,6 @@ from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
-from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, shorten
 from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, is_ours, shorten
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 from torch import Tensor
 
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.errors import UserError, with_type
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import why_no_test
 
 # A batch in words: what stands where in it, and of which shape behind the batch's own length.

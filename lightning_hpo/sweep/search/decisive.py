@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_hpo.composition.passwords import referred
+from lightning_hpo.fitting.arguments import OURS, offered
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.composition import Composition
 from lightning_hpo.sweep.search.space import SearchSpace
-from lightning_hpo.fitting.arguments import OURS, offered
 
 # All that a trial is built from; the monitor and its direction are compared by themselves.
 _PARTS = (

@@ -10,8 +10,6 @@ import optuna
 import pytest
 import yaml
 
-from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
-from lightning_hpo.flavour import pl
 from lightning_hpo.callbacks.loggers import (
     MaskedCSVLogger,
     MaskedMLFlowLogger,
@@ -20,6 +18,7 @@ from lightning_hpo.callbacks.loggers import (
     finishing,
 )
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 
 @pytest.mark.parametrize("kind", [MaskedTensorBoardLogger, MaskedCSVLogger])
@@ -42,7 +41,7 @@ ENDS = {
 }
 
 
-def ended(logger: Logger, end: Exception | None) -> None:
+def ended(logger: pl.loggers.Logger, end: Exception | None) -> None:
     with suppress(ValueError, optuna.TrialPruned), finishing([logger]):
         logger.log_hyperparams({"+lr": 0.1, "dsn": "mysql://me:5ecret@db/h"})
         logger.log_metrics({"val/loss": 0.5}, step=3)

@@ -8,7 +8,6 @@ import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
-from pytorch_lightning.utilities.model_helpers import is_overridden
 from quiet import quiet_trainer
 
 from lightning_hpo.callbacks.reporting import BestEpoch, FailOnNonFinite, PruningCallback
@@ -47,7 +46,11 @@ def fit(module: pl.LightningModule, *callbacks: pl.Callback, epochs: int | None 
         max_epochs=epochs or len(module.values),
         callbacks=list(callbacks),
         num_sanity_val_steps=1,
-    ).fit(module, loader, loader if is_overridden("validation_step", module) else None)
+    ).fit(
+        module,
+        loader,
+        loader if pl.utilities.model_helpers.is_overridden("validation_step", module) else None,
+    )
 
 
 def study_with(*curves: list[float], pruner: optuna.pruners.BasePruner | None = None):

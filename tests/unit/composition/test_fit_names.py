@@ -1,4 +1,4 @@
-"""What `${fit:...}` stands for: a fit's name and folder inside of one, itself outside."""
+"""What ``${fit:...}`` stands for: a fit's name and folder inside of one, itself outside."""
 
 from pathlib import Path
 

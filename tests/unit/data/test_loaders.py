@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from foreign_data import Foreign, X, Y, two_datasets
 from torch.utils.data import (
@@ -18,6 +17,7 @@ from torch.utils.data import (
 
 from lightning_hpo.data.loaders import dataset_of, loader_of, over
 from lightning_hpo.data.views import CannotTell
+from lightning_hpo.flavour import pl
 
 WHOLE, OTHER = TensorDataset(X, Y), TensorDataset(X[:10], Y[:10])
 

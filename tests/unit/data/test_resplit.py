@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from foreign_data import (
     N_TRAIN,
@@ -32,6 +31,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.data.resplit import Resplit, parts_of
 from lightning_hpo.data.told import fold_indices
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 
 WAYS = [one_dataset, two_datasets, two_copies, two_files, transformed_parts]
 

@@ -9,8 +9,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from pytorch_lightning.plugins import LayerSync
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
@@ -206,10 +204,10 @@ def test_an_environment_that_is_asked_for_by_name_stays(tmp_path: Path) -> None:
     assert build._alone_in_the_world(cfg, {}) == {}
     cfg = composed(f"+trainer.plugins={{_target_: {__name__}.Synced}}")
     kinds = [type(plugin) for plugin in build._alone_in_the_world(cfg, {})["plugins"]]
-    assert kinds == [Synced, LightningEnvironment]
+    assert kinds == [Synced, pl.plugins.environments.LightningEnvironment]
 
 
-class Synced(LayerSync):
+class Synced(pl.plugins.LayerSync):
     def apply(self, model: Any) -> Any:
         return model
 

@@ -7,15 +7,6 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import (
-    EarlyStopping,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    RichProgressBar,
-    Timer,
-)
-from pytorch_lightning.loggers import CSVLogger
-from pytorch_lightning.loggers.logger import DummyLogger
 
 from lightning_hpo.callbacks.loggers import MaskedCSVLogger, MaskedTensorBoardLogger
 from lightning_hpo.data.folds import Split
@@ -117,7 +108,7 @@ def test_the_users_loggers_come_first_and_ours_always(tmp_path: Path, value, exp
     assert kinds(found) == [*expected, MaskedTensorBoardLogger, MaskedCSVLogger]
 
 
-class Tracker(DummyLogger):
+class Tracker(pl.loggers.logger.DummyLogger):
     """Keeps what it is told, of every fit."""
 
     told: list[tuple[str, Any]] = []  # noqa: RUF012

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.errors import UserError
+from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.tested_shapes import check_test_batches, shapes
 
 
