@@ -16,10 +16,15 @@ HERE = Path(__file__).parent
 TIMEOUT_S = 240
 
 
-def command(folder: Path, *overrides: str, experiment: str = "tiny") -> subprocess.Popen[str]:
-    """``python -m lightning_hpo`` in ``folder``; the caller waits for it or ends it."""
+def command(
+    folder: Path, *overrides: str, experiment: str = "tiny", code: Path = HERE
+) -> subprocess.Popen[str]:
+    """``python -m lightning_hpo`` in ``folder``; the caller waits for it or ends it.
+
+    ``code``: where the user's own modules lie.
+    """
     root = HERE.parents[1]
-    env = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{HERE}", "PYTHONUNBUFFERED": "1"}
+    env = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{code}", "PYTHONUNBUFFERED": "1"}
     words = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}", *overrides]
     return subprocess.Popen(
         [sys.executable, "-m", "lightning_hpo", *words],
@@ -31,9 +36,11 @@ def command(folder: Path, *overrides: str, experiment: str = "tiny") -> subproce
     )
 
 
-def run(folder: Path, *overrides: str, experiment: str = "tiny") -> tuple[int, str, str]:
+def run(
+    folder: Path, *overrides: str, experiment: str = "tiny", code: Path = HERE
+) -> tuple[int, str, str]:
     """Exit status, standard output and standard error."""
-    process = command(folder, *overrides, experiment=experiment)
+    process = command(folder, *overrides, experiment=experiment, code=code)
     try:
         out, err = process.communicate(timeout=TIMEOUT_S)
     finally:
