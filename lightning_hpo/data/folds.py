@@ -31,7 +31,9 @@ Order = Literal["shuffled", "time"]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+# Not frozen: a data module that saves its hyperparameters keeps one, and a logger of Lightning's
+# refuses those. Nobody changes it all the same.
+@dataclass(unsafe_hash=True)
 class Split:
     """How the training data fall into a training and a validation part.
 

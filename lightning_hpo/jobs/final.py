@@ -26,6 +26,7 @@ from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.final import explain
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
+from lightning_hpo.fitting.hyperparameters import plain_splits
 from lightning_hpo.fitting.observers import callback_nodes
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
@@ -135,10 +136,10 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not plan.stacked:
-        trainer.save_checkpoint(checkpoint, weights_only=True)
+        _save(trainer, data, checkpoint)
     test, reason = run_test(trainer, module, data)
     if number is None and plan.stacked:
-        trainer.save_checkpoint(checkpoint, weights_only=True)
+        _save(trainer, data, checkpoint)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": trained.losses})
@@ -172,6 +173,11 @@ def _died_drawing(folder: Path) -> dict[str, Any] | None:
     folds = [fold.result for fold in final.folds() if fold.result.is_file()]
     is_latest = all(fold.stat().st_mtime_ns <= result.stat().st_mtime_ns for fold in folds)
     return found if is_latest and is_whole_checkpoint(final.checkpoint) else None
+
+
+def _save(trainer: pl.Trainer, data: pl.LightningDataModule, path: Path) -> None:
+    with plain_splits(data):
+        trainer.save_checkpoint(path, weights_only=True)
 
 
 def attribution_methods(trainer: pl.Trainer) -> list[AttributionMethod]:

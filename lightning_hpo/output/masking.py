@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -105,11 +106,13 @@ def with_passwords_replaced(text: str, replacement: Callable[[str], str]) -> str
 
 
 def redacted(tree: Any) -> Any:
-    """Nested mappings and sequences with every text in them redacted."""
+    """Nested mappings and sequences with every text in them redacted; a dataclass as a mapping."""
     if isinstance(tree, str):
         return redact(tree)
     if isinstance(tree, Mapping):
         return {key: redacted(value) for key, value in tree.items()}
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return {part.name: redacted(getattr(tree, part.name)) for part in fields(tree)}
     if isinstance(tree, list | tuple):
         inner = [redacted(value) for value in tree]
         return tuple(inner) if isinstance(tree, tuple) else inner

@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from lightning_hpo.callbacks.loggers import (
     MaskedWandbLogger,
     finishing,
 )
+from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -32,6 +34,25 @@ def test_a_url_among_hyperparameters_shows_no_password(
     logger.finalize("success")
     stored = yaml.unsafe_load((tmp_path / "hparams.yaml").read_text())
     assert stored == {"dsn": "mysql://me:***@db/h", "lr": 0.1, "shape": [3, 8]}
+
+
+# Rule: Lightning's loggers refuse a frozen dataclass, such as a user's settings; a split of ours they
+# take.
+@pytest.mark.parametrize("kind", [MaskedTensorBoardLogger, MaskedCSVLogger])
+def test_dataclasses_among_hyperparameters(tmp_path: Path, kind: type[pl.loggers.Logger]) -> None:
+    @dataclass(frozen=True)
+    class Settings:
+        depth: int = 2
+
+    logger = kind(tmp_path, name="", version="")  # type: ignore[call-arg]
+    logger.log_hyperparams({"settings": Settings(), "split": Split(method="kfold", fold=3)})
+    logger.save()
+    stored = yaml.safe_load((tmp_path / "hparams.yaml").read_text())
+    assert (stored["settings"], stored["split"]["fold"]) == ({"depth": 2}, 3)
+    plain = pl.loggers.TensorBoardLogger(tmp_path / "plain", name="", version="")
+    plain.log_hyperparams({"split": Split(fold=3)})
+    plain.save()
+    assert "fold: 3" in (tmp_path / "plain" / "hparams.yaml").read_text()
 
 
 ENDS = {

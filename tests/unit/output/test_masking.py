@@ -1,11 +1,12 @@
 """Secrets in texts: masked by value and by shape, in time that grows with the text alone."""
 
 import time
+from dataclasses import dataclass
 
 import pytest
 
 from lightning_hpo.output import masking
-from lightning_hpo.output.masking import learn, presentable, redact, storage_secrets
+from lightning_hpo.output.masking import learn, presentable, redact, redacted, storage_secrets
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,14 @@ def test_long_secrets_are_masked_before_their_parts() -> None:
     learn(["part5", "part5-and-more"])
     assert redact("got part5-and-more") == "got ***"
     assert masking.redacted({"a": ["part5", 1], "b": None}) == {"a": ["***", 1], "b": None}
+
+
+# Rule: a dataclass among hyperparameters may hold a password too, and may be frozen.
+def test_a_dataclass_is_shown_as_a_mapping():
+    @dataclass(frozen=True)
+    class Database:
+        url: str
+        size: int = 3
+
+    shown = redacted({"db": Database("postgresql://me:5ecret@host/x"), "kind": Database})
+    assert shown == {"db": {"url": "postgresql://me:***@host/x", "size": 3}, "kind": Database}
