@@ -20,7 +20,10 @@ BENCHMARKS := allocator denormals folds study optima sweeper input cnn callbacks
 REFITS ?= 3
 # Processes that share the test files; 0: all in this one, for a debugger.
 TEST_WORKERS ?= 2
+LOWEST ?= .venv-lowest
 # What is run under both flavours of Lightning.
+OF_LOWEST := $(addprefix tests/unit/,callbacks composition data explain fitting jobs models \
+	protocol results report stack storage strategies sweep) tests/study/test_own_module.py
 OF_BOTH := tests/unit/models tests/unit/callbacks tests/unit/fitting tests/unit/jobs
 # More overrides for `run` and `reference`, for example ARGS="trainer.accelerator=cpu".
 ARGS ?=
@@ -38,7 +41,7 @@ MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/nul
 .DELETE_ON_ERROR:
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
-.PHONY: help install install-dev data run test test-all tensorboard dashboard report \
+.PHONY: help install install-dev data run test test-lowest test-all tensorboard dashboard report \
 	regression classification reference bench gallery notebooks clean
 
 help: ## List the targets
@@ -67,6 +70,12 @@ test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
 	$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile
 	LIGHTNING_HPO_FLAVOUR=lightning.pytorch \
 		$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_BOTH)
+
+test-lowest: ## The core of the tests with the oldest versions allowed, in .venv-lowest (6 GB)
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --editable . --constraint tests/lowest.txt \
+		captum hypothesis lightning psutil pytest pytest-timeout pytest-xdist
+	$(LOWEST)/bin/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_LOWEST)
 
 test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
 	$(BIN)/python -m pytest

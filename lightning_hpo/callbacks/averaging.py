@@ -1,6 +1,6 @@
 """Weight averaging: validation, the refit's test and its checkpoint use the averaged weights."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -8,8 +8,14 @@ from torch import Tensor
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
+if TYPE_CHECKING:
+    _Base = pl.callbacks.WeightAveraging
+else:
+    # Lightning before 2.6 has none.
+    _Base = getattr(pl.callbacks, "WeightAveraging", pl.Callback)
 
-class AveragedWeights(pl.callbacks.WeightAveraging):
+
+class AveragedWeights(_Base):
     """Exponential moving average of weights and buffers, updated after each optimizer step.
 
     The average keeps the share ``min(decay, (1 + n) / (10 + n))`` of itself in its n-th update, as
@@ -20,6 +26,11 @@ class AveragedWeights(pl.callbacks.WeightAveraging):
     """
 
     def __init__(self, *, decay: float = 0.999) -> None:
+        if _Base is pl.Callback:
+            raise UserError(
+                f"weight_averaging needs Lightning 2.6 or newer, got {pl.__version__}; update"
+                f" {pl.__name__.partition('.')[0]}, or leave it out of callbacks."
+            )
         if not 0 <= decay < 1:
             raise UserError(
                 f"weight_averaging.decay must lie in [0, 1), got {decay}; "

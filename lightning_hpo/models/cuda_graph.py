@@ -64,6 +64,8 @@ class CapturedStep(EagerStep):
                 optimizer.step()
             sums = self.module.train_metrics.sums(loss.detach(), outputs.detach(), self.y)
             self.sums.add_(sums)
+        # What has been cast while it was recorded belongs to the graph; see EagerStep.
+        torch.clear_autocast_cache()
         return graph
 
 

@@ -77,9 +77,10 @@ class EagerStep:
         self.optimizer.zero_grad()
         outputs = self.module(x)
         loss = self.module.training_loss(outputs, y)
-        # Lightning opens autocast around the whole call (without its cache of cast weights, which
-        # would be stale after a step). Backward and the optimizer belong outside.
+        # Lightning opens autocast around the whole call. Backward and the optimizer belong outside,
+        # and the weights that it has cast are stale after a step (before 2.6 it keeps them).
         with torch.autocast(self.device_type, enabled=False):
             self.module.manual_backward(loss)
             self.optimizer.step()
+        torch.clear_autocast_cache()
         return self.module.train_metrics.sums(loss.detach(), outputs.detach(), y)

@@ -74,7 +74,9 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
     found = {name: float(group[name]) for name in _SETTINGS if name in group}
     if not found.get("momentum"):
         found["dampening"] = 0.0  # as in torch.optim, which then has no buffer to damp
-    flags = {name: bool(group.get(name)) for name in ("nesterov", "decoupled_weight_decay")}
+    # torch before 2.7 knows of AdamW by its class alone.
+    decoupled = bool(group.get("decoupled_weight_decay", kind is AdamW))
+    flags = {"nesterov": bool(group.get("nesterov")), "decoupled_weight_decay": decoupled}
     return {"kind": kind, **flags, **found, "beta1": beta1, "beta2": beta2}
 
 

@@ -8,6 +8,7 @@ PROJECT = Path(__file__).parents[2]
 
 # What other libraries and the system have or have not, and no class of theirs tells; by file.
 OF_OTHERS = {
+    "lightning_hpo/callbacks/averaging.py": {"WeightAveraging"},  # Lightning before 2.6
     "lightning_hpo/callbacks/figures.py": {"log_dir"},  # Lightning's loggers that write files
     # Datasets of anybody's class, which need not derive from torch's.
     "lightning_hpo/data/labels.py": {"__len__"},
