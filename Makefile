@@ -75,7 +75,7 @@ test-lowest: ## The core of the tests with the oldest versions allowed, in .venv
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --editable . --constraint tests/lowest.txt \
 		captum hypothesis lightning psutil pytest pytest-timeout pytest-xdist
-	$(LOWEST)/bin/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_LOWEST)
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_LOWEST)
 
 test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
 	$(BIN)/python -m pytest

@@ -16,10 +16,12 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.fc import FCClassifier
 
-HAS_AVERAGING = isinstance(getattr(pl.callbacks, "WeightAveraging", None), type)
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
-    pytest.mark.skipif(not HAS_AVERAGING, reason="Lightning before 2.6 has no weight averaging"),
+    pytest.mark.skipif(
+        not hasattr(pl.callbacks, "WeightAveraging"),
+        reason="Lightning before 2.6 averages no weights",
+    ),
 ]
 
 

@@ -36,8 +36,8 @@ def test_a_url_among_hyperparameters_shows_no_password(
     assert stored == {"dsn": "mysql://me:***@db/h", "lr": 0.1, "shape": [3, 8]}
 
 
-# Rule: Lightning's loggers refuse a frozen dataclass, such as a user's settings; a split of ours they
-# take.
+# Rule: Lightning's loggers refuse a frozen dataclass, such as a user's settings; a split of ours
+# is none.
 @pytest.mark.parametrize("kind", [MaskedTensorBoardLogger, MaskedCSVLogger])
 def test_dataclasses_among_hyperparameters(tmp_path: Path, kind: type[pl.loggers.Logger]) -> None:
     @dataclass(frozen=True)
