@@ -1,5 +1,6 @@
 """What a regressor predicts: its curve over one input, or predicted against true values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,19 +142,27 @@ def predicted_against_true(
 
     train, val, test: ``x`` holds the true values, ``y`` the predicted ones.
     """
-    figure = Figure(figsize=(WIDTH_IN, 5.3), layout="constrained")
-    figure.suptitle(title)
     stages = _stages(train, val, test)
-    panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    figure, panels = _side_by_side(len(stages), title, height_in=5.3)
     limits = limits_of(*(values for s in stages.values() for values in (s.x, s.y)))
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
-        heading = f"{len(as_array(samples.x))} {_SAMPLES[stage]}\n{_quality(samples)}"
+        _head(axes, stage, samples, _quality(samples))
         draw_samples(axes, stage, samples)
         draw_identity(axes, limits, target_name=target_name)
-        axes.set_title(heading, fontsize=11)
     panels[0].set_ylabel(f"predicted {target_name}")
     legend_below(figure, panels)
     return figure
+
+
+def _side_by_side(n: int, title: str, *, height_in: float) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of ``n`` panels with common axes."""
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    figure.suptitle(title)
+    return figure, figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+
+
+def _head(axes: Axes, stage: str, samples: Samples, finding: str) -> None:
+    axes.set_title(f"{len(as_array(samples.x))} {_SAMPLES[stage]}\n{finding}", fontsize=11)
 
 
 def residuals(
@@ -168,17 +177,15 @@ def residuals(
 
     train, val, test: ``x`` holds the true values, ``y`` the predicted ones.
     """
-    figure = Figure(figsize=(WIDTH_IN, 4.8), layout="constrained")
-    figure.suptitle(title)
     stages = _stages(train, val, test)
-    panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
+    figure, panels = _side_by_side(len(stages), title, height_in=4.8)
     for axes, (stage, samples) in zip(panels, stages.items(), strict=True):
         true, predicted = _xy(Line(samples.x, samples.y))
         errors = predicted - true
         draw_samples(axes, stage, Samples(predicted, errors))
         axes.axhline(0, color="0.3", linewidth=1.2, label="predicted = true", zorder=1.5)
         spread = f"mean {errors.mean():.3g}, standard deviation {errors.std():.3g}"
-        axes.set_title(f"{len(true)} {_SAMPLES[stage]}\n{spread}", fontsize=11)
+        _head(axes, stage, samples, spread)
         axes.set(xlabel=f"predicted {target_name}")
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("predicted - true")
