@@ -2,13 +2,15 @@
 
 Folders of one study that differ only in their seed form one row, a sample over seeds; any other
 folder is a row of its own: a sample over the folds of its final cross-validation, and on the test
-set over its refits. Intervals and tests are of Student's t, two-sided, without a correction for
-several comparisons:
+set over its refits. Intervals and tests are of Student's t, two-sided:
 
 - over folds with the variance factor 1/k + 1/(k - 1) in place of 1/k, since the training parts of
   folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
 - paired where two studies have the same validation samples in each fold, or the same seeds;
-- else unpaired with unequal variances (Welch 1947, Biometrika 34, 28-35).
+- else unpaired with unequal variances (Welch 1947, Biometrika 34, 28-35), the correction for
+  overlapping folds once;
+- the verdicts on all pairs of a metric hold together (Holm 1979, Scandinavian Journal of Statistics
+  6, 65-70): where no rows differ, any two are called different in at most 5 of 100 comparisons.
 
 Refits of one study share its winner: they show what the training's seed changes, not what another
 search would have found. So a row over seeds counts the mean over each study's refits as one value:
@@ -20,7 +22,6 @@ here contains.
 import argparse
 import sys
 from collections.abc import Sequence
-from itertools import combinations
 from math import inf
 from pathlib import Path
 from statistics import fmean, stdev
@@ -32,11 +33,14 @@ from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.results.samples import (
     Row,
     Study,
+    differences,
+    reach_of_intervals,
     read_studies,
     required_metrics,
     rows_of,
     untested,
 )
+from lightning_hpo.results.statistics import Difference
 
 
 def table(rows: Sequence[Row], metrics: Sequence[str]) -> str:
@@ -58,11 +62,8 @@ def _seconds(study: Study) -> float:
     return sum(part or 0.0 for part in study.results["seconds"].values())
 
 
-def difference_line(a: Row, b: Row, metric: str) -> str:
+def difference_line(metric: str, a: Row, b: Row, found: Difference) -> str:
     """In words: which is larger, by how much, and whether that is within noise."""
-    found = a.minus(b, metric)
-    if found is None:
-        return f"{metric}: {a.name} and {b.name} cannot be compared, one of them has no values"
     apart = f"{metric}: {a.name} - {b.name} = {found.mean:+.4f}"
     if found.low == -inf:
         return f"{apart}; cannot tell from noise, {found.method}"
@@ -83,7 +84,12 @@ def comparison(folders: Sequence[Path]) -> str:
         "mean ± standard deviation [95 % interval of the mean]: over folds, test metrics over"
         " refits; of several seeds over these",
     ]
-    lines += [difference_line(a, b, metric) for a, b in combinations(rows, 2) for metric in metrics]
+    lines += reach_of_intervals(rows, metrics)
+    pairs = {metric: differences(rows, metric) for metric in metrics}
+    lines += [difference_line(metric, *pair) for metric in metrics for pair in pairs[metric]]
+    lines += [f"{metric}: fewer than two have values" for metric in metrics if not pairs[metric]]
+    if len(rows) > 2:
+        lines.append("verdicts on a metric and their intervals hold for all pairs together (Holm)")
     lines += [f"{study.name} has no test: {why}" for study, why in untested(rows)]
     return "\n".join(lines)
 

@@ -1,7 +1,9 @@
 """What is read off a study's record: the folds' spread, the test value, epochs, parameters."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -12,11 +14,15 @@ from lightning_hpo.results.results import Results
 
 @dataclass(frozen=True)
 class Spread:
-    """The monitor over the folds: mean, standard deviation, each fold's value."""
+    """The monitor over the folds: mean, standard deviation, each fold's value.
+
+    ``overlap``: the validated samples of a fold in those that it trains on.
+    """
 
     mean: float
     std: float
     folds: tuple[float, ...]
+    overlap: float
 
 
 def spread(results: Results) -> Spread | None:
@@ -25,7 +31,16 @@ def spread(results: Results) -> Spread | None:
     if not cv or cv.get(f"{monitor}_mean") is None or cv.get(f"{monitor}_std") is None:
         return None
     folds = tuple(fold[monitor] for fold in cv["folds"] if fold.get(monitor) is not None)
-    return Spread(cv[f"{monitor}_mean"], cv[f"{monitor}_std"], folds)
+    return Spread(cv[f"{monitor}_mean"], cv[f"{monitor}_std"], folds, overlap_of(cv))
+
+
+def overlap_of(cv: Mapping[str, Any]) -> float:
+    """Of a cross-validation's entry: the validated samples of a fold in those that it trains on.
+
+    In each repeat all samples take turns: of five folds each validates on a fourth of the others.
+    """
+    in_a_repeat = len(cv.get("folds", [])) // (cv.get("repeats") or 1)
+    return 1 / (in_a_repeat - 1) if in_a_repeat > 1 else 0.0
 
 
 def test_value(results: Results) -> float | None:

@@ -7,7 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from itertools import combinations, takewhile
 from math import inf
 from pathlib import Path
 from statistics import fmean
@@ -18,8 +18,15 @@ import numpy as np
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.stages import counterpart
+from lightning_hpo.results.readings import overlap_of
 from lightning_hpo.results.results import Results, read
-from lightning_hpo.results.statistics import Difference, interval, paired, welch
+from lightning_hpo.results.statistics import (
+    Difference,
+    interval,
+    judged_together,
+    paired,
+    welch,
+)
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epochs", "best_epoch")
@@ -30,6 +37,16 @@ _PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
 _LARGEST = 1e150
 _COMPARED = ("data", "seed", "seconds")
 _SEEDS, _REFITS = "equal seeds", "refits of equal seeds"
+# Of what each kind of interval is. 95 of 100 contain that mean, and no other.
+_REACHES = {
+    "folds": "over folds: an interval is of the mean over other data of this kind, widened since"
+    " folds train on the same samples; that the search chose its winner on these very samples it"
+    " does not make up for, and the verdict is on two winners, not on two ways to search",
+    "refits": "over refits: an interval is of the mean over all seeds on these test samples, not on"
+    " others, and the verdict is on two winners, not on two ways to search",
+    "seeds": "over seeds: an interval is of the mean over all seeds of search and training on these"
+    " samples, not on others, and the verdict is on two ways to search and train",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,11 @@ class Study:
     @property
     def folds(self) -> list[Mapping[str, Any]]:
         return list((self.results.get("cv") or {}).get("folds", []))
+
+    @property
+    def overlap(self) -> float:
+        """The validated samples of a fold in those that it trains on."""
+        return overlap_of(self.results.get("cv") or {})
 
     @property
     def refits(self) -> list[Mapping[str, Any]]:
@@ -143,7 +165,7 @@ class Row:
 
     def interval(self, metric: str) -> tuple[float, float]:
         """The ends of the 95 % interval of the mean of the values; infinite for a single one."""
-        return interval(self.values(metric), folds=self.over_folds(metric))
+        return interval(self.values(metric), overlap=self.overlap(metric))
 
     def minus(self, other: "Row", metric: str) -> Difference | None:
         """The difference of the means, see :func:`difference`."""
@@ -152,6 +174,10 @@ class Row:
     def over_folds(self, metric: str) -> bool:
         """Whether the values are of one cross-validation."""
         return not self.over_seeds and metric in self.studies[0].of_folds
+
+    def overlap(self, metric: str) -> float:
+        """Of folds their validated samples in those trained on; 0 for independent values."""
+        return self.studies[0].overlap if self.over_folds(metric) else 0.0
 
     def seeds(self, metric: str) -> list[Any]:
         """The seed behind each value; none behind the folds of one study."""
@@ -162,19 +188,44 @@ class Row:
 
 
 def difference(a: Row, b: Row, metric: str) -> Difference | None:
-    """Paired where the rows allow it; None where one of them has no values of ``metric``."""
+    """Paired where the rows allow it; None where one of them has no values of ``metric``.
+
+    Judged alone: the verdicts on several pairs hold together by :func:`differences`.
+    """
     x, y = a.values(metric), b.values(metric)
     if not x or not y:
         return None
     if max(map(abs, (*x, *y))) > _LARGEST:
         return Difference(x[0] - y[0], -inf, inf, "squares of the values are too large")
-    of_folds = (a.over_folds(metric), b.over_folds(metric))
     if len(x) == len(y) > 1:
-        if all(of_folds) and a.studies[0].same_folds(b.studies[0]):
-            return paired(x, y, folds=True)
+        if a.over_folds(metric) and b.over_folds(metric) and a.studies[0].same_folds(b.studies[0]):
+            return paired(x, y, overlap=a.overlap(metric))
         if a.over_seeds == b.over_seeds and a.seeds(metric) == b.seeds(metric) != []:
-            return paired(x, y, folds=False, what=_SEEDS if a.over_seeds else _REFITS)
-    return welch(x, y, folds=of_folds)
+            return paired(x, y, overlap=0, what=_SEEDS if a.over_seeds else _REFITS)
+    return welch(x, y, overlap=(a.overlap(metric), b.overlap(metric)))
+
+
+def differences(rows: Sequence[Row], metric: str) -> list[tuple[Row, Row, Difference]]:
+    """Of every pair of rows that has values of ``metric``, judged together."""
+    pairs = [
+        (a, b, found)
+        for a, b in combinations(rows, 2)
+        if (found := difference(a, b, metric)) is not None
+    ]
+    judged = judged_together([found for *_, found in pairs])
+    return [(a, b, found) for (a, b, _), found in zip(pairs, judged, strict=True)]
+
+
+def reach_of_intervals(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
+    """Of what the intervals of these rows are, one for each kind, without a full stop."""
+    kinds = {_kind(row, metric) for row in rows for metric in metrics if row.values(metric)}
+    return [words for kind, words in _REACHES.items() if kind in kinds]
+
+
+def _kind(row: Row, metric: str) -> str:
+    if row.over_seeds:
+        return "seeds"
+    return "folds" if row.over_folds(metric) else "refits"
 
 
 def read_studies(folders: Sequence[Path]) -> list[Study]:

@@ -1,71 +1,128 @@
 """Intervals and differences of few values, paired or not, also of overlapping folds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf, sqrt
+from dataclasses import dataclass, replace
+from math import inf, isfinite, sqrt
 from statistics import fmean, stdev, variance
 
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
 # Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
 _NO_SPREAD = 1e-12
+# How often equals are called different.
+_ERROR = 0.05
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of the first minus mean of the second, with its 95 % interval and how it was found."""
+    """Mean of the first minus mean of the second, with the interval that judges it.
+
+    ``low``, ``high``: the 95 % interval, wider where several are judged together. ``error``: the
+    standard error of ``mean``, infinite where the values have none, and ``freedom``: the degrees of
+    freedom of its Student's t.
+    """
 
     mean: float
     low: float
     high: float
     method: str
+    error: float = inf
+    freedom: float = 1.0
 
     @property
     def within_noise(self) -> bool:
         return self.low <= 0 <= self.high
 
+    @property
+    def p(self) -> float:
+        """How often equals differ at least so much; 1 where nothing is known of the spread."""
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
 
-def interval(values: Sequence[float], *, folds: bool, level: float = 0.95) -> tuple[float, float]:
-    """Of the mean; ``folds``: the values are of one cross-validation. Infinite for one value."""
+    def at(self, level: float) -> "Difference":
+        """The same with its interval at ``level``, in (0, 1)."""
+        half = _half_width(self.error, self.freedom, level)
+        return replace(self, low=self.mean - half, high=self.mean + half)
+
+
+def interval(
+    values: Sequence[float], *, overlap: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Of the mean; infinite for one value.
+
+    ``overlap``: of the folds of a cross-validation the validated samples in those trained on,
+    1 / (folds - 1); of independent values 0.
+    """
     n = len(values)
     if n < 2:
         return -inf, inf
-    half = _half_width(stdev(values) * sqrt(_mean_factor(n, folds)), n - 1, level)
+    half = _half_width(stdev(values) * sqrt(1 / n + overlap), n - 1, level)
+    return fmean(values) - half, fmean(values) + half
+
+
+def prediction(values: Sequence[float]) -> tuple[float, float]:
+    """Where one further value of the same kind lies in 95 of 100 cases; infinite for one value."""
+    n = len(values)
+    if n < 2:
+        return -inf, inf
+    half = _half_width(stdev(values) * sqrt(1 + 1 / n), n - 1, 1 - _ERROR)
     return fmean(values) - half, fmean(values) + half
 
 
 def paired(
-    a: Sequence[float], b: Sequence[float], *, folds: bool, what: str = "equal seeds"
+    a: Sequence[float], b: Sequence[float], *, overlap: float, what: str = "equal seeds"
 ) -> Difference:
-    """Of values that belong together one by one; ``what`` they are, if not folds."""
+    """Of values that belong together one by one; ``what`` they are, if not folds.
+
+    ``overlap``: see :func:`interval`.
+    """
     apart = [x - y for x, y in zip(a, b, strict=True)]
     if stdev(apart) < _NO_SPREAD:
         return Difference(fmean(apart), -inf, inf, f"all {len(a)} differences are equal")
-    method = "identical folds (corrected t, Nadeau and Bengio 2003)" if folds else f"{what} (t)"
-    low, high = interval(apart, folds=folds)
-    return Difference(fmean(apart), low, high, f"paired over {len(a)} {method}")
+    method = "identical folds (corrected t, Nadeau and Bengio 2003)" if overlap else f"{what} (t)"
+    error = stdev(apart) * sqrt(1 / len(apart) + overlap)
+    return _judged(fmean(apart), error, len(a) - 1, f"paired over {len(a)} {method}")
 
 
-def welch(a: Sequence[float], b: Sequence[float], *, folds: tuple[bool, bool]) -> Difference:
-    """Of independent samples; ``folds``: which of them are of one cross-validation."""
+def welch(a: Sequence[float], b: Sequence[float], *, overlap: tuple[float, float]) -> Difference:
+    """Of independent samples; ``overlap`` of each, see :func:`interval`.
+
+    Where both are folds, the correction for their overlap enters once, as the mean of both: each
+    with its own would count it twice, and hardly any difference would be more than noise.
+    """
     mean = fmean(a) - fmean(b)
     if min(len(a), len(b)) < 2:
         return Difference(mean, -inf, inf, "one value has no spread")
+    shared = max(1, sum(each > 0 for each in overlap))
     parts = [
-        variance(values) * _mean_factor(len(values), of_folds)
-        for values, of_folds in zip((a, b), folds, strict=True)
+        variance(values) * (1 / len(values) + each / shared)
+        for values, each in zip((a, b), overlap, strict=True)
     ]
     if sum(parts) < _NO_SPREAD**2:
         return Difference(mean, -inf, inf, "the values of each have no spread")
     weights = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
     freedom = sum(parts) ** 2 / weights
-    half = _half_width(sqrt(sum(parts)), freedom, 0.95)
-    return Difference(mean, mean - half, mean + half, f"unpaired, {len(a)} and {len(b)} (Welch)")
+    return _judged(mean, sqrt(sum(parts)), freedom, f"unpaired, {len(a)} and {len(b)} (Welch)")
 
 
-def _mean_factor(n: int, folds: bool) -> float:
-    """The variance of a mean of n values, in variances of one."""
-    return 1 / n + 1 / (n - 1) if folds else 1 / n
+def judged_together(found: Sequence[Difference]) -> list[Difference]:
+    """The same differences with wider intervals, so that all verdicts hold together.
+
+    Where all are equals, any is called different in at most 5 of 100 cases: the smallest p is held
+    against 0.05 / m, the next against 0.05 / (m - 1), up to the first that is within noise (Holm
+    1979, Scandinavian Journal of Statistics 6, 65-70). Those without a spread are not judged.
+    """
+    judged = list(found)
+    tested = [index for index, each in enumerate(found) if isfinite(each.error)]
+    left = len(tested)
+    for index in sorted(tested, key=lambda index: found[index].p):
+        judged[index] = found[index].at(1 - _ERROR / left)
+        # After the first that is within noise all others are, at its level.
+        left -= not judged[index].within_noise
+    return judged
+
+
+def _judged(mean: float, error: float, freedom: float, method: str) -> Difference:
+    return Difference(mean, mean, mean, method, error, freedom).at(1 - _ERROR)
 
 
 def _half_width(error: float, freedom: float, level: float) -> float:

@@ -24,9 +24,22 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert lines[0].split() == ["study", "trials", "seconds", "val/accuracy", "test/accuracy"]
     assert lines[1].split()[:6] == ["a", "10", "120", "0.9100", "±", "0.0100"]
     assert lines[1].split()[-1] == "0.9050"
-    assert "val/accuracy: a - b = -0.0033" in lines[5]
-    assert "within noise; paired over 3 identical folds" in lines[5]
-    assert lines[6].endswith("cannot tell from noise, one value has no spread")
+    assert "val/accuracy: a - b = -0.0033" in lines[7]
+    assert lines[5].startswith("over folds: an interval is of the mean over other data")
+    assert lines[6].startswith("over refits: an interval is of the mean over all seeds on these")
+    assert "within noise; paired over 3 identical folds" in lines[7]
+    assert lines[8].endswith("cannot tell from noise, one value has no spread")
+
+
+# Rule: verdicts on three pairs are said to hold together, and a metric of one study is named.
+def test_several_pairs_are_judged_together(tmp_path: Path) -> None:
+    folders = [study(tmp_path, name, SMALL, command=name, test=None) for name in "ab"]
+    folders.append(study(tmp_path, "c", SMALL, command="c", test=0.9))
+    lines = comparison(folders).splitlines()
+    assert "test/accuracy: fewer than two have values" in lines
+    assert (
+        lines[-1] == "verdicts on a metric and their intervals hold for all pairs together (Holm)"
+    )
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

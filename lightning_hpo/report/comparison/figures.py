@@ -49,7 +49,7 @@ def intervals(rows: Sequence[Row], metric: str) -> Picture | None:
     spots = []
     with drawing(WIDE_IN, 0.8 + 0.46 * len(shown)) as (figure, axes):
         for y, (index, row, values) in enumerate(shown):
-            _interval(axes, y, index, values, interval(values, folds=row.over_folds(metric)))
+            _interval(axes, y, index, values, interval(values, overlap=row.overlap(metric)))
             spots.append(Spot(fmean(values), y, told(row, metric)))
         axes.set_yticks(range(len(shown)), [_folded(row.name) for _, row, _ in shown])
         axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel=metric)
@@ -88,7 +88,7 @@ def _interval(
 def told(row: Row, metric: str) -> str:
     """A row's mean and interval in words."""
     values = row.values(metric)
-    low, high = interval(values, folds=row.over_folds(metric))
+    low, high = interval(values, overlap=row.overlap(metric))
     reach = f" ({number(low)} to {number(high)})" if isfinite(low) else ""
     return f"{number(fmean(values))}{reach}, {basis(row, metric)}"
 

@@ -3,7 +3,6 @@
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
@@ -24,8 +23,8 @@ from lightning_hpo.report.html.markup import (
     table,
     text,
 )
-from lightning_hpo.results.samples import Row, counterpart_on_test, difference
-from lightning_hpo.results.statistics import interval
+from lightning_hpo.results.samples import Row, counterpart_on_test, differences
+from lightning_hpo.results.statistics import Difference, interval
 from lightning_hpo.results.text import duration, listing, number, plus_minus
 
 ABSENT = "–"
@@ -217,7 +216,7 @@ def _result(row: Row, metric: str) -> str:
     if not values:
         return cell(ABSENT, key="")
     mean, std = _mean_and_std(row, metric)
-    low, high = interval(values, folds=row.over_folds(metric))
+    low, high = interval(values, overlap=row.overlap(metric))
     reach = f"{low:.4f} to {high:.4f}, " if isfinite(low) else ""
     shown = f"{mean:.4f}" + ("" if std is None else f" ± {std:.4f}")
     return cell(f"{shown}<small>{reach}{basis(row, metric)}</small>", key=mean)
@@ -229,22 +228,17 @@ def noise(contest: Contest) -> str:
         return paragraphs(["Without final jobs no difference can be judged."])
     if len(contest.rows) < 2:
         return paragraphs(["These folders are one study under several seeds: nothing to compare."])
-    rows = [
-        _difference(a, b, metric)
-        for metric in contest.metrics
-        for a, b in combinations(contest.rows, 2)
-    ]
-    columns = ["Metric", "Difference of", "", "95 % interval", "Verdict", "Found by"]
-    return bullets(noise_summary(contest.rows, metric) for metric in contest.metrics) + table(
-        "Every pair of studies", columns, [row for row in rows if row], css="sortable"
+    of_metrics = {metric: differences(contest.rows, metric) for metric in contest.metrics}
+    rows = [_difference(metric, *pair) for metric, pairs in of_metrics.items() for pair in pairs]
+    together = "for all pairs" if len(contest.rows) > 2 else ""
+    columns = ["Metric", "Difference of", "", f"95 % interval {together}".strip(), "Verdict"]
+    return bullets(noise_summary(pairs, metric) for metric, pairs in of_metrics.items()) + table(
+        "Every pair of studies", [*columns, "Found by"], rows, css="sortable"
     )
 
 
-def _difference(a: Row, b: Row, metric: str) -> list[str]:
-    """A pair's line; empty where one of them has no values."""
-    found = difference(a, b, metric)
-    if found is None:
-        return []
+def _difference(metric: str, a: Row, b: Row, found: Difference) -> list[str]:
+    """A pair's line."""
     reach = f"{found.low:+.4f} to {found.high:+.4f}" if isfinite(found.low) else ABSENT
     return [
         cell(text(metric), head=True),

@@ -1,12 +1,17 @@
 """What a comparison concludes, in sentences: who leads, and which differences are noise."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from statistics import fmean
 
 from lightning_hpo.report.comparison.contest import Contest
 from lightning_hpo.results.readings import test_value
-from lightning_hpo.results.samples import Row, counterpart_on_test, difference, untested
+from lightning_hpo.results.samples import (
+    Row,
+    counterpart_on_test,
+    differences,
+    reach_of_intervals,
+    untested,
+)
 from lightning_hpo.results.statistics import Difference
 from lightning_hpo.results.text import count, listing, number
 
@@ -50,8 +55,8 @@ def lead(rows: Sequence[Row], metric: str, *, minimize: bool) -> str:
     if len(ranked) < 2:
         return ""
     (best, first), (next_best, second) = ranked[:2]
-    found = difference(first, second, metric)
-    assert found is not None  # both have values
+    two = {id(first), id(second)}
+    found = next(d for a, b, d in differences(rows, metric) if {id(a), id(b)} == two)
     ahead = f"{first.name} has the {'lowest' if minimize else 'highest'} {metric}, {number(best)}"
     behind = f"{second.name} follows with {number(next_best)}"
     means_that = {
@@ -62,13 +67,8 @@ def lead(rows: Sequence[Row], metric: str, *, minimize: bool) -> str:
     return f"{ahead}; {behind}, {means_that[judged(found)]}."
 
 
-def noise_summary(rows: Sequence[Row], metric: str) -> str:
+def noise_summary(pairs: Sequence[tuple[Row, Row, Difference]], metric: str) -> str:
     """One sentence on all differences in a metric; for two rows also which is larger."""
-    pairs = [
-        (a, b, found)
-        for a, b in combinations(rows, 2)
-        if (found := difference(a, b, metric)) is not None
-    ]
     if not pairs:
         return f"{metric}: fewer than two studies have values."
     if len(pairs) == 1:
@@ -92,15 +92,15 @@ def pair_words(a: Row, b: Row, found: Difference) -> str:
 
 def reading_hints(contest: Contest) -> list[str]:
     """How the values of the tables are to be read."""
+    kinds = reach_of_intervals(contest.rows, contest.metrics)
     sentences = [
-        "Intervals are of Student's t and hold for the mean: 95 of 100 such intervals contain it. "
-        "Over folds they are widened, because the training parts of folds overlap.",
-        "They say nothing about another choice of the test samples, which all studies share.",
+        "Intervals are of Student's t: 95 of 100 such intervals contain the mean that they are of.",
+        *(f"{kind[0].upper()}{kind[1:]}." for kind in kinds),
     ]
     if len(contest.rows) > 2:
         sentences.append(
-            "There is no correction for several comparisons: of twenty pairs that do not differ, "
-            "about one is called more than noise."
+            "The verdicts on a metric hold together: where no studies differ in it, any two are "
+            "called different in at most 5 of 100 comparisons (Holm's correction)."
         )
     if len({entry.goal.data for entry in contest.entries}) > 1:
         sentences.append("The studies have different data, on which values do not compare.")

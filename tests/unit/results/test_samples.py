@@ -13,7 +13,9 @@ from lightning_hpo.results.samples import (
     Study,
     counterpart_on_test,
     difference,
+    differences,
     metrics_of,
+    reach_of_intervals,
     read_studies,
     rows_of,
 )
@@ -164,6 +166,47 @@ def test_rows_of_the_same_seeds_are_paired_by_seed(tmp_path: Path) -> None:
     assert found is not None
     assert found.method == "paired over 3 equal seeds (t)"
     assert (found.mean, found.within_noise) == (pytest.approx(-0.00202), False)
+
+
+# Rule: three pairs are judged together, so that 0.004 of (0.9, 0.91, 0.92) is noise, which alone
+# it is not.
+def test_pairs_are_judged_together(tmp_path: Path) -> None:
+    def row(name: str, less: tuple[float, float, float]) -> Row:
+        accuracies = [value - by for value, by in zip(SMALL, less, strict=True)]
+        return Row((read(study(tmp_path, name, SMALL, **refits([1, 2, 3], accuracies))),))
+
+    a, b = row("a", (0, 0, 0)), row("b", (0.003, 0.004, 0.005))
+    # Far from both, but never by the same: 0.1 and more of spread.
+    c = row("c", (0.1, 0.3, -0.1))
+    alone = difference(a, b, "test/accuracy")
+    assert alone is not None
+    together = differences([a, b, c], "test/accuracy")
+    assert [(x.name, y.name) for x, y, _ in together] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert (alone.within_noise, together[0][2].within_noise) == (False, True)
+    assert differences([a, b], "test/accuracy")[0][2] == alone
+    assert differences([a, b], "val/loss") == []
+
+
+# Rule: in each repeat all samples take turns; four folds of two repeats each validate on as many
+# samples as they train on.
+def test_the_overlap_of_folds_is_that_of_one_repeat(tmp_path: Path) -> None:
+    repeated = {"folds": [{"fold": k, "val/loss": 0.1 * k} for k in range(4)], "repeats": 2}
+    row = Row((read(study(tmp_path, "a", SMALL, cv=repeated)),))
+    assert (row.overlap("val/loss"), row.overlap("test/accuracy")) == (1.0, 0.0)
+    assert Row((read(study(tmp_path, "b", SMALL)),)).overlap("val/accuracy") == 1 / 2
+
+
+# Rule: it is said of what intervals are, once for each kind.
+def test_of_what_intervals_are(tmp_path: Path) -> None:
+    studies = [read(study(tmp_path, f"s{seed}", SMALL, seed=seed)) for seed in range(2)]
+    metrics = ["val/accuracy", "test/accuracy"]
+
+    def kinds(*rows: Row) -> list[str]:
+        return [words.partition(":")[0] for words in reach_of_intervals(rows, metrics)]
+
+    alone = [Row((found,)) for found in studies]
+    assert kinds(*alone) == ["over folds", "over refits"]
+    assert kinds(Row(tuple(studies))) == ["over seeds"]
 
 
 # Rule: what a metric is of, folds or tests, is where it stands in the results, not its name.

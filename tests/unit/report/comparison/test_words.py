@@ -5,8 +5,15 @@ from typing import Any
 import pytest
 from compared_studies import contest, study
 
-from lightning_hpo.report.comparison.words import basis, headline, lead, noise_summary, pair_words
-from lightning_hpo.results.samples import Row
+from lightning_hpo.report.comparison.words import (
+    basis,
+    headline,
+    lead,
+    noise_summary,
+    pair_words,
+    reading_hints,
+)
+from lightning_hpo.results.samples import Row, differences
 from lightning_hpo.results.statistics import Difference
 
 
@@ -33,8 +40,8 @@ def test_several_differences_are_counted() -> None:
         Row((study("c", [2.0, 2.01, 2.02]),)),
     ]
     expected = "val/loss: of 3 differences 2 more than noise and 1 within noise."
-    assert noise_summary(rows, "val/loss") == expected
-    assert noise_summary(rows[:1], "val/loss") == "val/loss: fewer than two studies have values."
+    assert noise_summary(differences(rows, "val/loss"), "val/loss") == expected
+    assert noise_summary([], "val/loss") == "val/loss: fewer than two studies have values."
 
 
 # Rule: the leader has the lowest mean of a loss, the highest of what is maximized.
@@ -52,6 +59,25 @@ def test_the_headline_tells_validation_and_test() -> None:
     assert "a has the lowest val/loss, 1.05; b follows with 1.1, a difference within noise." in told
     assert "b has the lowest test/loss, 1.1; a follows with 1.2, which cannot be told" in told
     assert headline(contest(study("a", []), study("b", []))).startswith("Too few final jobs")
+
+
+# Rule: the leader is held against the second as all pairs are judged together, so that the headline
+# and the table of pairs agree.
+def test_the_lead_is_judged_with_all_pairs() -> None:
+    two = [Row((study("a", [1.0, 1.01, 1.02]),)), Row((study("b", [1.05, 1.06, 1.07]),))]
+    assert lead(two, "val/loss", minimize=True).endswith("1.06, more than noise.")
+    more = [Row((study(name, [1.05, 1.06, 1.07]),)) for name in "cdef"]
+    assert lead([*two, *more], "val/loss", minimize=True).endswith("a difference within noise.")
+
+
+# Rule: it is said what an interval contains, and what it does not.
+def test_hints_say_of_what_the_intervals_are() -> None:
+    hints = reading_hints(contest(study("a", [1.0, 1.1]), study("b", [1.0, 1.2])))
+    assert hints[0].endswith("contain the mean that they are of.")
+    assert hints[1].startswith("Over folds: an interval is of the mean over other data")
+    assert not any("Holm" in hint for hint in hints)
+    several = reading_hints(contest(*(study(name, [1.0, 1.1]) for name in "abc")))
+    assert any("in at most 5 of 100 comparisons" in hint for hint in several)
 
 
 # Rule: studies of other monitors or other data are named as such, and share no axes.

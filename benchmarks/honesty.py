@@ -1,0 +1,298 @@
+"""How often are the verdicts of report and compare wrong, and how often do they see what is there?
+
+    python -m benchmarks.honesty [--repetitions 4000]
+
+Data of known truth are drawn again and again. Each of several linear models sees features of its
+own, all equally telling or one less so; they are fitted by ridge regression and cross-validated,
+and the very functions that judge for report and compare judge them. Wrong verdicts should stay at
+about 5 % (2.5 % where only one side counts). Over folds that depends on how much a fit depends on
+its samples, so the worlds differ in it: steady fits (200 samples of 10 features), unsteady ones
+(100 of 40), and loud noise, which models on the same samples share.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.conditions import conditions
+from lightning_hpo.results.statistics import (
+    Difference,
+    interval,
+    judged_together,
+    paired,
+    prediction,
+    welch,
+)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """Data of ``n`` samples and one block of ``features`` for each of ``models``.
+
+    ``worse``: the share of its signal that the last model's block lacks, in [0, 1]. ``noise``: its
+    standard deviation, each block's signal having 1.
+    """
+
+    n: int = 200
+    features: int = 10
+    noise: float = 1.0
+    n_folds: int = 5
+    models: int = 2
+    worse: float = 0.0
+
+    def draw(self, rng: np.random.Generator, repetitions: int, n: int) -> tuple[Array, Array]:
+        """Inputs (models, repetitions, n, features) and targets (repetitions, n)."""
+        inputs = rng.normal(size=(self.models, repetitions, n, self.features))
+        signal = np.ones(self.models)
+        # All have one part in common, which no model sees: so worse ones leave the others as are.
+        signal[-1] -= self.worse
+        sums = inputs.sum(axis=3) / np.sqrt(self.features)  # (models, repetitions, n)
+        targets = np.einsum("m,mrn->rn", signal, sums)
+        return inputs, targets + self.noise * rng.normal(size=targets.shape)
+
+
+STEADY, UNSTEADY, LOUD = World(), World(n=100, features=40), World(noise=3.0)
+WORLDS = {"steady": STEADY, "unsteady": UNSTEADY, "loud noise": LOUD}
+
+
+def shuffled(rng: np.random.Generator, repetitions: int, world: World) -> NDArray[np.int64]:
+    """Folds of samples (repetitions, folds, samples of one), another split each time."""
+    order = np.argsort(rng.random((repetitions, world.n)), axis=1)
+    return order.reshape(repetitions, world.n_folds, -1)
+
+
+def fitted(inputs: Array, targets: Array) -> Array:
+    """Weights (repetitions, features) of a ridge regression."""
+    gram = np.einsum("rni,rnj->rij", inputs, inputs) + np.eye(inputs.shape[2])
+    right = np.einsum("rni,rn->ri", inputs, targets)
+    return np.linalg.solve(gram, right[..., None])[..., 0]
+
+
+def errors(inputs: Array, targets: Array, weights: Array) -> Array:
+    """Squared errors (repetitions, n)."""
+    return (targets - np.einsum("rni,ri->rn", inputs, weights)) ** 2
+
+
+def cross_validated(inputs: Array, targets: Array, folds: NDArray[np.int64]) -> Array:
+    """Mean squared errors of one model (repetitions, folds)."""
+    rows = np.arange(len(folds))[:, None]
+    found = []
+    for fold in range(folds.shape[1]):
+        val = folds[:, fold]
+        train = np.delete(folds, fold, axis=1).reshape(len(folds), -1)
+        weights = fitted(inputs[rows, train], targets[rows, train])
+        found.append(errors(inputs[rows, val], targets[rows, val], weights).mean(axis=1))
+    return np.stack(found, axis=1)
+
+
+def folds_of(
+    rng: np.random.Generator, world: World, repetitions: int, *, same: bool = True
+) -> list[Array]:
+    """Of each model the folds' errors; ``same``: all on the same folds."""
+    inputs, targets = world.draw(rng, repetitions, world.n)
+    folds = shuffled(rng, repetitions, world)
+    found = []
+    for model in range(world.models):
+        split = folds if same else shuffled(rng, repetitions, world)
+        found.append(cross_validated(inputs[model], targets, split))
+    return found
+
+
+def with_test(rng: np.random.Generator, world: World, repetitions: int, n: int) -> list[Array]:
+    """The first model's folds, and its error after a refit on ``n`` test samples."""
+    inputs, targets = world.draw(rng, repetitions, world.n)
+    folds = cross_validated(inputs[0], targets, shuffled(rng, repetitions, world))
+    new_inputs, new_targets = world.draw(rng, repetitions, n)
+    tested = errors(new_inputs[0], new_targets, fitted(inputs[0], targets)).mean(axis=1)
+    return [folds, tested]
+
+
+def overlap(world: World) -> float:
+    return 1 / (world.n_folds - 1)
+
+
+def unpaired(a: Array, b: Array, world: World) -> list[Difference]:
+    """Of each repetition, by folds of two splits."""
+    of_both = (overlap(world), overlap(world))
+    return [welch(list(x), list(y), overlap=of_both) for x, y in zip(a, b, strict=True)]
+
+
+def on_folds(a: Array, b: Array, world: World) -> list[Difference]:
+    """Of each repetition, by the same folds."""
+    return [paired(list(x), list(y), overlap=overlap(world)) for x, y in zip(a, b, strict=True)]
+
+
+def share(happened: Iterable[bool]) -> float:
+    """How often it happened, in [0, 1]."""
+    return float(np.mean(list(happened)))
+
+
+def called_different(found: Sequence[Difference]) -> float:
+    return share(not each.within_noise for each in found)
+
+
+def family_wise(rng: np.random.Generator, rows: int, repetitions: int) -> tuple[float, float]:
+    """How often any two of equal ``rows`` of three seeds differ: each pair alone, and together."""
+    alone, together = [], []
+    for values in rng.normal(size=(repetitions, rows, 3)):
+        pairs = [
+            welch(list(values[i]), list(values[j]), overlap=(0, 0))
+            for i in range(rows)
+            for j in range(i)
+        ]
+        alone.append(called_different(pairs) > 0)
+        together.append(called_different(judged_together(pairs)) > 0)
+    return share(alone), share(together)
+
+
+def best_beats_second(rng: np.random.Generator, world: World, repetitions: int) -> float:
+    """How often the best of equal models is called a clear winner over the second."""
+    found = np.stack(folds_of(rng, world, repetitions), axis=1)  # (repetitions, models, folds)
+    first, second = np.argsort(found.mean(axis=2), axis=1)[:, :2].T
+    rows = np.arange(repetitions)
+    return called_different(on_folds(found[rows, first], found[rows, second], world))
+
+
+def contained(found: Array, world: World, truth: float) -> float:
+    """How often the interval of the folds' mean contains ``truth``."""
+    reaches = (interval(list(each), overlap=overlap(world)) for each in found)
+    return share(low <= truth <= high for low, high in reaches)
+
+
+def promises(found: Array, world: World, promised: float, margin: float) -> tuple[float, float]:
+    """How often ``promised`` is called flattering, and how often confirmed to within ``margin``."""
+    reaches = [interval(list(each), overlap=overlap(world)) for each in found]
+    flattering = share(low > promised for low, _ in reaches)
+    return flattering, share(high <= promised * (1 + margin) for _, high in reaches)
+
+
+def confirmed_by_mistake(
+    rng: np.random.Generator, world: World, repetitions: int, margin: float
+) -> float:
+    """How often the best of equal models is confirmed, though ``margin`` and more too good.
+
+    Its value is that of one split, its folds are of another of the same samples.
+    """
+    inputs, targets = world.draw(rng, repetitions, world.n)
+    search, final = shuffled(rng, repetitions, world), shuffled(rng, repetitions, world)
+    found = np.stack([cross_validated(x, targets, search).mean(axis=1) for x in inputs])
+    best, truth = found.argmin(axis=0), float(found.mean())
+    promised = found.min(axis=0)
+    folds = cross_validated(inputs[best, np.arange(repetitions)], targets, final)
+    highs = [interval(list(each), overlap=overlap(world))[1] for each in folds]
+    reached = promised * (1 + margin)
+    return share((np.array(highs) <= reached) & (truth > reached))
+
+
+def tested_outside(folds: Array, tested: Array) -> float:
+    """How often a test value lies outside the interval in which one more fold would lie."""
+    reaches = map(prediction, map(list, folds))
+    return share(not low <= x <= high for x, (low, high) in zip(tested, reaches, strict=True))
+
+
+def noise_alone(rng: np.random.Generator, repetitions: int, *, samples: int, n_folds: int) -> Array:
+    """Folds' errors of a perfect model: noise of variance 1."""
+    return (rng.normal(size=(repetitions, n_folds, samples)) ** 2).mean(axis=2)
+
+
+def main() -> None:
+    """Print every rate in one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=4000)
+    repetitions = parser.parse_args().repetitions
+    print(f"{conditions()}; {repetitions} repetitions\n")
+    print("| what | where | wrong | sees |\n|---|---|---|---|", flush=True)
+    for part in (_pairs, _together, _leads, _promised, _chosen, _tests, _noise):
+        part(np.random.default_rng(0), repetitions)
+    print("\n| 95 % interval of the mean | contains it |\n|---|---|")
+    _coverage(np.random.default_rng(0), repetitions)
+
+
+def _line(what: str, where: str, wrong: float, sees: float | None = None) -> None:
+    seen = "" if sees is None else f"{sees:.1%}"
+    print(f"| {what} | {where} | {wrong:.1%} | {seen} |", flush=True)
+
+
+# How much of its signal the worse model lacks.
+_WORSE = 0.5
+
+
+def _pairs(rng: np.random.Generator, repetitions: int) -> None:
+    judges: dict[str, tuple[bool, Callable[[Array, Array, World], list[Difference]]]] = {
+        "two models, the same folds": (True, on_folds),
+        "two models, other folds": (False, unpaired),
+    }
+    for what, (same, judge) in judges.items():
+        for name, world in WORLDS.items():
+            rates = [
+                called_different(judge(*folds_of(rng, each, repetitions, same=same), world))
+                for each in (world, replace(world, worse=_WORSE))
+            ]
+            _line(what, name, *rates)
+
+
+def _together(rng: np.random.Generator, repetitions: int) -> None:
+    alone, together = family_wise(rng, 8, repetitions // 4)
+    _line("any of eight equal rows, three seeds", "each pair alone", alone)
+    _line("any of eight equal rows, three seeds", "as judged", together)
+
+
+def _leads(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in WORLDS.items():
+        rates = [best_beats_second(rng, replace(world, models=n), repetitions) for n in (2, 6)]
+        for rate, n in zip(rates, (2, 6), strict=True):
+            _line(f"a clear winner of {n} equal trials", name, rate)
+
+
+def _promised(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in WORLDS.items():
+        (found, _) = folds_of(rng, world, repetitions)
+        truth = float(found.mean())
+        fair, _ = promises(found, world, truth, 0.1)
+        too_good, _ = promises(found, world, truth / 1.5, 0.1)
+        _, by_mistake = promises(found, world, truth / 1.1, 0.1)
+        _, rightly = promises(found, world, truth, 0.1)
+        _line("the search's value flatters", f"{name}; sees 1.5 times", fair, too_good)
+        _line("the folds confirm it to 10 %", f"{name}; sees an exact one", by_mistake, rightly)
+
+
+def _chosen(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in WORLDS.items():
+        wrong = confirmed_by_mistake(rng, replace(world, models=20), repetitions // 4, 0.1)
+        _line("the folds confirm it to 10 %", f"{name}, best of 20 on the same samples", wrong)
+
+
+def _tests(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in WORLDS.items():
+        size = world.n // world.n_folds
+        for n in (size, 5 * size):
+            folds, tested = with_test(rng, world, repetitions, n)
+            rates = tested_outside(folds, tested), tested_outside(folds, 2 * tested)
+            _line("the test lies outside", f"{name}, {n} samples; sees twice the error", *rates)
+
+
+def _noise(rng: np.random.Generator, repetitions: int) -> None:
+    found = noise_alone(rng, repetitions, samples=12, n_folds=8)
+    reaches = [interval(list(each), overlap=1 / 7) for each in found]
+    above, twice = share(low > 1 for low, _ in reaches), share(2 * low > 1 for low, _ in reaches)
+    below, half = share(high < 1 for _, high in reaches), share(high < 2 for _, high in reaches)
+    _line("above the noise variance", "8 folds of 12; sees twice", above, twice)
+    _line("below the noise variance", "8 folds of 12; sees half", below, half)
+
+
+def _coverage(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in WORLDS.items():
+        (found, _) = folds_of(rng, world, repetitions)
+        print(f"| over 5 folds, {name} | {contained(found, world, float(found.mean())):.1%} |")
+    for n in (3, 5):
+        reaches = [interval(list(v), overlap=0) for v in rng.normal(size=(repetitions, n))]
+        print(f"| over {n} seeds | {share(low <= 0 <= high for low, high in reaches):.1%} |")
+
+
+if __name__ == "__main__":
+    main()
