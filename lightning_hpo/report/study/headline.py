@@ -34,7 +34,7 @@ def headline(record: Record) -> str:
     cv = record.results.get("cv") or {}
     return (
         f"{opening} Cross-validated on {cv['n_splits']} folds, {record.monitor} is "
-        f"{plus_minus(folds.mean, folds.std)}."
+        f"{plus_minus(folds.mean, folds.std)}, mean and standard deviation."
     )
 
 

@@ -1,8 +1,11 @@
 """Errors read against the noise of the data, and the fit without early stopping, in sentences."""
 
+from math import isfinite
+
 from lightning_hpo.protocol.stages import quantity
-from lightning_hpo.results.readings import spread, test_value
+from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.results import DataOf, Results
+from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import number, percent
 
 _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with
@@ -15,16 +18,21 @@ def noise_floor(results: Results) -> float | None:
 
 
 def floor_words(results: Results) -> list[str]:
-    """How far the k-fold error and the test error lie from what noise alone causes."""
+    """The k-fold error and the test error beside what noise alone causes in expectation.
+
+    Only the folds' interval judges: how far the noise of the test samples lies from its variance
+    is not known.
+    """
     variance = noise_floor(results)
     if not variance:
         return []
     folds, test = spread(results), test_value(results)
     sentences = []
     if folds is not None:
-        sentences.append(_against("The k-fold error", folds.mean, variance))
+        judged = _judged(folds, variance)
+        sentences.append(f"{_against('The k-fold error', folds.mean, variance)}{judged}.")
     if test is not None:
-        sentences.append(_against("The test error", test, variance))
+        sentences.append(f"{_against('The test error', test, variance)}.")
     return sentences
 
 
@@ -32,21 +40,26 @@ def _against(what: str, error: float, variance: float) -> str:
     ratio = error / variance
     floor = f"the noise variance {number(variance)} of the data"
     if ratio >= 2:
+        return f"{what} {number(error)} is {ratio:.1f} times {floor}"
+    if 0.995 < ratio < 1.005:
+        return f"{what} {number(error)} equals {floor}"
+    side = "above" if ratio > 1 else "below"
+    return f"{what} {number(error)} lies {percent(abs(ratio - 1))} {side} {floor}"
+
+
+def _judged(folds: Spread, variance: float) -> str:
+    """What the interval of the folds' mean says, whose error is 2.5 % to each side."""
+    low, high = interval(folds.folds, overlap=folds.overlap)
+    if low > variance:
+        return ", more than the folds' spread explains: a better model can exist"
+    if high < variance:
         return (
-            f"{what} {number(error)} is {ratio:.1f} times {floor}: most of it is the model's, "
-            "and a better one can exist."
+            ", more than the folds' spread explains: no model's error is that low in expectation, "
+            "so these folds flatter the model"
         )
-    if ratio >= 1.005:
-        return (
-            f"{what} {number(error)} lies {percent(ratio - 1)} above {floor}, below which no "
-            "model's error is to be expected."
-        )
-    if ratio > 0.995:
-        return f"{what} {number(error)} equals {floor}: no better model is to be expected."
-    return (
-        f"{what} {number(error)} lies {percent(1 - ratio)} below {floor}: by chance the noise in "
-        "these samples is small; expect the noise variance of new data."
-    )
+    if isfinite(low):
+        return f", a difference within the noise of {len(folds.folds)} folds"
+    return ""
 
 
 def holdout_words(results: Results) -> list[str]:

@@ -30,8 +30,8 @@ def progress(record: Record) -> list[str]:
     following = "the one trial" if after == 1 else f"the {after} trials"
     if after == 0:
         return [
-            f"The best trial, number {winner.number}, was also the last: more trials would "
-            "probably find a better one."
+            f"The best trial, number {winner.number}, was also the last: nothing shows that the "
+            "search had come to its end."
         ]
     return [f"The best trial is number {winner.number}; {following} after it found nothing better."]
 

@@ -1,84 +1,134 @@
-"""How sure a winner is: its folds against its lead, its promise and its test."""
+"""How sure a winner is: its lead, what the search promised and its test, each by a test.
+
+A sentence judges where a test of 5 % error lets it; else it tells the numbers alone.
+"""
 
 from collections.abc import Sequence
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.files import stored_object
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.report.study.conditions import same_conditions
 from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.record import Record, by_value
-from lightning_hpo.results.text import number
+from lightning_hpo.results.statistics import interval, judged_together, paired, prediction
+from lightning_hpo.results.text import count, number, percent
+
+# Worse than the search's value by at most so much of it, a winner is what the search promised.
+MARGIN = 0.1
 
 
 def sureness(record: Record) -> list[str]:
-    """How sure the winner is: the spread over folds against the lead over the other trials."""
-    ranked = by_value(record.in_state(TrialState.COMPLETE), minimize=record.minimize)
+    """How sure the winner is: its lead over the other trials, and its folds against the search."""
+    complete = record.in_state(TrialState.COMPLETE)
+    # A mean over some folds is no rival for one over all.
+    whole = [trial for trial in complete if STOPPED_AFTER_FOLD not in trial.user_attrs]
+    ranked = by_value(whole, minimize=record.minimize)
     folds = spread(record.results)
     if folds is None:
         return [
+            *_lead(ranked, record),
             "The winner was not cross-validated, so nothing is known about how much its value "
-            "depends on the split of the data."
+            "depends on the split of the data.",
         ]
-    values = [trial.value for trial in ranked if trial.value is not None]
     return [
-        *_lead_against_spread(values, folds, record.monitor),
-        *_optimism(values, folds, record),
+        *_lead(ranked, record),
+        f"Over the folds {record.monitor} varies with a standard deviation of {folds.std:.2g}.",
+        *_promise(ranked, folds, record),
         *_test_against_folds(folds, record),
     ]
 
 
-def _lead_against_spread(values: Sequence[float], folds: Spread, monitor: str) -> list[str]:
-    if len(values) < 2:
-        return [f"Over the folds {monitor} varies with a standard deviation of {folds.std:.2g}."]
-    lead = abs(values[0] - values[1])
-    near = sum(abs(value - values[0]) <= folds.std for value in values[1:])
-    yardstick = (
-        f"The best trial leads the second by {lead:.2g}; over the folds its {monitor} varies with "
-        f"a standard deviation of {folds.std:.2g}"
-    )
-    if lead > 2 * folds.std:
-        return [f"{yardstick}. The lead is more than twice that: the winner is a clear one."]
-    if near == 0:
-        return [
-            f"{yardstick}. The lead is about as large as what another split of the data changes: "
-            "a likely winner, not a certain one."
-        ]
-    others = (
-        "one other trial lies within one standard deviation of the best, and another split of the "
-        "data could have put it first: both are good choices."
-        if near == 1
-        else f"{near} other trials lie within one standard deviation of the best, and another "
-        "split of the data could have put any of them first: take the winner as one of several "
-        "good choices."
-    )
-    times = f", {folds.std / lead:.0f} times as much" if lead and folds.std >= 2 * lead else ""
-    return [f"{yardstick}{times}. So {others}"]
+def _lead(ranked: Sequence[FrozenTrial], record: Record) -> list[str]:
+    """The best trial against the others: paired over the search's folds, where it had any.
 
-
-def _optimism(values: Sequence[float], folds: Spread, record: Record) -> list[str]:
-    """The search's best value was chosen for being best, so the folds' mean is the fairer one."""
-    if not values:
+    A best that beats the second by a two-sided test is truly the best, with the error of that one
+    test, however many there were to choose from (Gutmann and Maymon 1987, Hung and Fithian 2019).
+    """
+    if len(ranked) < 2:
         return []
-    worse = folds.mean - values[0] if record.minimize else values[0] - folds.mean
-    compared = f"{number(values[0])} in the search, {number(folds.mean)} on average over the folds"
-    if worse > folds.std:
+    lead = abs((ranked[0].value or 0.0) - (ranked[1].value or 0.0))
+    leads = f"The best trial leads the second by {lead:.2g}"
+    of_trials = [_fold_values(record, trial.number) for trial in ranked]
+    best, second = of_trials[:2]
+    if len(best) < 2 or len(second) != len(best):
+        return [f"{leads}. One value of each cannot tell whether that is more than chance."]
+    overlap = 1 / (len(best) - 1)
+    rivals = [values for values in of_trials[1:] if len(values) == len(best)]
+    found = [paired(best, values, overlap=overlap) for values in rivals]
+    if not found[0].within_noise:
         return [
-            f"{compared}: the search's value was picked as the best of {len(values)} and flatters "
-            "the winner; expect the folds' mean."
+            f"{leads}, over the {len(best)} folds of the search by more than noise: the winner is "
+            "a clear one."
         ]
-    return [f"{compared}: the folds confirm what the search promised."]
+    near = sum(each.within_noise for each in judged_together(found))
+    are = "is" if near == 1 else "are"
+    return [
+        f"{leads}, over the {len(best)} folds of the search a difference within noise. "
+        f"{count(near, 'other trial')} {are} not to be told from the best: take the winner as one "
+        "of several good choices."
+    ]
+
+
+def _fold_values(record: Record, number: int) -> list[float]:
+    """A trial's value in each fold of the search; none where it has left none, as of a stack."""
+    folder = StudyFolder(record.folder).trial(number)
+    values: list[float] = []
+    while (found := stored_object(folder.fold(len(values)).result)) is not None:
+        value = found.get("value")
+        if not isinstance(value, int | float):
+            return []
+        values.append(float(value))
+    return values
+
+
+def _promise(ranked: Sequence[FrozenTrial], folds: Spread, record: Record) -> list[str]:
+    """The search's best value against the interval of the folds' mean, which nobody chose.
+
+    Whatever it is worth, a value is called flattering, and so is one confirmed, wrongly in at most
+    2.5 % of cases. Nothing is said where the folds are of another trial, nor where search and
+    final job differ in data or epochs.
+    """
+    if not ranked or record.results.get("final_trial") not in (None, ranked[0].number):
+        return []
+    if not same_conditions(record, ranked[0].number):
+        return []
+    value = ranked[0].value or 0.0
+    low, high = interval(folds.folds, overlap=folds.overlap)
+    # As losses, of which less is better.
+    promised, low, high = (value, low, high) if record.minimize else (-value, -high, -low)
+    compared = f"{number(value)} in the search, {number(folds.mean)} on average over the folds"
+    picked = f"was picked as the best of {len(ranked)}"
+    if low > promised:
+        flatters = f"{picked} and flatters" if len(ranked) > 1 else "flatters"
+        return [
+            f"{compared}, worse by more than noise: the search's value {flatters} the winner; "
+            "expect the folds' mean."
+        ]
+    if high <= promised + MARGIN * abs(promised):
+        return [
+            f"{compared}: to within {percent(MARGIN)} the folds confirm what the search promised."
+        ]
+    expect = f" It {picked}, so expect the folds' mean." if len(ranked) > 1 else ""
+    return [
+        f"{compared}: {len(folds.folds)} folds neither confirm nor refute the search's value."
+        f"{expect}"
+    ]
 
 
 def _test_against_folds(folds: Spread, record: Record) -> list[str]:
+    """The test value against the interval in which one more fold would lie."""
     value = test_value(record.results)
-    if value is None or folds.std == 0:
+    if value is None or len(folds.folds) < 2 or folds.std == 0:
         return []
-    distance = abs(value - folds.mean) / folds.std
-    better = (value < folds.mean) == record.minimize
-    suggested = f"than the folds suggest, by {distance:.1f} standard deviations"
-    if distance <= 2:
-        found = "as expected, within two standard deviations of the folds' mean"
-    elif better:
-        found = f"better {suggested}: the refit saw more data, or the test data are easier"
-    else:
-        found = f"worse {suggested}: the test data are harder, or the refit went less well"
-    return [f"{number(value)} on the test set: {found}."]
+    low, high = prediction(folds.folds)
+    reach = f"{number(low)} to {number(high)}, where one more fold lies in 95 of 100 cases"
+    if low <= value <= high:
+        return [f"{number(value)} on the test set: within {reach}."]
+    better = (value < low) == record.minimize
+    return [
+        f"{number(value)} on the test set: {'better' if better else 'worse'} than the folds "
+        f"suggest, outside {reach}."
+    ]

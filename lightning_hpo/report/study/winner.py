@@ -125,9 +125,9 @@ def content(record: Record) -> str:
 
 def _optimism(record: Record) -> list[str]:
     """All that is known of how sure a value is which another application found."""
-    if record.winner is None:
-        return []
     completed = record.results["trials"]["complete"]
+    if record.winner is None or completed < 2:
+        return []
     return [
         f"The value was picked as the best of {completed}, which flatters the winner; validate or "
         "test it on data that the search has not seen."

@@ -1,0 +1,40 @@
+"""Whether a trial and the final job differ in data or epochs, by what they left."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.files import stored_config
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.results.record import Record
+
+# Of a job's configuration: how much it sees, and for how long.
+_DATA = ("data", "augment")
+_LIMITS = ("max_epochs", "max_steps", "max_time", "limit_train_batches", "limit_val_batches")
+
+
+def same_conditions(record: Record, number: int) -> bool:
+    """Whether the folds of the final job saw what trial ``number`` saw, for as long.
+
+    Not so where the folds were judged at their last epoch, as under a schedule: a trial's value is
+    that of its best one. Unknown, as where a configuration is gone, counts as no.
+    """
+    cv = record.results.get("cv") or {}
+    folder = StudyFolder(record.folder)
+    trial = _conditions(folder.trial(number).config)
+    fold = _conditions(folder.final.fold(0).config)
+    return bool(not cv.get("at_last_epoch") and trial and trial == fold)
+
+
+def _conditions(config: Path) -> Mapping[str, Any]:
+    """Of one job; empty where its configuration cannot be read."""
+    try:
+        told: Any = OmegaConf.to_container(stored_config(config, "data", "trainer"))
+    except (UserError, OmegaConfBaseException):
+        return {}
+    limits = {key: told["trainer"].get(key) for key in _LIMITS}
+    return {**{key: told.get(key) for key in _DATA}, **limits}
