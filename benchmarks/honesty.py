@@ -1,6 +1,6 @@
 """How often are the verdicts of report and compare wrong, and how often do they see what is there?
 
-    python -m benchmarks.honesty [--repetitions 4000]
+    python -m benchmarks.honesty [--repetitions 2000]
 
 Data of known truth are drawn again and again. Each of several linear models sees features of its
 own, all equally telling or one less so; they are fitted by ridge regression and cross-validated,
@@ -13,6 +13,7 @@ its samples, so the worlds differ in it: steady fits (200 samples of 10 features
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,14 +137,15 @@ def called_different(found: Sequence[Difference]) -> float:
     return share(not each.within_noise for each in found)
 
 
-def family_wise(rng: np.random.Generator, rows: int, repetitions: int) -> tuple[float, float]:
-    """How often any two of equal ``rows`` of three seeds differ: each pair alone, and together."""
+def family_wise(found: Array, of_folds: float) -> tuple[float, float]:
+    """How often any two equal rows are called different: each pair alone, and all together.
+
+    found: (repetitions, rows, values of one), unpaired; ``of_folds``: their overlap, or 0.
+    """
     alone, together = [], []
-    for values in rng.normal(size=(repetitions, rows, 3)):
+    for rows in found:
         pairs = [
-            welch(list(values[i]), list(values[j]), overlap=(0, 0))
-            for i in range(rows)
-            for j in range(i)
+            welch(list(a), list(b), overlap=(of_folds, of_folds)) for a, b in combinations(rows, 2)
         ]
         alone.append(called_different(pairs) > 0)
         together.append(called_different(judged_together(pairs)) > 0)
@@ -203,7 +205,7 @@ def noise_alone(rng: np.random.Generator, repetitions: int, *, samples: int, n_f
 def main() -> None:
     """Print every rate in one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=4000)
+    parser.add_argument("--repetitions", type=int, default=2000)
     repetitions = parser.parse_args().repetitions
     print(f"{conditions()}; {repetitions} repetitions\n")
     print("| what | where | wrong | sees |\n|---|---|---|---|", flush=True)
@@ -237,9 +239,16 @@ def _pairs(rng: np.random.Generator, repetitions: int) -> None:
 
 
 def _together(rng: np.random.Generator, repetitions: int) -> None:
-    alone, together = family_wise(rng, 8, repetitions // 4)
-    _line("any of eight equal rows, three seeds", "each pair alone", alone)
-    _line("any of eight equal rows, three seeds", "as judged", together)
+    few, several = repetitions // 4, "any of eight equal rows"
+    drawn = {"three seeds": (rng.normal(size=(few, 8, 3)), 0.0)}
+    for name in ("steady", "unsteady"):
+        world = replace(WORLDS[name], models=8)
+        found = np.stack(folds_of(rng, world, few, same=False), axis=1)
+        drawn[f"other folds, {name}"] = (found, overlap(world))
+    for name, (found, of_folds) in drawn.items():
+        alone, together = family_wise(found, of_folds)
+        _line(f"{several}, each pair alone", name, alone)
+        _line(f"{several}, judged together", name, together)
 
 
 def _leads(rng: np.random.Generator, repetitions: int) -> None:

@@ -226,7 +226,8 @@ def compare(*study_dirs: str | Path) -> "list[Row]":
     Returns:
         Rows with ``name``, ``folders`` and ``metrics``, for example ``val/loss``, and of each
         metric ``row.values(metric)``, ``row.interval(metric)`` (of the mean, at 95 %) and
-        ``row.minus(other, metric)`` with ``mean``, ``low``, ``high`` and ``within_noise``.
+        ``row.minus(other, metric)`` with ``mean``, ``low``, ``high``, ``p`` and ``within_noise``,
+        which judges that pair alone, while the command judges several pairs together.
 
     Raises :class:`UserError` for fewer than two different folders, for one without readable
     results, and where no study has had a cross-validation or a test.

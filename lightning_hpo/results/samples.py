@@ -168,7 +168,7 @@ class Row:
         return interval(self.values(metric), overlap=self.overlap(metric))
 
     def minus(self, other: "Row", metric: str) -> Difference | None:
-        """The difference of the means, see :func:`difference`."""
+        """The difference of the means, judged alone, see :func:`difference`."""
         return difference(self, other, metric)
 
     def over_folds(self, metric: str) -> bool:

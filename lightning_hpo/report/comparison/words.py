@@ -94,7 +94,7 @@ def reading_hints(contest: Contest) -> list[str]:
     """How the values of the tables are to be read."""
     kinds = reach_of_intervals(contest.rows, contest.metrics)
     sentences = [
-        "Intervals are of Student's t: 95 of 100 such intervals contain the mean that they are of.",
+        "Intervals are of Student's t: about 95 of 100 contain the mean that they are of.",
         *(f"{kind[0].upper()}{kind[1:]}." for kind in kinds),
     ]
     if len(contest.rows) > 2:

@@ -92,7 +92,7 @@ def test_without_the_searchs_folds_a_lead_is_a_number() -> None:
         (
             0.2855,
             "minimize",
-            "5 folds neither confirm nor refute the search's value. It was picked",
+            "5 folds neither confirm nor refute the search's value. It was",
         ),
         (0.33, "maximize", "was picked as the best of 2 and flatters the winner"),
         (0.31, "maximize", "to within 10 % the folds confirm what the search promised"),
