@@ -68,7 +68,8 @@ def difference_line(metric: str, a: Row, b: Row, found: Difference) -> str:
     if found.low == -inf:
         return f"{apart}; cannot tell from noise, {found.method}"
     word = "within noise" if found.within_noise else "more than noise"
-    return f"{apart}, 95 % in [{found.low:+.4f}, {found.high:+.4f}]: {word}; {found.method}"
+    reach = f"{100 * found.level:.3g} % in [{found.low:+.4f}, {found.high:+.4f}]"
+    return f"{apart}, {reach}: {word}; {found.method}"
 
 
 def comparison(folders: Sequence[Path]) -> str:
@@ -89,7 +90,7 @@ def comparison(folders: Sequence[Path]) -> str:
     lines += [difference_line(metric, *pair) for metric in metrics for pair in pairs[metric]]
     lines += [f"{metric}: fewer than two have values" for metric in metrics if not pairs[metric]]
     if len(rows) > 2:
-        lines.append("verdicts on a metric and their intervals hold for all pairs together (Holm)")
+        lines.append("verdicts on a metric hold for all pairs together (Holm)")
     lines += [f"{study.name} has no test: {why}" for study, why in untested(rows)]
     return "\n".join(lines)
 

@@ -17,9 +17,9 @@ _ERROR = 0.05
 class Difference:
     """Mean of the first minus mean of the second, with the interval that judges it.
 
-    ``low``, ``high``: the 95 % interval, wider where several are judged together. ``error``: the
-    standard error of ``mean``, infinite where the values have none, and ``freedom``: the degrees of
-    freedom of its Student's t.
+    ``low``, ``high``: the interval at ``level``, 0.95 or more where several are judged together.
+    ``error``: the standard error of ``mean``, infinite where the values have none, and ``freedom``:
+    the degrees of freedom of its Student's t.
     """
 
     mean: float
@@ -28,6 +28,7 @@ class Difference:
     method: str
     error: float = inf
     freedom: float = 1.0
+    level: float = 0.95
 
     @property
     def within_noise(self) -> bool:
@@ -41,7 +42,7 @@ class Difference:
     def at(self, level: float) -> "Difference":
         """The same with its interval at ``level``, in (0, 1)."""
         half = _half_width(self.error, self.freedom, level)
-        return replace(self, low=self.mean - half, high=self.mean + half)
+        return replace(self, low=self.mean - half, high=self.mean + half, level=level)
 
 
 def interval(

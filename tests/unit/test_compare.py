@@ -37,9 +37,19 @@ def test_several_pairs_are_judged_together(tmp_path: Path) -> None:
     folders.append(study(tmp_path, "c", SMALL, command="c", test=0.9))
     lines = comparison(folders).splitlines()
     assert "test/accuracy: fewer than two have values" in lines
-    assert (
-        lines[-1] == "verdicts on a metric and their intervals hold for all pairs together (Holm)"
-    )
+    assert lines[-1] == "verdicts on a metric hold for all pairs together (Holm)"
+
+
+# Rule: an interval is told with the level at which it judges: of three differences within noise
+# each is held against 0.05 / 3.
+def test_the_level_of_an_interval_is_told(tmp_path: Path) -> None:
+    rows = [
+        study(tmp_path, name, folds, command=name, test=None)
+        for name, folds in {"a": SMALL, "b": [0.89, 0.93, 0.92]}.items()
+    ]
+    assert ", 95 % in [" in comparison(rows)
+    more = study(tmp_path, "c", [0.5, 0.9, 0.7], command="c", test=None)
+    assert comparison([*rows, more]).count(", 98.3 % in [") == 3
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -230,8 +230,7 @@ def noise(contest: Contest) -> str:
         return paragraphs(["These folders are one study under several seeds: nothing to compare."])
     of_metrics = {metric: differences(contest.rows, metric) for metric in contest.metrics}
     rows = [_difference(metric, *pair) for metric, pairs in of_metrics.items() for pair in pairs]
-    together = "for all pairs" if len(contest.rows) > 2 else ""
-    columns = ["Metric", "Difference of", "", f"95 % interval {together}".strip(), "Verdict"]
+    columns = ["Metric", "Difference of", "", "Interval", "Verdict"]
     return bullets(noise_summary(pairs, metric) for metric, pairs in of_metrics.items()) + table(
         "Every pair of studies", [*columns, "Found by"], rows, css="sortable"
     )
@@ -239,12 +238,12 @@ def noise(contest: Contest) -> str:
 
 def _difference(metric: str, a: Row, b: Row, found: Difference) -> list[str]:
     """A pair's line."""
-    reach = f"{found.low:+.4f} to {found.high:+.4f}" if isfinite(found.low) else ABSENT
+    reach = f"{found.low:+.4f} to {found.high:+.4f}<small>{100 * found.level:.3g} %</small>"
     return [
         cell(text(metric), head=True),
         cell(text(f"{a.name} − {b.name}"), css="long"),
         cell(f"{found.mean:+.4f}", key=found.mean),
-        cell(reach, key=found.low if isfinite(found.low) else ""),
+        cell(reach, key=found.low) if isfinite(found.low) else cell(ABSENT, key=""),
         cell(f"<strong>{judged(found)}</strong>"),
         cell(text(found.method), css="long"),
     ]

@@ -25,3 +25,11 @@ def test_conditional_parameters_are_those_that_only_some_trials_have() -> None:
     trials = [some_trial(number, rng) for number in range(20)]
     momentum = sum(t.params["optimizer"] == "SGD" for t in trials)
     assert readings.conditional_parameters(record(trials)) == {"optimizer.momentum": momentum}
+
+
+# Rule: of five folds each validates on a fourth of what it trains on, however often they repeat.
+@pytest.mark.parametrize(
+    ("folds", "repeats", "expected"), [(5, 1, 1 / 4), (20, 4, 1 / 4), (5, None, 1 / 4), (1, 1, 0)]
+)
+def test_the_overlap_of_folds(folds: int, repeats: int | None, expected: float) -> None:
+    assert readings.overlap_of({"folds": [{}] * folds, "repeats": repeats}) == expected
