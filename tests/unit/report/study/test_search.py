@@ -42,3 +42,14 @@ def test_trials_after_a_forced_resume_are_said_not_to_compare():
         " is 4). Do not compare values with those before."
     ]
     assert search.mixtures(record([trial(0)])) == []
+
+
+# Rule: that the last trial was the best one does not tell what more trials would find.
+def test_a_best_trial_at_the_end_promises_nothing() -> None:
+    assert search.progress(record(values(0.5, 0.3))) == [
+        "The best trial, number 1, was also the last: nothing shows that the search had come to "
+        "its end."
+    ]
+    assert search.progress(record(values(0.3, 0.5, 0.4))) == [
+        "The best trial is number 0; the 2 trials after it found nothing better."
+    ]
