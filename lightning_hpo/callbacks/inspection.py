@@ -9,6 +9,7 @@ Shapes: N samples, C channels, H x W pixels, K classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -28,12 +29,14 @@ from lightning_hpo.explain.attribution import (
     conv_layers,
     find_layer,
     grad_cam_maps,
+    grad_cam_place,
     last_conv,
     layer_feature_maps,
 )
 from lightning_hpo.explain.classification import (
     as_logits,
     confusion_counts,
+    maps_of_true,
     mistakes_panel,
     one_of_each_class,
     require_labels,
@@ -51,7 +54,8 @@ _CHUNK = 250
 class Attribution(FigureCallback):
     """The maps of an attribution method for one sample of each class, of the predicted class.
 
-    A subclass declares its ``method``, and overrides ``maps`` where that has options of its own.
+    Where a sample was taken for another class, the map of its true one stands below. A subclass
+    declares its ``method``, and overrides ``maps`` and ``titled`` where that has own options.
 
     target:    a class to explain in place of the predicted one.
     n_samples: up to about eight.
@@ -71,31 +75,47 @@ class Attribution(FigureCallback):
         self.target = target
         self.n_samples = n_samples
 
-    def maps(self, pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
-        """(N, H, W), as large as the inputs."""
-        return self.method.maps(pl_module, inputs, self.target)
+    def maps(
+        self, pl_module: pl.LightningModule, inputs: Tensor, target: int | Tensor | None
+    ) -> Tensor:
+        """(N, H, W), as large as the inputs; ``target`` as in the method."""
+        return self.method.maps(pl_module, inputs, target)
+
+    def titled(self, title: str, pl_module: pl.LightningModule, inputs: Tensor) -> str:
+        """``title``, and in a second line where the method looks."""
+        return self.method.titled(title, pl_module, inputs)
 
     def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if isinstance(data_of(trainer), TensorDataModule):
             # Shapes and target, before the first epoch rather than behind it.
-            self.maps(pl_module, labelled(trainer, pl_module, n=1).inputs)
+            self.maps(pl_module, labelled(trainer, pl_module, n=1).inputs, self.target)
 
     def figures(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Figure]:
         shown = labelled(trainer, pl_module)
         shown = shown.at(one_of_each_class(shown.labels_n, n_samples=self.n_samples))
         logits_nk = logits(pl_module, shown.inputs)
         names = told.class_names(data_of(trainer), logits_nk.shape[1])
-        predicted = logits_nk.argmax(1)
-        pairs = zip(shown.labels_n.tolist(), predicted.tolist(), strict=True)
+        predicted_n = logits_nk.argmax(1)
+        pairs = zip(shown.labels_n.tolist(), predicted_n.tolist(), strict=True)
+        title = f"{self._explained(names)}, after {epochs_trained(trainer)}"
         figure = plots.attribution_panel(
             shown.images,
-            self.maps(pl_module, shown.inputs),
+            self.maps(pl_module, shown.inputs, predicted_n if self.target is None else self.target),
             [sample_title(names[true], names[taken]) for true, taken in pairs],
             method=self.method.title,
             signed=self.method.signed,
-            title=f"{self._explained(names)}, after {epochs_trained(trainer)}",
+            title=self.titled(title, pl_module, shown.inputs),
+            of_true=self._of_true(pl_module, shown, predicted_n),
         )
         return {self.method.name: figure}
+
+    def _of_true(
+        self, pl_module: pl.LightningModule, shown: Labelled, predicted_n: Tensor
+    ) -> dict[int, Tensor]:
+        if self.target is not None:
+            return {}
+        maps = partial(self.maps, pl_module)
+        return maps_of_true(maps, shown.inputs, predicted_n, shown.labels_n)
 
     def _explained(self, names: Sequence[str]) -> str:
         of = "the predicted class" if self.target is None else names[self.target]
@@ -105,7 +125,8 @@ class Attribution(FigureCallback):
 class GradCam(Attribution):
     """Grad-CAM of one sample of each class, for the predicted class.
 
-    layer: dotted name; null: the convolution that was registered last.
+    layer: dotted name, whose own output is taken; null: the activation behind the convolution that
+    runs last with more than one pixel.
     """
 
     method = METHODS["grad_cam"]
@@ -124,8 +145,14 @@ class GradCam(Attribution):
         )
         self.layer = layer
 
-    def maps(self, pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
-        return grad_cam_maps(pl_module, inputs, self.target, layer=self.layer)
+    def maps(
+        self, pl_module: pl.LightningModule, inputs: Tensor, target: int | Tensor | None
+    ) -> Tensor:
+        return grad_cam_maps(pl_module, inputs, target, layer=self.layer)
+
+    def titled(self, title: str, pl_module: pl.LightningModule, inputs: Tensor) -> str:
+        place = grad_cam_place(pl_module, inputs, layer=self.layer)
+        return f"{title}\n{self.method.title} {place}"
 
     def check(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         find_layer(pl_module, self.layer or last_conv(pl_module)[0])

@@ -1,6 +1,6 @@
 """Figures of a classifier: where it errs, what it looks at, what augmentation makes of images."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -19,7 +19,6 @@ from lightning_hpo.explain.attribution import (
     METHODS,
     AttributionMethod,
     conv_layers,
-    grad_cam_maps,
     layer_feature_maps,
 )
 from lightning_hpo.explain.mistakes import confident_mistakes, confused_pairs
@@ -149,16 +148,19 @@ class Classified:
         """Of one test image of each class."""
         chosen = one_of_each_class(self.of_test.shown.targets, n_samples=_N_SAMPLES)
         shown = self.of_test.shown.at(chosen)
-        maps_nhw = method.maps(self.module, shown.stacked_inputs)
-        pairs = zip(shown.targets.tolist(), shown.outputs.argmax(1).tolist(), strict=True)
-        titles = [sample_title(self.names[true], self.names[taken]) for true, taken in pairs]
+        inputs, predicted_n = shown.stacked_inputs, shown.outputs.argmax(1)
+        pairs = zip(shown.targets.tolist(), predicted_n.tolist(), strict=True)
+        title = f"{method.title}: where the {method.evidence} the predicted class lies"
         figure = plots.attribution_panel(
             shown.pictures(self.data),
-            maps_nhw,
-            titles,
+            method.maps(self.module, inputs, predicted_n),
+            [sample_title(self.names[true], self.names[taken]) for true, taken in pairs],
             method=method.title,
             signed=method.signed,
-            title=f"{method.title}: where the {method.evidence} the class lies",
+            title=method.titled(title, self.module, inputs),
+            of_true=maps_of_true(
+                partial(method.maps, self.module), inputs, predicted_n, shown.targets
+            ),
         )
         return {method.name: figure}
 
@@ -199,13 +201,33 @@ def mistakes_panel(
 ) -> Figure:
     """Samples that were taken for another class, with the probability of that and its Grad-CAM.
 
-    images: to be shown; inputs: as the network takes them.
+    Below it stands the Grad-CAM of the true class. images: to be shown; inputs: as the network
+    takes them; logits: as the samples are evaluated, which may be a mean over mirror images.
     """
-    confidence_n, predicted_n = logits_nk.softmax(dim=1).max(dim=1)
-    maps_nhw = grad_cam_maps(module, inputs_nchw)
+    method, confidence_n, predicted_n = METHODS["grad_cam"], *logits_nk.softmax(dim=1).max(dim=1)
+    maps_nhw = method.maps(module, inputs_nchw, predicted_n)
     triples = zip(labels_n.tolist(), predicted_n.tolist(), confidence_n.tolist(), strict=True)
     titles = [f"{names[t]}, taken for {names[p]} ({share:.1%})" for t, p, share in triples]
-    return plots.grad_cam_panel(images_nchw, maps_nhw, titles, title=title)
+    of_true = maps_of_true(partial(method.maps, module), inputs_nchw, predicted_n, labels_n)
+    title = method.titled(title, module, inputs_nchw)
+    return plots.grad_cam_panel(images_nchw, maps_nhw, titles, title=title, of_true=of_true)
+
+
+def maps_of_true(
+    maps: Callable[[Tensor, Tensor], Tensor],
+    inputs_nchw: Tensor,
+    predicted_n: Tensor,
+    labels_n: Tensor,
+) -> dict[int, Tensor]:
+    """The maps (H, W) of the true class, by number of those samples that were taken for another.
+
+    ``maps``: gives maps (N, H, W) of inputs and one class for each.
+    """
+    wrong = (predicted_n != labels_n).nonzero()[:, 0]
+    if not len(wrong):
+        return {}
+    found = maps(inputs_nchw[wrong.to(inputs_nchw.device)], labels_n[wrong])
+    return dict(zip(wrong.tolist(), found, strict=True))
 
 
 def augmented_samples(data: Any) -> dict[str, Figure]:

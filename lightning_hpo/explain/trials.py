@@ -112,9 +112,12 @@ def _classification(trials: Sequence[ShownTrial], seen: Sequence[Seen], which: s
     samples = [of_trial.at(chosen) for of_trial in seen]
     if with_maps:
         pairs = zip(trials, samples, strict=True)
-        maps = torch.stack([grad_cam_maps(t.module, s.stacked_inputs) for t, s in pairs])
+        # Of the class that was evaluated, which may come from a mean over mirror images.
+        maps = [grad_cam_maps(t.module, s.stacked_inputs, s.outputs.argmax(1)) for t, s in pairs]
         title = f"Grad-CAM in trials of the search, validation samples{which}"
-        return plots.trial_maps(samples[0].pictures(data), maps, predicted, rows, title=title)
+        return plots.trial_maps(
+            samples[0].pictures(data), torch.stack(maps), predicted, rows, title=title
+        )
     title = f"Most probable classes in trials of the search, validation samples{which}"
     return plots.trial_probabilities(_pictures(samples[0], data), predicted, rows, title=title)
 

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,13 @@ def grad_cam_panel(
     titles: Sequence[str],
     *,
     title: str = "Grad-CAM: where the evidence for the class lies",
+    of_true: Mapping[int, Values] | None = None,
 ) -> Figure:
     """The panel of Grad-CAM; maps with negative values (not rectified) get a diverging scale."""
     signed = bool(as_array(maps).min(initial=0) < 0)
-    return attribution_panel(images, maps, titles, method="Grad-CAM", signed=signed, title=title)
+    return attribution_panel(
+        images, maps, titles, method="Grad-CAM", signed=signed, title=title, of_true=of_true
+    )
 
 
 def attribution_panel(
@@ -46,11 +49,13 @@ def attribution_panel(
     method: str,
     signed: bool,
     title: str,
+    of_true: Mapping[int, Values] | None = None,
 ) -> Figure:
     """Rows input, heat map and overlay; one column per image (N, C, H, W), up to about eight.
 
     Each map (N, h, w) is divided by its own largest magnitude; ``signed`` ones get a diverging
-    scale. Smaller maps are stretched over the image.
+    scale. Smaller maps are stretched over the image. ``of_true``: by the numbers of the images that
+    were taken for another class, the maps (h, w) of their own, as overlays in a fourth row.
     """
     images_nchw, maps_nhw = as_array(images), as_array(maps)
     n = len(images_nchw)
@@ -62,22 +67,27 @@ def attribution_panel(
     norm = Normalize(-1 if signed else 0, 1)
     cmap = DIVERGING if signed else HEAT
     tile_in = min(1.9, (WIDTH_IN - 1.4) / n)
-    figure = Figure(figsize=(max(n * tile_in + 1.4, 5.0), 3 * tile_in + 1.3), layout="compressed")
+    rows = ("input", method, "overlay", *(["overlay, true class"] if of_true else []))
+    size = (max(n * tile_in + 1.4, 5.0), len(rows) * tile_in + 1.3)
+    figure = Figure(figsize=size, layout="compressed")
     figure.suptitle(title)
-    grid = figure.subplots(3, n, squeeze=False)
+    grid = figure.subplots(len(rows), n, squeeze=False)
     for axes, image, heat, label in zip(grid.T, images_nchw, maps_nhw, titles, strict=True):
         _attribution_column(axes, image, heat, cmap=cmap, norm=norm)
         axes[0].set_title(_in_lines(label, int(14 * tile_in)), fontsize=9)
-    for row, name in enumerate(("input", _in_lines(method, _ROW_LABEL), "overlay")):
-        grid[row, 0].set_ylabel(name)
+    for axes, name in zip(grid[:, 0], rows, strict=True):
+        axes.set_ylabel(_in_lines(name, _ROW_LABEL))
     _hide_ticks(grid)
+    if of_true:
+        _overlay_row(grid[3], images_nchw, of_true, cmap=cmap, norm=norm)
     meaning = (
         "evidence against (-1) and for (+1) the class"
         if signed
         else "evidence for the class (1 = the image's strongest)"
     )
-    # Given to all rows, so that they stay aligned, but as high as the two that it explains.
-    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=0.64, anchor=(0, 0))
+    # Given to all rows, so that they stay aligned, but as high as those that it explains.
+    shrink = 0.96 * (len(rows) - 1) / len(rows)
+    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=grid, shrink=shrink, anchor=(0, 0))
     bar.set_label(textwrap.fill(meaning, int(28 * tile_in)), fontsize=9)
     return figure
 
@@ -95,19 +105,47 @@ def _hide_ticks(grid: NDArray[Any]) -> None:
         axes.yaxis.set_visible(False)
 
 
+def _overlay_row(
+    row: NDArray[Any],
+    images_nchw: Array,
+    maps: Mapping[int, Values],
+    *,
+    cmap: str,
+    norm: Normalize,
+) -> None:
+    """Overlays where there are maps; what is left empty keeps the name of the row."""
+    for number, axes in enumerate(row):
+        if number in maps:
+            show_image(axes, images_nchw[number])
+            _heat(axes, as_array(maps[number]), over=axes, cmap=cmap, norm=norm)
+        else:
+            axes.set_frame_on(False)
+
+
 def _attribution_column(
     axes: NDArray[Any], image_chw: Array, heat_hw: Array, *, cmap: str, norm: Normalize
 ) -> None:
-    relative = heat_hw / (np.abs(heat_hw).max() or 1.0)
     show_image(axes[0], image_chw)
     show_image(axes[2], image_chw)
-    extent = axes[0].images[0].get_extent()
-    for row, alpha in ((1, None), (2, 0.8 * np.abs(relative))):
-        axes[row].imshow(
-            relative, cmap=cmap, norm=norm, extent=extent, alpha=alpha, interpolation="bilinear"
-        )
-    if not relative.any():
+    _heat(axes[1], heat_hw, over=axes[0], cmap=cmap, norm=norm, opaque=True)
+    _heat(axes[2], heat_hw, over=axes[0], cmap=cmap, norm=norm)
+    if not heat_hw.any():
         axes[1].text(0.05, 0.05, "none", color="0.5", transform=axes[1].transAxes)
+
+
+def _heat(
+    axes: Axes, heat_hw: Array, *, over: Axes, cmap: str, norm: Normalize, opaque: bool = False
+) -> None:
+    """The map relative to its largest magnitude, where the image of the axes ``over`` lies."""
+    relative = heat_hw / (np.abs(heat_hw).max() or 1.0)
+    axes.imshow(
+        relative,
+        cmap=cmap,
+        norm=norm,
+        extent=over.images[0].get_extent(),
+        alpha=None if opaque else 0.8 * np.abs(relative),
+        interpolation="bilinear",
+    )
 
 
 def filters(weight: Values, *, title: str = "Filters") -> Figure:

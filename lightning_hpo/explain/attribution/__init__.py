@@ -11,6 +11,7 @@ from lightning_hpo.explain.attribution.capture import (
     evaluating,
     find_layer,
 )
+from lightning_hpo.explain.attribution.following import Place, last_map
 from lightning_hpo.explain.attribution.layers import (
     conv_layers,
     feature_maps,
@@ -21,6 +22,7 @@ from lightning_hpo.explain.attribution.layers import (
 from lightning_hpo.explain.attribution.methods import (
     grad_cam,
     grad_cam_maps,
+    grad_cam_place,
     integrated_gradients,
 )
 from lightning_hpo.explain.attribution.registry import METHODS, AttributionMethod
@@ -28,6 +30,7 @@ from lightning_hpo.explain.attribution.registry import METHODS, AttributionMetho
 __all__ = [
     "METHODS",
     "AttributionMethod",
+    "Place",
     "as_input",
     "capture_activations",
     "conv_layers",
@@ -36,8 +39,10 @@ __all__ = [
     "find_layer",
     "grad_cam",
     "grad_cam_maps",
+    "grad_cam_place",
     "integrated_gradients",
     "last_conv",
     "last_hidden_activations",
+    "last_map",
     "layer_feature_maps",
 ]

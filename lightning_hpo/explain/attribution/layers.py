@@ -40,7 +40,7 @@ def layer_feature_maps(
     ``layers``: dotted names; None: every convolutional layer, in the order of registration.
     """
     if layers is None:
-        layers = [name for name, _ in _require_conv(model, "Feature maps need")]
+        layers = [name for name, _ in require_conv(model, "Feature maps need")]
     with torch.no_grad(), evaluating(model), ExitStack() as stack:
         captured = {name: stack.enter_context(capture_activations(model, name)) for name in layers}
         model(images)
@@ -78,10 +78,11 @@ def conv_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
 
 def last_conv(model: nn.Module) -> tuple[str, nn.Conv2d]:
     """The dotted name and the module of the convolution that was registered last."""
-    return _require_conv(model, "Grad-CAM needs")[-1]
+    return require_conv(model, "Grad-CAM needs")[-1]
 
 
-def _require_conv(model: nn.Module, purpose: str) -> list[tuple[str, nn.Conv2d]]:
+def require_conv(model: nn.Module, purpose: str) -> list[tuple[str, nn.Conv2d]]:
+    """``conv_layers``; :class:`UserError`, which begins with ``purpose``, where there is none."""
     found = conv_layers(model)
     if not found:
         raise UserError(

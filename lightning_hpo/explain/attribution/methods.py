@@ -14,7 +14,7 @@ from lightning_hpo.explain.attribution.capture import (
     evaluating,
     label,
 )
-from lightning_hpo.explain.attribution.layers import last_conv
+from lightning_hpo.explain.attribution.following import Place, Trail, following, last_map
 from lightning_hpo.explain.attribution.registry import attribution_method
 
 _AT_ONCE = 256  # images in a pass of integrated gradients; a pass of few takes as long
@@ -22,12 +22,11 @@ _AT_ONCE = 256  # images in a pass of integrated gradients; a pass of few takes 
 
 def grad_cam(
     model: nn.Module,
-    layer: str | nn.Module,
+    layer: str | nn.Module | None,
     images: Tensor,
     target: int | Tensor | None = None,
     *,
     rectified: bool = True,
-    positive_activations: bool = False,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391), float32 of shape (N, H, W).
@@ -37,29 +36,28 @@ def grad_cam(
 
     Args:
         model: maps images to logits (N, K).
-        layer: one of its layers, or the dotted name of one, whose output is (N, C, H, W).
+        layer: one of its layers, or the dotted name of one, whose own output (N, C, H, W) is
+            taken; None: the activation behind the last convolution, see
+            :func:`lightning_hpo.explain.attribution.following.last_map`.
         images: as the model takes them, on its device.
-        target: in [0, K), one class for all images or one for each (N,); None: each image's
-            predicted class.
+        target: in [0, K), one class for all images or one for each (N,); None: the class that
+            ``model(images)`` gives each.
         rectified: keep positive evidence only.
-        positive_activations: see below.
         size: (height, width) in pixels to which maps are resized bilinearly, after rectification.
 
     Raises :class:`UserError` where there is no such layer, where it does not run once in a forward
     pass or its output has another shape, and for a target outside its range.
 
-    The paper's activations have passed a ReLU. On the bare output of a convolution, negative
-    activations dominate the sum and leave many rectified maps empty (44 % for a small CNN on
-    Fashion-MNIST, layer "features.3"); ``positive_activations`` replaces them by zero in the sum.
-    Use it for a convolution that feeds a ReLU; without it the map is captum's ``LayerGradCam``.
+    The paper's activations have passed a ReLU. On the bare output of a convolution, negative values
+    dominate the sum and leave many rectified maps empty. The map is captum's ``LayerGradCam`` of
+    the layer that was named, or of the activation's module.
 
     The sum over channels is the paper's; the reference study averages over channels, which divides
     every map by C. Maps are not normalised, so images can be compared.
     """
-    activation_nchw, grads_nchw = _activation_and_gradient(model, layer, images, target)
+    place = last_map(model, images) if layer is None else Place(layer)
+    activation_nchw, grads_nchw = _activation_and_gradient(model, place, images, target)
     weights_nc11 = grads_nchw.mean(dim=(2, 3), keepdim=True)
-    if positive_activations:
-        activation_nchw = activation_nchw.relu()
     maps_nhw = (weights_nc11 * activation_nchw).sum(dim=1)
     if rectified:
         maps_nhw = maps_nhw.relu()
@@ -69,7 +67,19 @@ def grad_cam(
     return resized[:, 0]
 
 
-@attribution_method("grad_cam", title="Grad-CAM", signed=False, needs_convolution=True)
+def grad_cam_place(
+    model: nn.Module, images: Tensor, *, layer: str | nn.Module | None = None
+) -> str:
+    """What figures say of where :func:`grad_cam_maps` looks, such as "at the relu behind conv"."""
+    if layer is not None:
+        return str(Place(layer))
+    place = last_map(model, images)
+    return f"{place}, no activation seen behind it" if place.activation is None else str(place)
+
+
+@attribution_method(
+    "grad_cam", title="Grad-CAM", signed=False, needs_convolution=True, place=grad_cam_place
+)
 def grad_cam_maps(
     model: nn.Module,
     images: Tensor,
@@ -77,14 +87,9 @@ def grad_cam_maps(
     *,
     layer: str | nn.Module | None = None,
 ) -> Tensor:
-    """Grad-CAM as figures show it, as large as the images: (N, H, W).
-
-    ``layer``: None is the convolution that was registered last. Convolutions mostly feed a ReLU,
-    which ``positive_activations`` of ``grad_cam`` stands for.
-    """
-    layer = last_conv(model)[0] if layer is None else layer
+    """Grad-CAM as figures show it, as large as the images: (N, H, W); ``layer`` as there."""
     size = (images.shape[-2], images.shape[-1])
-    return grad_cam(model, layer, images, target, positive_activations=True, size=size)
+    return grad_cam(model, layer, images, target, size=size)
 
 
 @attribution_method(
@@ -145,27 +150,43 @@ def _input_gradients(model: nn.Module, points_snchw: Tensor, classes_n: Tensor) 
 
 
 def _activation_and_gradient(
-    model: nn.Module, layer: str | nn.Module, images: Tensor, target: int | Tensor | None
+    model: nn.Module, place: Place, images: Tensor, target: int | Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The output of ``layer`` and the gradient of the chosen logits by it, both (N, C, H, W)."""
+    """What is put out at ``place`` and the gradient of the chosen logits by it: (N, C, H, W)."""
+    behind = [] if place.activation is None else [place.layer]
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
         evaluating(model),
-        capture_activations(model, layer, differentiable=True) as captured,
+        capture_activations(model, place.layer, differentiable=True) as captured,
+        following(model, behind) as trails,
     ):
         # A copy of what may be an inference tensor, and for a first layer that works in place.
         logits_nk = model(images.clone())
-        activation_nchw = captured_once(captured, layer)
-        if activation_nchw.ndim != 4:
-            raise UserError(
-                "Grad-CAM needs a layer with an output of shape (N, C, H, W), got shape "
-                f"{tuple(activation_nchw.shape)} from layer={label(layer)}; "
-                "choose a convolutional layer."
-            )
+        output_nchw = captured_once(captured, place.layer)
+        _require_map(output_nchw, place.layer)
         score = _chosen_logits(logits_nk, target).sum()
-        (grads_nchw,) = torch.autograd.grad(score, activation_nchw)
-    return activation_nchw.detach().float(), grads_nchw.float()
+        (grads_nchw,) = torch.autograd.grad(score, output_nchw)
+    if behind:
+        (trail,) = trails
+        output_nchw, grads_nchw = _behind(trail)
+    return output_nchw.detach().float(), grads_nchw.float()
+
+
+def _behind(trail: Trail) -> tuple[Tensor, Tensor]:
+    """The output of the activation at the end of ``trail``, and the gradient by it."""
+    assert trail.value is not None, "the same network was followed to an activation before"
+    # No gradient comes back where the network makes nothing of the activation.
+    grads = trail.gradients or [torch.zeros_like(trail.value)]
+    return trail.value, grads[0]
+
+
+def _require_map(output: Tensor, layer: str | nn.Module) -> None:
+    if output.ndim != 4:
+        raise UserError(
+            "Grad-CAM needs a layer with an output of shape (N, C, H, W), got shape "
+            f"{tuple(output.shape)} from layer={label(layer)}; choose a convolutional layer."
+        )
 
 
 def _chosen_logits(logits_nk: Tensor, target: int | Tensor | None) -> Tensor:

@@ -34,6 +34,7 @@ class AttributionMethod:
     title:             what figures call it.
     signed:            whether its maps also hold evidence against the class, as negative values.
     needs_convolution: whether it is one of networks with convolutions alone.
+    place:             tells where in a network it looks, given images; None: at the whole of it.
     """
 
     name: str
@@ -41,11 +42,16 @@ class AttributionMethod:
     signed: bool
     needs_convolution: bool
     maps: Maps
+    place: Callable[[nn.Module, Tensor], str] | None = None
 
     @property
     def evidence(self) -> str:
         """What its maps hold, before the words for a class."""
         return "evidence for and against" if self.signed else "evidence for"
+
+    def titled(self, title: str, model: nn.Module, images: Tensor) -> str:
+        """``title``, and in a second line where in ``model`` the method looks."""
+        return title if self.place is None else f"{title}\n{self.title} {self.place(model, images)}"
 
     def applies_to(self, model: nn.Module) -> bool:
         return not self.needs_convolution or bool(conv_layers(model))
@@ -57,13 +63,18 @@ _Maps = TypeVar("_Maps", bound=Maps)
 
 
 def attribution_method(
-    name: str, *, title: str, signed: bool, needs_convolution: bool
+    name: str,
+    *,
+    title: str,
+    signed: bool,
+    needs_convolution: bool,
+    place: Callable[[nn.Module, Tensor], str] | None = None,
 ) -> Callable[[_Maps], _Maps]:
     """Declares the function below it; see :class:`AttributionMethod`."""
 
     def declare(maps: _Maps) -> _Maps:
         assert name not in METHODS, f"two attribution methods are called {name}"
-        METHODS[name] = AttributionMethod(name, title, signed, needs_convolution, maps)
+        METHODS[name] = AttributionMethod(name, title, signed, needs_convolution, maps, place)
         return maps
 
     return declare

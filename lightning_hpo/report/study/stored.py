@@ -26,7 +26,7 @@ CAPTIONS = {
     "confused_pairs": "The classes that the final model confuses most, and how often it took the "
     "one for the other on the test set.",
     "mistakes": "Test samples that the final model got wrong with the greatest confidence, and "
-    "Grad-CAM's view of what spoke for the class that it took them for.",
+    "Grad-CAM's view of what spoke for the class that it took them for, and for the true one.",
     "predicted_against_true": "Predicted against true values of the training and of the test "
     "samples: a perfect model has them all on the line.",
     "residuals": "What is predicted too much or too little over the predicted values, of the "
@@ -36,7 +36,7 @@ CAPTIONS = {
     "learning_curves_holdout": "Learning curves of the best parameters on a part of the training "
     "data, without early stopping: training and validation over all epochs.",
     "grad_cam": "Grad-CAM: where in each sample the last convolutional layer finds what speaks "
-    "for the predicted class.",
+    "for the predicted class, and below a mistake what speaks for the true one.",
     "feature_maps": "One sample in each convolutional layer: what its filters put out.",
     "augmented_samples": "Training samples as they are, and as the augmentation changed them for "
     "the network to see.",

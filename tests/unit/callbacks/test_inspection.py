@@ -7,9 +7,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from inspected_fits import cnn, digits, events, fit, pictures
 from matplotlib.image import imread
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from lightning_hpo.callbacks import inspection
 from lightning_hpo.callbacks.inspection import (
     ConfusionMatrix,
     FeatureMaps,
@@ -122,6 +123,28 @@ def test_logits_are_those_of_all_samples_at_once() -> None:
 def test_outputs_of_another_shape_are_no_logits() -> None:
     with pytest.raises(UserError, match=r"need outputs \(N, K\), got shape \(2, 1, 8, 8\)"):
         logits(nn.Identity(), torch.rand(2, 1, 8, 8))
+
+
+# Rule: maps are of the class that was evaluated, and of the true one where that is another; of a
+# class that was asked for there is one map alone.
+def test_of_which_class_the_maps_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Told(GradCam):
+        def maps(self, pl_module, inputs, target):
+            told.append(target.tolist() if isinstance(target, Tensor) else target)
+            return super().maps(pl_module, inputs, target)
+
+    def all_sevens(pl_module: pl.LightningModule, inputs: Tensor) -> Tensor:
+        return torch.eye(10)[7].expand(len(inputs), 10)
+
+    monkeypatch.setattr(inspection, "logits", all_sevens)
+    told: list[object] = []
+    fit(tmp_path, Told(n_samples=10), epochs=1)
+    rehearsed, predicted, true = told
+    assert (rehearsed, predicted) == (None, [7] * 10)
+    assert true == [0, 1, 2, 3, 4, 5, 6, 8, 9]
+    told.clear()
+    fit(tmp_path, Told(target=3), epochs=1)
+    assert told == [3, 3]
 
 
 def test_without_validation_the_training_split_is_shown(tmp_path: Path) -> None:

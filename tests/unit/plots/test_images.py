@@ -43,6 +43,19 @@ def test_signed_maps_get_a_symmetric_scale_that_says_so() -> None:
     assert "against" in figure.axes[-1].get_ylabel()
 
 
+# Rule: below a mistake stands the overlay of its true class; the others keep their place empty.
+def test_maps_of_the_true_class_are_a_fourth_row() -> None:
+    true = {1: torch.tensor([[0.0, 4.0]])}
+    titles = ["a", "a, taken for b", "b"]
+    figure = grad_cam_panel(torch.rand(3, 1, 4, 4), torch.rand(3, 4, 4), titles, of_true=true)
+    assert len(figure.axes) == 4 * 3 + 1
+    assert figure.axes[9].get_ylabel() == "overlay,\ntrue class"
+    overlays = [[i.get_array().tolist() for i in axes.images[1:]] for axes in figure.axes[9:12]]
+    assert overlays == [[], [[[0.0, 1.0]]], []]
+    assert len(grad_cam_panel(torch.rand(3, 1, 4, 4), torch.rand(3, 4, 4), titles).axes) == 10
+    assert_nothing_is_clipped(figure)
+
+
 def test_images_maps_and_titles_must_match() -> None:
     with pytest.raises(UserError, match="got 2, 1 and 2"):
         grad_cam_panel(torch.rand(2, 1, 4, 4), torch.rand(1, 4, 4), ["a", "b"])

@@ -1,6 +1,6 @@
 """Rules of Grad-CAM: the mathematics, and that it leaves no trace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -11,6 +11,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import (
     feature_maps,
     grad_cam,
+    grad_cam_place,
     last_conv,
     last_hidden_activations,
     layer_feature_maps,
@@ -72,14 +73,86 @@ def test_equals_captum(
     torch.testing.assert_close(ours, captum_map[:, 0].detach())
 
 
-def test_positive_activations_enter_the_sum_as_if_through_a_relu() -> None:
-    # Channel 0 holds -1, 2; channel 1 holds 3, -4. Logit 1 weighs them 1 and -2.
-    images = torch.tensor([[[[-1.0, 2.0]], [[3.0, -4.0]]]])
-    signed = grad_cam(Weighted(), "conv", images, 1, rectified=False, positive_activations=True)
-    assert torch.equal(signed, torch.tensor([[[-6.0, 2.0]]]))
-    assert torch.equal(
-        grad_cam(Weighted(), "conv", images, 1, rectified=False), torch.tensor([[[-7.0, 10.0]]])
+# Rule: unless a layer is named, the map is captum's at the activation behind the last convolution.
+@pytest.mark.parametrize("rectified", [True, False])
+@pytest.mark.parametrize(
+    ("batch_norm", "activation"), [(False, "features.5"), (True, "features.7")]
+)
+@pytest.mark.filterwarnings("ignore")  # captum's own
+def test_equals_captum_at_the_activation(
+    images: Tensor, activation: str, *, batch_norm: bool, rectified: bool
+) -> None:
+    captum_attr = pytest.importorskip("captum.attr")
+    torch.manual_seed(0)
+    model = CNNClassifier(input_shape=(1, 12, 12), num_classes=5, batch_norm=batch_norm)
+    model.train()(images + 1)  # statistics of its own in the normalisations
+    model.eval()
+    target = torch.arange(7) % 5
+    captum_map = captum_attr.LayerGradCam(model, model.get_submodule(activation)).attribute(
+        images, target, relu_attributions=rectified
     )
+    ours = grad_cam(model, None, images, target, rectified=rectified)
+    assert ours.abs().max() > 0
+    torch.testing.assert_close(ours, captum_map[:, 0].detach())
+
+
+@pytest.mark.filterwarnings("ignore")  # captum's own
+def test_equals_captum_at_the_convolution_that_no_activation_follows(images: Tensor) -> None:
+    captum_attr = pytest.importorskip("captum.attr")
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    captum_map = captum_attr.LayerGradCam(model, model[0]).attribute(images, 3)
+    torch.testing.assert_close(
+        grad_cam(model, None, images, 3, rectified=False), captum_map[:, 0].detach()
+    )
+
+
+class Functional(nn.Module):
+    """The same network with its activation as a module or as a function, in place or not."""
+
+    def __init__(self, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.activation(self.norm(self.conv(x))).mean(dim=(2, 3)))
+
+
+def for_its_effect(x: Tensor) -> Tensor:
+    nn.functional.relu_(x)
+    return x
+
+
+@pytest.mark.parametrize(
+    "written", [nn.ReLU(inplace=True), torch.relu, torch.relu_, for_its_effect], ids=repr
+)
+def test_how_an_activation_is_written_does_not_matter(
+    images: Tensor, written: Callable[[Tensor], Tensor]
+) -> None:
+    expected = grad_cam(Functional(nn.ReLU()), None, images, 2)
+    assert expected.abs().max() > 0
+    assert torch.equal(grad_cam(Functional(written), None, images, 2), expected)
+
+
+def doubled_in_place(x: Tensor) -> Tensor:
+    x = nn.functional.gelu(x)
+    x *= 2
+    return x
+
+
+def test_what_is_written_into_an_activation_comes_after_it(images: Tensor) -> None:
+    expected = grad_cam(Functional(lambda x: 2 * nn.functional.gelu(x)), None, images, 2)
+    assert expected.abs().max() > 0
+    assert torch.equal(grad_cam(Functional(doubled_in_place), None, images, 2), expected)
+
+
+def test_what_figures_say_of_the_place(model: CNNClassifier, images: Tensor) -> None:
+    assert grad_cam_place(model, images) == "at the relu behind features.3"
+    assert grad_cam_place(model, images, layer="features.0") == "at features.0 itself"
+    bare = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
+    assert grad_cam_place(bare, images) == "at 0 itself, no activation seen behind it"
 
 
 def test_a_batch_gives_what_single_images_give(model: CNNClassifier, images: Tensor) -> None:
@@ -142,6 +215,8 @@ def test_nothing_changes_after_success(images: Tensor) -> None:
     model.body[1].eval()  # a mixture of modes, one frozen weight, one gradient at work
     model.head.bias.requires_grad_(False)
     model.head.weight.grad = torch.ones_like(model.head.weight)
+    with nothing_changes(model):
+        assert grad_cam(model, None, images).shape == (7, 10, 10)
     for layer in ("body.0", "body.1", "body"):
         with nothing_changes(model):
             assert grad_cam(model, layer, images).shape == (7, 10, 10)
