@@ -86,6 +86,8 @@ class TensorDataModule(pl.LightningDataModule):
     classes: tuple[str, ...] | None
     train_indices: Tensor
     val_indices: Tensor
+    # Of order, augmentation and copies in place of ``seed``, by which a subclass may also load.
+    training_seed: int | None = None
 
     def __init__(
         self,
@@ -263,7 +265,8 @@ class TensorDataModule(pl.LightningDataModule):
         """Samples, labels and index of the training split and of one changed copy of each."""
         assert self._train is not None and self.mean is not None and self.std is not None
         x, y = self.raw("train")
-        copies = augmented_copies(x, mean=self.mean, std=self.std, augment=augment, seed=self.seed)
+        seed = self._training_seed()
+        copies = augmented_copies(x, mean=self.mean, std=self.std, augment=augment, seed=seed)
         return torch.cat((x, copies)), torch.cat((y, y)), torch.arange(2 * len(x), device=x.device)
 
     def _to_device(self, tensors: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -293,11 +296,14 @@ class TensorDataModule(pl.LightningDataModule):
             prepare=self.normalised,
             augment=augment,
             shuffle=shuffle,
-            seed=self.seed,
+            seed=self._training_seed(),
             rank=0 if self.trainer is None else self.trainer.global_rank,
             world_size=1 if self.trainer is None else self.trainer.world_size,
             steps_per_call=steps_per_call,
         )
+
+    def _training_seed(self) -> int:
+        return self.seed if self.training_seed is None else self.training_seed
 
     def _steps_per_call(self) -> StepsPerCall:
         """How many batches the module that is being trained takes at a time."""

@@ -29,10 +29,15 @@ from lightning_hpo.flavour import pl
 _OF_LOADERS = re.compile(r"\w*workers|persistent\w*|pin_memory|prefetch_factor|\w*batch_size")
 
 
-def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
+def data_module(
+    cfg: DictConfig, split: Split, *, training_seed: int | None = None
+) -> pl.LightningDataModule:
     """The data module of ``cfg.data`` with this split, ready for a fit.
 
     Whatever it draws is drawn by the study's seed, and leaves the random state of the fit alone.
+    ``training_seed``: orders and augments the training batches of a ``TensorDataModule`` that has
+    the study's seed, in place of that; which samples there are does not depend on it. Other data's
+    loaders draw from the random state of the fit.
     Data that do not take a split are split from outside, unless it is their own.
     """
     if split.method == "kfold" and arguments.takes(cfg.data, "split"):
@@ -44,7 +49,9 @@ def data_module(cfg: DictConfig, split: Split) -> pl.LightningDataModule:
         given = arguments.handed(cfg.data, ours, offered=arguments.offered(cfg))
         data = make(cfg.data, **given)
     draw_by(cfg.seed, data)
-    if not isinstance(data, TensorDataModule):
+    if isinstance(data, TensorDataModule):
+        data.training_seed = training_seed if "seed" in given else None
+    else:
         # Another one's may ask for the number of devices, as in a fit.
         data.trainer = make(cfg.trainer, logger=False, callbacks=None, enable_checkpointing=False)
     if split.method != "own" and arguments.keeps_its_split(cfg.data):

@@ -161,11 +161,15 @@ def train_in_place(
     data: pl.LightningDataModule,
     epochs: int,
     *,
+    seed: int,
     report: Report | None = None,
 ) -> Curve:
-    """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,)."""
+    """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,).
+
+    ``seed``: of its dropout.
+    """
     checked_stopping(cfg)
-    group = Group([member_of(module, data, cfg.seed, epochs=epochs)], report)
+    group = Group([member_of(module, data, seed, epochs=epochs)], report)
     step = int(cfg.cv.epochs_per_step)
     fit = StackedFit([group], epochs=epochs, epochs_per_step=step, stopping=Stopping())
     _trainer(cfg).fit(fit)

@@ -127,12 +127,13 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     number = cfg.study.get("refit")
     if number is None and (found := _died_drawing(context.folder)) is not None:
         return found
-    seed = derive_seed(cfg.seed, "refit", *([] if number is None else [int(number)]))
+    seed, training_seed = _refit_seeds(cfg.seed, number)
     pl.seed_everything(seed, verbose=False)
-    data = build.data_module(cfg, splits.refit_split(cfg))
+    split = splits.refit_split(cfg)
+    data = build.data_module(cfg, split, training_seed=training_seed)
     module = build.module(cfg, data)
     untrained = layer_weights(module)
-    trainer, trained = _train_refit(cfg, plan, module, data, context, ends)
+    trainer, trained = _train_refit(cfg, plan, module, data, training_seed, context, ends)
     checkpoint = FinalFolder(final_dir).checkpoint
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not plan.stacked:
@@ -159,6 +160,16 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def _refit_seeds(seed: int, number: int | None) -> tuple[int, int]:
+    """Of a refit's weights and of its training: order, augmentation, copies, a stack's dropout.
+
+    The first refit, without a number, trains by the study's own seed, as the search does.
+    """
+    if number is None:
+        return derive_seed(seed, "refit"), seed
+    return derive_seed(seed, "refit", int(number)), derive_seed(seed, "refit", int(number), "data")
 
 
 def _died_drawing(folder: Path) -> dict[str, Any] | None:
@@ -199,6 +210,7 @@ def _train_refit(
     plan: TrialPlan,
     module: pl.LightningModule,
     data: pl.LightningDataModule,
+    training_seed: int,
     context: JobContext,
     ends: ExitStack,
 ) -> tuple[pl.Trainer, Trained]:
@@ -215,7 +227,7 @@ def _train_refit(
     ends.enter_context(finishing(trainer.loggers))
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
-        losses = train_in_place(cfg, module, data, epochs, report=file.report)
+        losses = train_in_place(cfg, module, data, epochs, seed=training_seed, report=file.report)
         return trainer, Trained(epochs, {"train/loss": "train"}, losses)
     done = ranks.fit(trainer, module, data, folder=context.folder, errors=(UserError,))
     return trainer, Trained(done, logged.stages)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
@@ -130,6 +131,27 @@ def test_data_are_drawn_by_the_studys_seed_and_the_fit_by_its_own() -> None:
     pl.seed_everything(1, verbose=False)
     assert weight == float(torch.rand(1))
     assert order_and_weights(1, "seed=5")[0] != order
+
+
+# Rule: a training seed decides the order of the training batches and what augmentation makes of
+# them, and leaves alone which samples there are; a seed that the configuration gives the data wins.
+@pytest.mark.parametrize("mode", ["on_the_fly", "append"])
+def test_a_training_seed_orders_and_augments_alone(mode: str) -> None:
+    augmented = ["augment=standard", f"augment.mode={mode}"]
+
+    def seen(training_seed: int | None, *overrides: str) -> tuple[Tensor, Tensor]:
+        cfg = composed("data=digits", "data.train_limit=100", *augmented, *overrides)
+        data: Any = build.data_module(cfg, Split(), training_seed=training_seed)
+        x = torch.cat([x for x, _ in data.train_dataloader()])
+        return x, data.train_indices
+
+    (x, indices), (same, _), (other, other_indices) = seen(None), seen(0), seen(1)
+    assert torch.equal(x, same)  # the study's seed is 0
+    assert torch.equal(indices, other_indices)
+    assert not torch.equal(x, other)
+    ordered = [samples.flatten(1).sum(1).sort().values for samples in (x, other)]
+    assert not torch.allclose(*ordered)  # augmented in another way, not only in another order
+    assert torch.equal(seen(1, "+data.seed=5")[0], seen(2, "+data.seed=5")[0])
 
 
 def test_augmentation_that_the_data_do_not_take_is_refused() -> None:

@@ -94,10 +94,23 @@ def test_a_fit_in_place_trains_its_module(tmp_path: Path) -> None:
     data = build.data_module(cfg, Split("none"))
     module = build.module(cfg, data)
     before = module.network[0].weight.detach().clone()
-    losses = train_in_place(cfg, module, data, 7)
+    losses = train_in_place(cfg, module, data, 7, seed=1)
     assert losses.shape == (7,)
     assert losses[-1] < losses[0]
     assert not module.network[0].weight.equal(before)
+
+
+# Rule: a fit in place drops by the seed that it is given, whatever the study's is.
+def test_a_fit_in_place_drops_by_its_own_seed() -> None:
+    def losses(seed: int) -> list[float]:
+        cfg = composed("model.dropout=0.5")
+        pl.seed_everything(1, verbose=False)
+        data = build.data_module(cfg, Split("none"))
+        return train_in_place(cfg, build.module(cfg, data), data, 3, seed=seed).tolist()
+
+    first, again, other = losses(1), losses(1), losses(2)
+    assert first == again
+    assert all(a != b for a, b in zip(first, other, strict=True))
 
 
 def test_trials_that_differ_in_their_training_share_no_stack() -> None:

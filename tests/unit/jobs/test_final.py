@@ -18,6 +18,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs import final
 from lightning_hpo.protocol.messages import FitResult, JobContext
+from lightning_hpo.protocol.seeds import derive_seed
 
 STOPPING = {
     "_target_": "pytorch_lightning.callbacks.EarlyStopping",
@@ -112,6 +113,48 @@ def test_how_long_the_refit_trains(tmp_path):
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 9
     cfg.study = {"final_epochs": 50}
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 50
+
+
+# Rule: each refit has seeds of its own for its weights and for its training, all different; the
+# first trains by the study's seed, as the search does.
+def test_the_seeds_of_the_refits() -> None:
+    assert final._refit_seeds(7, None) == (derive_seed(7, "refit"), 7)
+    assert final._refit_seeds(7, 2) == (
+        derive_seed(7, "refit", 2),
+        derive_seed(7, "refit", 2, "data"),
+    )
+    seeds = [
+        s for study in (7, 8) for number in (None, 1, 2) for s in final._refit_seeds(study, number)
+    ]
+    assert len(set(seeds)) == len(seeds)
+
+
+# Rule: a refit trains on batches of its own seed, and stacks drop by it.
+@pytest.mark.parametrize("number", [None, 3])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_refit_trains_by_its_own_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None, *, stacked: bool
+) -> None:
+    class Trains(Exception):
+        """Far enough."""
+
+    def train(*given: Any, **named: Any) -> None:
+        asked.append((given, named))
+        raise Trains
+
+    asked: list[Any] = []
+    monkeypatch.setattr(final, "train_in_place" if stacked else "_train_refit", train)
+    (tmp_path / "refit").mkdir()
+    chosen = ["data=curve", "model=mlp", "cv.parallel=stacked"] if stacked else []
+    with initialize_config_dir(str(config_dir())):
+        cfg = composed("seed=7", f"+study.refit={number or 'null'}", *chosen)
+    with pytest.raises(Trains):
+        final.run_refit(cfg, JobContext(tmp_path / "refit"))
+    ((given, named),) = asked
+    data = given[2] if stacked else given[3]
+    expected = 7 if number is None else derive_seed(7, "refit", number, "data")
+    assert data.training_seed == expected and data.seed == 7
+    assert (named["seed"] if stacked else given[4]) == expected
 
 
 class Killed(BaseException):
