@@ -267,6 +267,48 @@ def test_hyperband_knows_the_longest_training():
     assert cfg.pruner.max_resource == 27
 
 
+# Rule: under a schedule, and no other way, a pruner that compares trials waits half of the epochs.
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], 1),
+        (["scheduler=none", "trainer.max_epochs=50"], 1),
+        (["scheduler=cosine"], 5),
+        (["scheduler=one_cycle", "trainer.max_epochs=8"], 4),
+        (["scheduler=cosine", "trainer.max_epochs=9"], 4),
+        (["scheduler=cosine", "trainer.max_epochs=1"], 1),
+        (["scheduler=cosine", "trainer.max_epochs=null"], 1),
+        (["scheduler=cosine", "trainer.max_epochs=-1"], 1),
+        (["scheduler=cosine", "pruner=percentile"], 5),
+        (["scheduler=cosine", "pruner=patient"], 5),
+        (["pruner=patient"], 1),
+        (["scheduler=cosine", "pruner=late_median"], 199),
+        (["scheduler=cosine", "pruner=late_median", "trainer.max_epochs=1000"], 500),
+        (["scheduler=cosine", "pruner.n_warmup_steps=2"], 2),
+        (["+scheduler._target_=mine.schedule", "trainer.max_epochs=6"], 3),
+        (["+experiment=fc_search"], 1),
+    ],
+)
+def test_how_long_a_pruner_waits(overrides: list[str], expected: int) -> None:
+    cfg = composed(*overrides)
+    node = cfg.pruner.get("wrapped_pruner", cfg.pruner)
+    assert node.n_warmup_steps == expected
+    # The sweeper's is the same one, and what is stored of a job says the number.
+    of_sweeper = cfg.hydra.sweeper.pruner
+    assert of_sweeper.get("wrapped_pruner", of_sweeper).n_warmup_steps == expected
+    stored = plain(cfg, resolve=True)["pruner"]
+    assert stored.get("wrapped_pruner", stored)["n_warmup_steps"] == expected
+    made = make(cfg.pruner)
+    assert getattr(made, "_wrapped_pruner", made)._n_warmup_steps == expected
+
+
+# Rule: a trial whose schedule is searched waits by its own.
+def test_a_pruner_waits_by_the_schedule_of_its_trial() -> None:
+    searched = "hydra.sweeper.params={scheduler: 'choice(none, cosine)'}"
+    waits = [composed(searched, f"scheduler={s}").pruner.n_warmup_steps for s in ("none", "cosine")]
+    assert waits == [1, 5]
+
+
 @pytest.mark.parametrize("optimizer", options("optimizer"))
 def test_every_optimizer_takes_parameters(optimizer):
     weight = torch.nn.Parameter(torch.zeros(2))

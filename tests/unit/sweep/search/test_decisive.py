@@ -67,6 +67,7 @@ def test_what_decides_a_trial_is_kept(plain, typed, name, value):
         "study.verbosity=quiet",
         "hydra/launcher=basic",
         "pruner=none",
+        "pruner.n_warmup_steps=7",
         "cv.final=false",
         "cv.n_splits=3",
         "cv.parallel=stacked",
