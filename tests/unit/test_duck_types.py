@@ -16,6 +16,7 @@ OF_OTHERS = {
     "lightning_hpo/data/same.py": {"__dict__", "equals"},
     "lightning_hpo/data/views.py": {"__getitem__", "__getitems__", "__len__", "datasets"},
     "lightning_hpo/errors.py": {"orig"},  # SQLAlchemy's errors that wrap a driver's
+    "lightning_hpo/explain/attribution/following.py": {"__name__"},  # torch functions in C
     "lightning_hpo/launchers/process.py": {"__wrapped__"},  # functools.wraps
     "lightning_hpo/machine/allocator.py": {"gnu_get_libc_version"},
     "lightning_hpo/machine/denormals.py": {"omp_pause_resource_all"},
