@@ -194,7 +194,7 @@ def _slurm(monkeypatch) -> None:
 
 # Rule: within a Slurm job a fit is a world of its own. What Lightning leaves when such a job is
 # requeued is found by no other fit, and no fit has the whole job requeued.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 @pytest.mark.usefixtures("_slurm")
 def test_a_fit_in_a_slurm_job_is_alone_and_finds_no_other_ones_checkpoint(
     tmp_path: Path, monkeypatch

@@ -129,7 +129,7 @@ class Tracker(pl.loggers.logger.DummyLogger):
 
 
 # Rule: any logger may be named by the fit, and is told what was searched and what came of it.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 def test_a_tracker_is_told_the_fits_name_its_hyperparameters_and_its_objective(tmp_path) -> None:
     tracker = f"{{_target_: {__name__}.Tracker, name: '${{fit:name}}', folder: '${{fit:folder}}'}}"
     cfg = composed(tmp_path, "logger=none", f"+logger.mine={tracker}", "trainer.max_epochs=1")

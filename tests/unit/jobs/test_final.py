@@ -163,7 +163,7 @@ class Killed(BaseException):
 
 # Rule: the result is there before the first figure, and a process that dies while it draws costs
 # the figures and no second fit; folds that were made again since then do.
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+@pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 @pytest.mark.filterwarnings("ignore:Experiment logs directory")
 def test_a_death_while_drawing_costs_figures_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -54,7 +54,7 @@ FUNCTIONS = [F.relu, torch.relu, Tensor.relu, used_for_its_effect, swish, lambda
 
 
 # Rule: whatever torch calls an activation is one, as a module or a function, in place or not.
-@pytest.mark.parametrize("activation", [*MODULES, *FUNCTIONS], ids=repr)
+@pytest.mark.parametrize("activation", [*MODULES, *FUNCTIONS])
 def test_an_activation_is_found(activation: Callable[[Tensor], Tensor]) -> None:
     assert behind(activation) is not None
 
@@ -76,7 +76,7 @@ SUMS = [
 
 
 # Rule: normalisations, poolings, residual sums and copies do not part a layer from its activation.
-@pytest.mark.parametrize("carrier", [*CARRIERS, *SUMS], ids=repr)
+@pytest.mark.parametrize("carrier", [*CARRIERS, *SUMS])
 def test_an_activation_is_found_behind_what_carries_maps(carrier: Any) -> None:
     assert behind(lambda x: carrier(x).relu()) == "relu"
     assert behind(carrier) is None

@@ -126,7 +126,7 @@ def for_its_effect(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "written", [nn.ReLU(inplace=True), torch.relu, torch.relu_, for_its_effect], ids=repr
+    "written", [nn.ReLU(inplace=True), torch.relu, torch.relu_, for_its_effect]
 )
 def test_how_an_activation_is_written_does_not_matter(
     images: Tensor, written: Callable[[Tensor], Tensor]
