@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from lightning_hpo.data.loaders import dataset_of
 from lightning_hpo.data.resplit import Resplit
-from lightning_hpo.data.same import base_of, difference
+from lightning_hpo.data.same import base_of, difference, samples_of
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -39,7 +39,7 @@ def n_shared(a: Any, b: Any) -> int:
     (base, index), (other, others) = base_of(a), base_of(b)
     if base is not other and not _are_one(base, other):
         return 0
-    shared = np.intersect1d(_all(base, index), _all(other, others))
+    shared = np.intersect1d(samples_of(base, index), samples_of(other, others))
     return len(shared)
 
 
@@ -48,10 +48,6 @@ def _are_one(a: Any, b: Any) -> bool:
         return False
     found = difference(a, b)
     return not (found.data or found.unknown)
-
-
-def _all(dataset: Any, index: Any) -> Any:
-    return np.arange(len(dataset)) if index is None else index
 
 
 def _loaders(data: pl.LightningDataModule) -> list[DataLoader[Any]]:

@@ -64,6 +64,11 @@ def base_of(dataset: Any) -> tuple[Any, np.ndarray | None]:
     return dataset, index
 
 
+def samples_of(dataset: Any, index: np.ndarray | None) -> np.ndarray:
+    """The samples that :func:`base_of` has found, by their numbers."""
+    return np.arange(len(dataset)) if index is None else index
+
+
 def equal(a: Any, b: Any) -> bool:
     """Whether two values are the same, also arrays, functions and objects without ``==``."""
     return _equal(a, b, {})

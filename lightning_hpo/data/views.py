@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, Subset
 
-from lightning_hpo.data.same import base_of, difference
+from lightning_hpo.data.same import base_of, difference, samples_of
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.flavour import pl
 
@@ -157,7 +157,7 @@ def _of_one(train: Side, val: Side) -> Views:
 
     In the order of that dataset, however it was split.
     """
-    places = _places([_all(*train), _all(*val)])
+    places = _places([samples_of(*train), samples_of(*val)])
     places.sort()
     index = places.tolist()
     seen = Subset(train[0], index)
@@ -189,7 +189,7 @@ def _of_several(train: Side, val: Side, view: Sequence[str], data: Sequence[str]
     Where both stand on parts of one dataset, in the order of that.
     """
     (first, _), (second, _) = train, val
-    index = np.concatenate((_all(*train), len(first) + _all(*val)))
+    index = np.concatenate((samples_of(*train), len(first) + samples_of(*val)))
     order = _order_below(train, val, data)
     if order is not None:
         index = index[order]
@@ -223,7 +223,7 @@ def _order_below(train: Side, val: Side, names: Sequence[str]) -> Indices | None
         if len(below) != 2 or below[0][0] is not below[1][0]:
             continue
         sides = zip(below, (train, val), strict=True)
-        chosen = [_all(*part)[_all(*side)] for part, side in sides]
+        chosen = [samples_of(*part)[samples_of(*side)] for part, side in sides]
         return np.argsort(_places(chosen), kind="stable")
     return None
 
@@ -239,10 +239,6 @@ def _places(parts: Sequence[Indices]) -> Indices:
     if len(np.unique(places)) < len(places):
         raise CannotTell("some samples occur more than once, so would train and validate")
     return places
-
-
-def _all(dataset: Any, index: Indices | None) -> Indices:
-    return np.arange(len(dataset)) if index is None else index
 
 
 def _samples(dataset: Any, index: list[int]) -> Sequence[Any]:
