@@ -7,7 +7,7 @@ from typing import Any
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.results.commands import search_on
-from lightning_hpo.results.results import Results
+from lightning_hpo.results.results import Results, is_guest
 from lightning_hpo.results.text import roughly
 
 
@@ -22,18 +22,14 @@ def summary(found: Results, study_dir: Path) -> str:
         lines.append(f"best: trial {found['best']['number']} with {value}")
         lines += [f"    {name} = {_short(v)}" for name, v in found["best"]["params"].items()]
     lines += _mixed(found)
-    for part in () if _is_guest(found) else PARTS:
+    for part in () if is_guest(found) else PARTS:
         lines += part.words(found)
     seconds = found["seconds"]
     took = f"search {roughly(seconds['search'])}"
-    if not _is_guest(found):
+    if not is_guest(found):
         took += f", final job {roughly(seconds['final'])}"
     lines += [f"took: {took}", "", *_where(study_dir, found)]
     return "\n".join(lines)
-
-
-def _is_guest(found: Results) -> bool:
-    return found.get("application") is not None
 
 
 def _mixed(found: Results) -> list[str]:
@@ -48,7 +44,7 @@ def _mixed(found: Results) -> list[str]:
 def _where(study_dir: Path, found: Results) -> list[str]:
     folder = StudyFolder(study_dir)
     rows = [("report", folder.report), ("results", folder.results)]
-    rows += [("trials", study_dir if _is_guest(found) else folder.trials)]
+    rows += [("trials", study_dir if is_guest(found) else folder.trials)]
     if found.get("refits"):
         rows += [("model", folder.final.checkpoint), ("figures", folder.final.figures)]
     lines = [f"{what:<12}{where}" for what, where in rows]
@@ -57,14 +53,14 @@ def _where(study_dir: Path, found: Results) -> list[str]:
 
 def _next(study_dir: Path, found: Results) -> list[str]:
     folder = shlex.quote(str(study_dir))
-    is_guest = _is_guest(found)
+    guest = is_guest(found)
     # Whether its jobs write for TensorBoard is another application's business.
-    commands = [] if is_guest else [f"tensorboard --logdir {folder}"]
+    commands = [] if guest else [f"tensorboard --logdir {folder}"]
     command = found["command"]
     if found["best"] and command:
-        more = search_on(command, total=found["trials"]["total"], is_guest=is_guest)
+        more = search_on(command, total=found["trials"]["total"], is_guest=guest)
         commands.append(f"{more}   # more trials")
-    if found["best"] and command and not is_guest:
+    if found["best"] and command and not guest:
         number = found["best"]["number"]
         again = f"python -m lightning_hpo.rerun {folder} {number}"
         commands.append(f"{again}   # the best trial again")

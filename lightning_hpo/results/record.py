@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.results.importances import Importances, rate_parameters
-from lightning_hpo.results.results import Results, read
+from lightning_hpo.results.results import Results, is_guest, read
 from lightning_hpo.storage.readonly import opened_study
 
 
@@ -34,8 +34,8 @@ class Record:
 
     @property
     def is_guest(self) -> bool:
-        """Whether the trials are jobs of another application, of which nothing else is known."""
-        return self.results.get("application") is not None
+        """Whether the trials are jobs of another application."""
+        return is_guest(self.results)
 
     @property
     def minimize(self) -> bool:

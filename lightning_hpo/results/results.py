@@ -79,6 +79,11 @@ def write(study_dir: Path, results: Results) -> None:
     write_json(StudyFolder(study_dir).results, as_json(results))
 
 
+def is_guest(found: Results) -> bool:
+    """Whether the trials are jobs of another application, of which nothing else is known."""
+    return found.get("application") is not None
+
+
 def read(study_dir: Path) -> Results:
     """Raises :class:`UserError` for a file that is missing, damaged or of another shape."""
     path = StudyFolder(study_dir).results
