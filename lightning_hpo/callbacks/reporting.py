@@ -11,17 +11,6 @@ from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.stages import Stage, is_loss
 
 
-def monitored(trainer: pl.Trainer, monitor: str) -> float:
-    """The latest value of ``monitor``; raises :class:`UserError` when it was never logged."""
-    logged = trainer.callback_metrics
-    if monitor not in logged:
-        known = sorted(logged)
-        raise UserError(
-            f"monitor '{monitor}' was not logged; available: {known}.{did_you_mean(monitor, known)}"
-        )
-    return float(logged[monitor])
-
-
 def validated(trainer: pl.Trainer) -> dict[str, float]:
     """What the validation that ends here has logged, and nothing that was logged before it."""
     # Lightning's public ``callback_metrics`` holds the latest value of every metric of any loop.
