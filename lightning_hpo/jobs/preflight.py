@@ -68,8 +68,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
 def _handed_over(cfg: DictConfig, data: pl.LightningDataModule) -> Iterator[str]:
     """What the constructors of data and model were handed of ours, in words."""
     of_data = ("split", "augment", "seed")
-    of_model = ["optimizer", *(["scheduler"] if cfg.get("scheduler") else [])]
-    of_model += [name for name in ("input_shape", "num_classes") if hasattr(data, name)]
+    scheduler = ["scheduler"] if cfg.get("scheduler") else []
+    of_model = ("optimizer", *scheduler, *told.for_module(data))
     for node, names in ((cfg.data, of_data), (cfg.model, of_model)):
         ours = dict.fromkeys(names, lambda: None)
         given = arguments.handed(node, ours, offered=arguments.offered(cfg))

@@ -5,6 +5,7 @@ the work is done. No network sees the batches, and nothing of their content is l
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_test_batches(module: pl.LightningModule, data: pl.LightningDataModule)
             f"the final job needs the test data, but no batch could be read: {with_type(error)};"
             " mend it, or search alone with study.final=false."
         ) from error
-    return next((_difference(alike, test) for test in tests if _difference(alike, test)), None)
+    return next(filter(None, (_difference(alike, test) for test in tests)), None)
 
 
 def shapes(batch: Any, place: str = "batch") -> dict[str, str]:
@@ -77,13 +78,7 @@ def _first_batches(loaders: Any) -> Iterator[Any]:
     if isinstance(loaders, Mapping):
         loaders = list(loaders.values())
     for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
-        yield from _first(iter(loader))
-
-
-def _first(batches: Iterator[Any]) -> Iterator[Any]:
-    for batch in batches:
-        yield batch
-        return
+        yield from islice(loader, 1)
 
 
 def _shared(known: Sequence[Shapes]) -> Shapes:
