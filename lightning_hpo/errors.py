@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable
 
 from lightning_hpo.output.masking import LONGEST_REASON, presentable
@@ -58,6 +59,13 @@ def one_line(error: BaseException) -> str:
         reason = _message(of_driver(cause))
         text = text if reason in text else f"{text} ({reason})"
     return presentable(text + _suggestion(text[:LONGEST_REASON]))
+
+
+def missing_package(what: str, package: str) -> UserError:
+    """The error of a setting, ``what``, that needs a package which is not installed."""
+    return UserError(
+        f"{what} needs a package that is not installed: {sys.executable} -m pip install {package}"
+    )
 
 
 def of_driver(error: BaseException) -> BaseException:

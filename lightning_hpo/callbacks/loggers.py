@@ -5,7 +5,6 @@ the end of the process: here a fit ends its own, so that the next one in the sam
 another.
 """
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,15 @@ from typing import Any, Literal
 import optuna
 
 from lightning_hpo.composition import mlflow_files
-from lightning_hpo.errors import UserError, one_line
+from lightning_hpo.errors import UserError, missing_package, one_line
 from lightning_hpo.flavour import pl
 from lightning_hpo.output.masking import redacted
 
 Hyperparameters = dict[str, Any] | Namespace
 State = Literal["complete", "pruned", "failed"]
+
+# Those of TensorBoard and CSV, which number their folders unless they are told a version.
+WRITES_FILES = pl.loggers.TensorBoardLogger | pl.loggers.CSVLogger
 
 _MLFLOW_WORDS: Mapping[State, str] = {
     "complete": "FINISHED",
@@ -135,7 +137,7 @@ def _finish_wandb(logger: pl.loggers.WandbLogger, state: State) -> None:
 
 def is_a_tracker(logger: pl.loggers.Logger) -> bool:
     """Whether this is not of TensorBoard or CSV, whose files show searched values otherwise."""
-    return not isinstance(logger, pl.loggers.TensorBoardLogger | pl.loggers.CSVLogger)
+    return not isinstance(logger, WRITES_FILES)
 
 
 @contextmanager
@@ -143,10 +145,7 @@ def _named_package(module: str, package: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError:
-        raise UserError(
-            f"logger={module} needs a package that is not installed: {sys.executable} -m pip"
-            f" install {package}"
-        ) from None
+        raise missing_package(f"logger={module}", package) from None
 
 
 def _masked(params: Hyperparameters) -> dict[str, Any]:

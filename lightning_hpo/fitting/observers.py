@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import flavour
 from lightning_hpo.callbacks.loggers import (
+    WRITES_FILES,
     MaskedCSVLogger,
     MaskedMLFlowLogger,
     MaskedTensorBoardLogger,
@@ -132,7 +133,7 @@ def _logger(node: Any, cfg: DictConfig, folder: Path, aside: Path | None) -> pl.
     """One run for each fit: loggers that number their folders would race for the next number."""
     target = target_of(node)
     kind = target if inspect.isclass(target) else pl.loggers.Logger
-    numbers = issubclass(kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger)
+    numbers = issubclass(kind, WRITES_FILES)
     if aside is not None:
         return make(node, **_aside(kind, aside))
     if not numbers or node.get("version") is not None:
@@ -149,8 +150,7 @@ def _aside(kind: type, folder: Path) -> dict[str, Any]:
     if issubclass(kind, pl.loggers.WandbLogger):
         # Not Lightning's own ``offline``, which would set it for the whole process.
         return {"save_dir": str(folder), "mode": "offline"}
-    keeps = issubclass(kind, pl.loggers.CSVLogger | pl.loggers.TensorBoardLogger)
-    return {"save_dir": str(folder)} if keeps else {}
+    return {"save_dir": str(folder)} if issubclass(kind, WRITES_FILES) else {}
 
 
 def listed(setting: Any) -> list[Any]:

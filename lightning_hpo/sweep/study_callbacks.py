@@ -4,16 +4,13 @@ Each is called after every told trial, in the controller.
 """
 
 import copy
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import optuna
 
 from lightning_hpo.composition.mlflow_files import place_kept, tracking_uri, with_safe_names
-from lightning_hpo.errors import UserError
-
-StudyCallback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
+from lightning_hpo.errors import missing_package
+from lightning_hpo.sweep.search.loop import StudyCallback
 
 
 def mlflow(*, folder: str, uri: str | None = None, **arguments: Any) -> StudyCallback:
@@ -26,7 +23,7 @@ def mlflow(*, folder: str, uri: str | None = None, **arguments: Any) -> StudyCal
     try:
         callback = MLflowCallback(tracking_uri=tracking_uri(uri, folder), **arguments)
     except ImportError:
-        raise _missing("mlflow", "mlflow-skinny") from None
+        raise missing_package("study_callbacks=[mlflow]", "mlflow-skinny") from None
 
     def call(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         with place_kept():
@@ -51,11 +48,4 @@ def wandb(**arguments: Any) -> StudyCallback:
     try:
         return WeightsAndBiasesCallback(**arguments)
     except ImportError:
-        raise _missing("wandb", "wandb") from None
-
-
-def _missing(name: str, package: str) -> UserError:
-    return UserError(
-        f"study_callbacks=[{name}] needs a package that is not installed: {sys.executable} -m pip"
-        f" install {package}"
-    )
+        raise missing_package("study_callbacks=[wandb]", "wandb") from None

@@ -1,5 +1,6 @@
 """Errors as one line: no guesses of others, no secrets, and no more than can be read."""
 
+import sys
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from lightning_hpo.errors import (
     StudyFailed,
     UserError,
     did_you_mean,
+    missing_package,
     one_line,
     with_type,
 )
@@ -130,3 +132,10 @@ def test_an_interrupt_is_no_exception_and_knows_its_signal() -> None:
     interrupt = Interrupted(15)
     assert not isinstance(interrupt, Exception)
     assert (interrupt.signum, str(interrupt)) == (15, "interrupted by signal 15")
+
+
+def test_a_package_that_is_missing_is_named_with_the_command_that_gets_it() -> None:
+    said = str(missing_package("logger=wandb", "wandb"))
+    assert said == (
+        f"logger=wandb needs a package that is not installed: {sys.executable} -m pip install wandb"
+    )
