@@ -164,13 +164,20 @@ def check_schedules(trainer: pl.Trainer, logged: Collection[str]) -> None:
 
     Also for one that looks at its metric only after some epochs.
     """
-    for schedule in trainer.lr_scheduler_configs:
-        if schedule.reduce_on_plateau and schedule.strict and schedule.monitor not in logged:
+    for schedule in unfed_schedules(trainer, logged):
+        if schedule.strict:
             known = sorted(logged)
             raise UserError(
                 f"{type(schedule.scheduler).__name__} watches '{schedule.monitor}', which was not"
                 f" logged; available: {known}.{did_you_mean(str(schedule.monitor), known)}"
             )
+
+
+def unfed_schedules(trainer: pl.Trainer, logged: Collection[str]) -> Iterator[Any]:
+    """Lightning's configurations of schedules that watch a metric which is not ``logged``."""
+    for schedule in trainer.lr_scheduler_configs:
+        if schedule.reduce_on_plateau and schedule.monitor not in logged:
+            yield schedule
 
 
 def _trainer(cfg: DictConfig, folder: Path, ends: pl.Callback, **changes: Any) -> pl.Trainer:

@@ -20,7 +20,13 @@ from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.fitting import build, observers
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
-from lightning_hpo.jobs.first_batch import FOR_ONE_BATCH, BehindOneBatch, is_ours, shorten
+from lightning_hpo.jobs.first_batch import (
+    FOR_ONE_BATCH,
+    BehindOneBatch,
+    is_ours,
+    shorten,
+    unfed_schedules,
+)
 
 
 def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
@@ -101,9 +107,8 @@ def _short_fit(
 
 def _check_schedules(trainer: pl.Trainer) -> None:
     """Also schedules that look at their metric only after some epochs."""
-    for schedule in trainer.lr_scheduler_configs:
-        if schedule.reduce_on_plateau and schedule.monitor not in trainer.callback_metrics:
-            raise UserError(
-                f"{type(schedule.scheduler).__name__} watches {schedule.monitor}, which only a"
-                " validation logs"
-            )
+    for schedule in unfed_schedules(trainer, trainer.callback_metrics):
+        raise UserError(
+            f"{type(schedule.scheduler).__name__} watches {schedule.monitor}, which only a"
+            " validation logs"
+        )
