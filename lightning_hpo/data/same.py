@@ -26,6 +26,7 @@ _TRANSFORM = re.compile(
 )
 _PLACE = re.compile(r"_*([a-z0-9]+_)*(root|path|dir|directory|folder|file|filename|csv)")
 _CONTAINERS = (list, tuple, Tensor, np.ndarray)
+_PLAIN = (str, bytes, int, float)
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 
 
@@ -123,7 +124,11 @@ def _equal(a: Any, b: Any, compared: Pairs) -> bool:
         return True
     if type(a) is not type(b):
         return False
-    compared[id(a), id(b)] = a, b
+    if isinstance(a, _PLAIN):
+        return bool(a == b)
+    # A tuple leads back to itself by what it holds alone; of paths and labels there are millions.
+    if not isinstance(a, tuple):
+        compared[id(a), id(b)] = a, b
     if isinstance(a, Tensor | np.ndarray):
         return _equal_arrays(a, b)
     if isinstance(a, Mapping):
