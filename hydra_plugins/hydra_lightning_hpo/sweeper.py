@@ -14,7 +14,7 @@ from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
 from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.composition import warmup  # noqa: F401  (what it resolves is in the pruners)
+from lightning_hpo import composition  # noqa: F401  (what it resolves is in the pruners)
 
 
 def _open() -> DictConfig:

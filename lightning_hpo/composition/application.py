@@ -12,10 +12,6 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from hydra.types import TaskFunction
 
-from lightning_hpo.composition import (  # what these resolve may be anywhere
-    fit_names,  # noqa: F401
-    warmup,  # noqa: F401
-)
 from lightning_hpo.errors import Interrupted, UserError, one_line
 from lightning_hpo.output.control_characters import visible
 

@@ -23,10 +23,6 @@ from hydra.utils import UNSAFE_DISABLE_EXECUTION_CHECKS
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from lightning_hpo import flavour
-from lightning_hpo.composition import (  # what these resolve may be anywhere
-    fit_names,  # noqa: F401
-    warmup,  # noqa: F401
-)
 from lightning_hpo.errors import UserError, one_line
 
 
