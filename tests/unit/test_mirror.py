@@ -17,6 +17,7 @@ ELSEWHERE = {
 
 # Test files that belong to no module, and what they are about.
 OF_NO_MODULE = {
+    "data/test_base_in_a_trainer.py": "data/base.py in a Trainer's hands",
     "data/test_data_conf.py": "configurations: conf/data and conf/augment",
     "explain/attribution/test_integrated_gradients.py": "one method of attribution/methods.py",
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",

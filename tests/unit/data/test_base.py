@@ -1,93 +1,18 @@
-"""The base data module, on made-up data, with and without a Trainer."""
+"""The base data module, on made-up data, without a Trainer."""
 
 import hashlib
-from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from quiet import quiet_trainer
+from made import Made, N, everything, negate, ready
 from torch import Generator, Tensor
 
 from lightning_hpo.data.augment import BatchAugment
 from lightning_hpo.data.base import Arrays, TensorDataModule, moments
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
-from lightning_hpo.flavour import pl
-
-N = 40
-
-
-class Made(TensorDataModule):
-    """Sample i is an image of the byte i (training) or 100 + i (test); its label is i % 2."""
-
-    name = "made"
-    n_loads = 0
-
-    def load(self) -> Arrays:
-        self.n_loads += 1
-        train, test = np.arange(N, dtype=np.uint8), np.arange(100, 110, dtype=np.uint8)
-
-        def images(values: np.ndarray) -> np.ndarray:
-            return np.broadcast_to(values[:, None, None, None], (len(values), 1, 4, 4)).copy()
-
-        return Arrays(images(train), train % 2, images(test), test % 2, ("even", "odd"))
-
-
-class Recorder(pl.LightningModule):
-    """Trains one weight; keeps which samples each training epoch saw, in which order."""
-
-    def __init__(self, data: Made) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
-        self.data = data
-        self.epochs: list[list[int]] = []
-        self.devices: set[str] = set()
-
-    def on_train_epoch_start(self) -> None:
-        self.epochs.append([])
-
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        x, _ = batch
-        assert self.data.mean is not None and self.data.std is not None
-        values = x[:, 0, 0, 0] * self.data.std + self.data.mean
-        self.epochs[-1] += values.round().int().tolist()
-        return self.layer(x.mean((1, 2, 3))[:, None]).mean()
-
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        self.log("val/loss", batch[0].mean())
-
-    def test_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        self.log("test/loss", batch[0].mean())
-
-    def predict_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return batch[1]
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-
-def trainer(max_epochs: int = 3, **options: Any) -> pl.Trainer:
-    return quiet_trainer(
-        max_epochs=max_epochs,
-        **options,
-    )
-
-
-def ready(stage: str = "fit", **options: Any) -> Made:
-    data = Made(**options)
-    data.setup(stage)
-    return data
-
-
-def negate(x: Tensor, generator: Generator) -> Tensor:
-    return -x
-
-
-def everything(loader: Any) -> Tensor:
-    return torch.cat([x for x, _ in loader])
 
 
 def test_setup_describes_the_data() -> None:
@@ -294,94 +219,6 @@ def test_real_valued_targets_and_inputs() -> None:
     assert (data.input_shape, data.num_classes, data.classes) == ((1,), 0, None)
     x, y = next(iter(data.train_dataloader()))
     assert (x.dtype, y.dtype, x.shape, y.shape) == (torch.float32, torch.float32, (9, 1), (9,))
-
-
-def test_the_trainer_shuffles_anew_each_epoch_and_repeats_itself() -> None:
-    data = Made(batch_size=8)
-    runs = []
-    for _ in range(2):  # a fresh Trainer and module on the same data module
-        module = Recorder(data)
-        trainer(3).fit(module, datamodule=data)
-        runs.append(module.epochs)
-    fresh = Made(batch_size=8)
-    module = Recorder(fresh)
-    trainer(3).fit(module, datamodule=fresh)
-    assert runs[0] == runs[1] == module.epochs
-    assert len({tuple(epoch) for epoch in runs[0]}) == 3
-    assert all(sorted(epoch) == data.train_indices.tolist() for epoch in runs[0])
-    assert data.n_loads == 1
-
-
-def test_the_trainer_gets_the_loaders_own_epochs() -> None:
-    data = Made(batch_size=8)
-    module = Recorder(data)
-    trainer(2).fit(module, datamodule=data)
-    loader = data.train_dataloader()
-    loader.prepare = Tensor.float
-    assert module.epochs == [[int(v) for x, _ in loader for v in x[:, 0, 0, 0]] for _ in range(2)]
-
-
-def test_a_resumed_fit_goes_on_with_the_next_epochs_order(tmp_path: Path) -> None:
-    whole = Made(batch_size=8)
-    uninterrupted = Recorder(whole)
-    trainer(3).fit(uninterrupted, datamodule=whole)
-
-    data = Made(batch_size=8)
-    first = trainer(1)
-    first.fit(Recorder(data), datamodule=data)
-    first.save_checkpoint(tmp_path / "epoch.ckpt")
-    resumed_data = Made(batch_size=8)
-    resumed = Recorder(resumed_data)
-    again = trainer(3)
-    # Lightning before 2.6 has no such argument, and warns of nothing without it.
-    how = {"weights_only": True} if "weights_only" in signature(again.fit).parameters else {}
-    again.fit(resumed, datamodule=resumed_data, ckpt_path=tmp_path / "epoch.ckpt", **how)
-    assert resumed.epochs == uninterrupted.epochs[1:]
-
-
-@pytest.mark.filterwarnings("ignore:Total length of `list`")
-@pytest.mark.parametrize("limit_val_batches", [None, 0])
-def test_the_trainer_accepts_no_validation_split(limit_val_batches: int | None) -> None:
-    # Lightning warns of the empty list of loaders, unless it is told not to validate.
-    data = Made(split=Split(method="none"))
-    module = Recorder(data)
-    trainer(1, limit_val_batches=limit_val_batches).fit(module, datamodule=data)
-    assert sorted(module.epochs[0]) == list(range(N))
-
-
-def test_the_trainer_may_evaluate_on_the_training_batches() -> None:
-    data = ready()
-    runner = trainer(1)
-    runner.validate(Recorder(data), dataloaders=data.train_dataloader(), verbose=False)
-    assert abs(runner.callback_metrics["val/loss"].item()) < 1e-6
-
-
-def test_the_trainer_validates_tests_and_predicts() -> None:
-    data = Made(eval_batch_size=4)
-    module, runner = Recorder(data), trainer(1)
-    runner.fit(module, datamodule=data)
-    assert "val/loss" in runner.callback_metrics
-    runner.test(module, datamodule=data, verbose=False)
-    assert "test/loss" in runner.callback_metrics
-    predicted = runner.predict(module, datamodule=data)
-    assert predicted is not None
-    assert [len(batch) for batch in predicted] == [4, 4, 2]
-    assert data.n_loads == 1
-
-
-@pytest.mark.gpu
-def test_tensors_live_on_the_trainers_gpu() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    data = Made(batch_size=8)
-    runner = pl.Trainer(accelerator="gpu", devices=1, max_epochs=1, logger=False)
-    module = Recorder(data)
-    runner.fit(module, datamodule=data)
-    assert data.train_indices.device.type == "cuda"
-    assert data.train_dataloader().x.device.type == "cuda"
-    on_cpu = Recorder(other := Made(batch_size=8))
-    trainer(1).fit(on_cpu, datamodule=other)
-    assert module.epochs == on_cpu.epochs  # the order does not depend on the device
 
 
 class Grouped(Made):
