@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
+from databases import trials_in
 from omegaconf import OmegaConf
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 pytestmark = pytest.mark.sweep
@@ -46,12 +45,7 @@ class Sweep:
         return self.trials_in("study.sqlite")
 
     def trials_in(self, file: str) -> list[FrozenTrial]:
-        storage = RDBStorage(f"sqlite:///{self.folder}/{file}")
-        try:
-            (name,) = optuna.get_all_study_names(storage)
-            return optuna.load_study(study_name=name, storage=storage).trials
-        finally:
-            storage.engine.dispose()
+        return trials_in(self.folder / file)
 
 
 def url(folder: Path) -> str:

@@ -8,9 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import optuna
 import pytest
-from optuna.storages import RDBStorage
+from databases import trials_in
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.jobs.retries import passed_over
@@ -45,12 +44,7 @@ class Application:
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        storage = RDBStorage(f"sqlite:///{self.out}/study.db")
-        try:
-            (name,) = optuna.get_all_study_names(storage)
-            return optuna.load_study(study_name=name, storage=storage).trials
-        finally:
-            storage.engine.dispose()
+        return trials_in(self.out / "study.db")
 
     def seen(self, subdir: str) -> list[object]:
         return json.loads((self.out / subdir / "seen.json").read_text())
