@@ -8,7 +8,7 @@ from statistics import fmean, stdev, variance
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
 # Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
-_NO_SPREAD = 1e-12
+NO_SPREAD = 1e-12
 # How often equals are called different.
 _ERROR = 0.05
 
@@ -77,11 +77,11 @@ def paired(
     ``overlap``: see :func:`interval`.
     """
     apart = [x - y for x, y in zip(a, b, strict=True)]
-    if stdev(apart) < _NO_SPREAD:
+    if stdev(apart) < NO_SPREAD:
         return Difference(fmean(apart), -inf, inf, f"all {len(a)} differences are equal")
     method = "identical folds (corrected t, Nadeau and Bengio 2003)" if overlap else f"{what} (t)"
     error = stdev(apart) * sqrt(1 / len(apart) + overlap)
-    return _judged(fmean(apart), error, len(a) - 1, f"paired over {len(a)} {method}")
+    return judged_by(fmean(apart), error, len(a) - 1, f"paired over {len(a)} {method}")
 
 
 def welch(a: Sequence[float], b: Sequence[float], *, overlap: tuple[float, float]) -> Difference:
@@ -98,11 +98,11 @@ def welch(a: Sequence[float], b: Sequence[float], *, overlap: tuple[float, float
         variance(values) * (1 / len(values) + each / shared)
         for values, each in zip((a, b), overlap, strict=True)
     ]
-    if sum(parts) < _NO_SPREAD**2:
+    if sum(parts) < NO_SPREAD**2:
         return Difference(mean, -inf, inf, "the values of each have no spread")
     weights = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
     freedom = sum(parts) ** 2 / weights
-    return _judged(mean, sqrt(sum(parts)), freedom, f"unpaired, {len(a)} and {len(b)} (Welch)")
+    return judged_by(mean, sqrt(sum(parts)), freedom, f"unpaired, {len(a)} and {len(b)} (Welch)")
 
 
 def judged_together(found: Sequence[Difference]) -> list[Difference]:
@@ -122,7 +122,8 @@ def judged_together(found: Sequence[Difference]) -> list[Difference]:
     return judged
 
 
-def _judged(mean: float, error: float, freedom: float, method: str) -> Difference:
+def judged_by(mean: float, error: float, freedom: float, method: str) -> Difference:
+    """A difference with its interval at 95 %, by Student's t; ``freedom`` may be infinite."""
     return Difference(mean, mean, mean, method, error, freedom).at(1 - _ERROR)
 
 
