@@ -138,13 +138,13 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not plan.stacked:
         _save(trainer, data, checkpoint)
-    test, reason = run_test(trainer, module, data)
+    tested = run_test(trainer, module, data, JobFolder(context.folder).samples)
     if number is None and plan.stacked:
         _save(trainer, data, checkpoint)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": trained.losses})
-    found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
+    found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     if number is None:
         seconds = time.monotonic() - started_s
@@ -155,7 +155,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
             final_dir,
             trainer.loggers,
             untrained=untrained,
-            tested=bool(test),
+            tested=bool(tested.test),
             methods=attribution_methods(trainer),
         )
         found["left_out"] = drawn.left_out
