@@ -1,10 +1,11 @@
-"""What a network gives on the samples of a test: one output for each, where that is clear.
+"""What a network gives on the samples of a test or a validation: one output each, where clear.
 
 Of our modules what ``evaluated`` returns, of anybody's what ``forward`` does, by hooks that are
 gone afterwards.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from lightning_hpo.data.loader import TensorLoader
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import BaseModule
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.protocol.samples import MOST_BYTES, Samples, Unclear
 
 
@@ -171,6 +173,69 @@ class OutputsOfTest(WatchesOutputs):
             except Unclear as reason:
                 self.reason = str(reason)
         self.stop()
+
+
+class OutputsOfValidations(WatchesOutputs):
+    """Leaves what the network gave in every validation, see protocol/outputs.py.
+
+    ``only_last``: in the last one alone.
+    """
+
+    def __init__(self, path: Path, *, only_last: bool) -> None:
+        self.path, self.only_last = path, only_last
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.path.unlink(missing_ok=True)
+        self.reason = None
+        self._outputs = OutputsByEpoch(self.only_last)
+        self._latest: Samples | None = None
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.sanity_checking and self.reason is None:
+            self.start(trainer, pl_module, trainer.val_dataloaders)
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        self.start_batch()
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        *_: Any,
+    ) -> None:
+        self.end_batch(batch)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.evaluation is not None:
+            try:
+                self._take(self.evaluation, trainer)
+            except Unclear as reason:
+                self.reason = str(reason)
+        self.stop()
+
+    def _take(self, evaluation: Evaluation, trainer: pl.Trainer) -> None:
+        parts = told.fold_indices(data_of(trainer))
+        if parts is None:
+            raise Unclear("the data do not tell which of their samples validate")
+        found = evaluation.samples(parts[1])
+        if self._latest is not None and found.output.shape != self._latest.output.shape:
+            raise Unclear("validations are of different samples")
+        self._outputs.add(trainer.current_epoch, found.output)
+        self._latest = found
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.reason is None and self._latest is None:
+            self.reason = "no validation ran"
+        if self.reason is None and trainer.is_global_zero and self._latest is not None:
+            self._outputs.write(self.path, self._latest.index, self._latest.target)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"reason": self.reason}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.reason = state_dict["reason"]
 
 
 def _why_unclear(trainer: pl.Trainer, loaders: Any) -> str | None:

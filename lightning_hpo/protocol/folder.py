@@ -62,6 +62,11 @@ class JobFolder:
         return self.path / "samples.npz"
 
     @property
+    def outputs(self) -> Path:
+        """What a fold's network gave in every validation; gone when its epoch is known."""
+        return self.path / "outputs.npz"
+
+    @property
     def progress(self) -> Path:
         """How far a running fit is; gone when it ends."""
         return self.path / "progress.json"

@@ -107,7 +107,7 @@ def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """An ``npz`` file; a kill leaves all of it, or what was there before."""
     unfinished = path.with_name(f"{path.name}.part")
     with unfinished.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its allow_pickle
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its allow_pickle
     os.replace(unfinished, path)
 
 
