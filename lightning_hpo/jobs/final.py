@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.callbacks.inspection import Attribution
 from lightning_hpo.callbacks.loggers import finishing
+from lightning_hpo.callbacks.outputs import OutputsOfValidations
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
@@ -42,6 +43,7 @@ from lightning_hpo.protocol.files import (
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
 
@@ -59,12 +61,14 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     seed = derive_seed(cfg.seed, "fold", fold)
     plan, split = TrialPlan.of(cfg), splits.final_split(cfg, fold)
     to_the_end = plan.scheduled
-    result = _fit_part(cfg, plan, split, seed, context, keep_best=not to_the_end)
+    outputs = OutputsOfValidations(JobFolder(context.folder).outputs, only_last=to_the_end)
+    keep_best = not to_the_end
+    result = _fit_part(cfg, plan, split, seed, context, keep_best=keep_best, outputs=outputs)
     if to_the_end:
         at_end = {**result.metrics, **result.last}
         result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
     found = {"fold": fold, "repeats": split.repeats, "at_last_epoch": to_the_end, **asdict(result)}
-    return _write(context.folder, found)
+    return _write(context.folder, {**found, "no_samples": outputs.reason})
 
 
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
@@ -85,11 +89,23 @@ def _fit_part(
     context: JobContext,
     *,
     keep_best: bool,
+    outputs: OutputsOfValidations | None = None,
 ) -> FitResult:
-    """Fit a part of the data; what is kept of the network is from its best or its last epoch."""
+    """Fit a part of the data; what is kept of the network is from its best or its last epoch.
+
+    ``outputs``: leaves what the network gave in its validations.
+    """
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
-        return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
+        return train_alone(
+            cfg,
+            split,
+            seed,
+            context,
+            restore_best=keep_best,
+            report=file.report,
+            outputs=None if outputs is None else OutputsByEpoch(outputs.only_last),
+        )
     folder = JobFolder(context.folder)
     kept = (
         BestPredictions(folder.predictions, monitor=cfg.monitor, mode=cfg.mode)
@@ -97,7 +113,8 @@ def _fit_part(
         else LastPredictions(folder.predictions)
     )
     told = EpochProgress(context.folder, monitor=cfg.monitor)
-    return fit(cfg, split, seed, context, [FoldIndices(folder.indices), kept, told])
+    observers = [FoldIndices(folder.indices), kept, told, *([outputs] if outputs else [])]
+    return fit(cfg, split, seed, context, observers)
 
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
@@ -138,13 +155,13 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     # A stack has a trainer of its own; the one here knows the module only by its test.
     if number is None and not plan.stacked:
         _save(trainer, data, checkpoint)
-    test, reason = run_test(trainer, module, data)
+    tested = run_test(trainer, module, data, JobFolder(context.folder).samples)
     if number is None and plan.stacked:
         _save(trainer, data, checkpoint)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": trained.losses})
-    found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
+    found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     if number is None:
         seconds = time.monotonic() - started_s
@@ -155,7 +172,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
             final_dir,
             trainer.loggers,
             untrained=untrained,
-            tested=bool(test),
+            tested=bool(tested.test),
             methods=attribution_methods(trainer),
         )
         found["left_out"] = drawn.left_out

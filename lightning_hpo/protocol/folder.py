@@ -57,6 +57,16 @@ class JobFolder:
         return self.path / "predictions.npz"
 
     @property
+    def samples(self) -> Path:
+        """What its network gave on the samples that judged it; missing where that is not clear."""
+        return self.path / "samples.npz"
+
+    @property
+    def outputs(self) -> Path:
+        """What a fold's network gave in every validation; gone when its epoch is known."""
+        return self.path / "outputs.npz"
+
+    @property
     def progress(self) -> Path:
         """How far a running fit is; gone when it ends."""
         return self.path / "progress.json"
