@@ -7,6 +7,8 @@ set over its refits. Intervals and tests are of Student's t, two-sided:
 - over folds with the variance factor 1/k + 1/(k - 1) in place of 1/k, since the training parts of
   folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
 - paired where two studies have the same validation samples in each fold, or the same seeds;
+- on the test set, where each network's losses were kept sample by sample, over trainings and over
+  samples at once; two single networks by McNemar's test (results/crossed.py);
 - else unpaired with unequal variances (Welch 1947, Biometrika 34, 28-35), the correction for
   overlapping folds once;
 - the verdicts on all pairs of a metric hold together (Holm 1979, Scandinavian Journal of Statistics
@@ -15,14 +17,14 @@ set over its refits. Intervals and tests are of Student's t, two-sided:
 Refits of one study share its winner: they show what the training's seed changes, not what another
 search would have found. So a row over seeds counts the mean over each study's refits as one value:
 refits within a study are more alike than those of two studies, and taken one by one they would
-make the interval too narrow. All of them are tested on one test set, whose own choice no interval
-here contains.
+make the interval too narrow. Where samples were not kept, no interval of a test contains the choice
+of the one test set.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -97,10 +99,12 @@ def comparison(folders: Sequence[Path]) -> str:
 
 def _cell(row: Row, metric: str) -> str:
     values = row.values(metric)
-    if len(values) < 2:
-        return f"{values[0]:.4f}" if values else "-"
+    if not values:
+        return "-"
     low, high = row.interval(metric)
-    return f"{fmean(values):.4f} ± {stdev(values):.4f} [{low:.4f}, {high:.4f}]"
+    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+    reach = f" [{low:.4f}, {high:.4f}]" if isfinite(low) else ""
+    return f"{fmean(values):.4f}{spread}{reach}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,7 +28,13 @@ def risk_interval(losses_rn: Losses, *, level: float = 0.95) -> tuple[float, flo
     quantile would be too small. Infinite where the losses have no spread.
     """
     if _is_binary(losses_rn):
-        losses_rn = np.hstack([losses_rn, np.tile(_PLUS_FOUR, (len(losses_rn), 1))])
+        more_rn = np.tile(_PLUS_FOUR, (len(losses_rn), 1))
+        low, high = _risk_interval(np.hstack([losses_rn, more_rn]), level)
+        return max(low, 0.0), min(high, 1.0)
+    return _risk_interval(losses_rn, level)
+
+
+def _risk_interval(losses_rn: Losses, level: float) -> tuple[float, float]:
     parts = _of_mean(losses_rn)
     total = sum(variance for variance, _ in parts)
     if total < NO_SPREAD**2:

@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations, takewhile
 from math import inf
 from pathlib import Path
@@ -17,7 +18,9 @@ import numpy as np
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.protocol.stages import counterpart
+from lightning_hpo.results.crossed import crossed, crossed_pairs, risk_interval, single_networks
 from lightning_hpo.results.readings import overlap_of
 from lightning_hpo.results.results import Results, read
 from lightning_hpo.results.statistics import (
@@ -27,6 +30,7 @@ from lightning_hpo.results.statistics import (
     paired,
     welch,
 )
+from lightning_hpo.results.tested import Tested, required_samples, stacked, table
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epochs", "best_epoch")
@@ -42,8 +46,15 @@ _REACHES = {
     "folds": "over folds: an interval is of the mean over other data of this kind, widened since"
     " folds train on the same samples; that the search chose its winner on these very samples it"
     " does not make up for, and the verdict is on two winners, not on two ways to search",
+    "trainings": "over refits and test samples: an interval is of the mean over all seeds and over"
+    " new samples of this kind, and the verdict is on two winners, not on two ways to search",
+    "network": "over test samples alone: an interval is of one network on new samples of this kind,"
+    " and the verdict is on two networks: another training of each may turn it",
     "refits": "over refits: an interval is of the mean over all seeds on these test samples, not on"
     " others, and the verdict is on two winners, not on two ways to search",
+    "seeds and samples": "over seeds and test samples: an interval is of the mean over all seeds of"
+    " search and training and over new samples of this kind, and the verdict is on two ways to"
+    " search and train",
     "seeds": "over seeds: an interval is of the mean over all seeds of search and training on these"
     " samples, not on others, and the verdict is on two ways to search and train",
 }
@@ -91,6 +102,22 @@ class Study:
 
     def _on_test(self, name: str) -> str:
         return f"{name}{_ON_TEST}" if name in self.of_folds else name
+
+    def on_samples(self, metric: str) -> Tested | None:
+        """A test metric by each refit on each sample; None where that was not kept."""
+        if metric not in self.of_test:
+            return None
+        return table(self._samples, [test.get(metric) for test in self.tested()])
+
+    @cached_property
+    def _samples(self) -> list[Samples | None]:
+        """What the network of each of the ``refits`` gave on the test samples."""
+        folders = [job for job in StudyFolder(self.folder).final.refits() if job.result.is_file()]
+        entries = self.results.get("refits") or []
+        if len(folders) != len(entries):
+            return [None]
+        pairs = zip(folders, entries, strict=True)
+        return [required_samples(job.samples) for job, entry in pairs if entry["test"]]
 
     @property
     def data(self) -> Any:
@@ -164,8 +191,21 @@ class Row:
         return _values(self.studies[0], metric)
 
     def interval(self, metric: str) -> tuple[float, float]:
-        """The ends of the 95 % interval of the mean of the values; infinite for a single one."""
+        """The ends of the 95 % interval, infinite where nothing is known of the spread.
+
+        Of the mean over trainings and samples of this kind where the samples of a test are known,
+        else of the mean of the values.
+        """
+        found = self.on_samples(metric)
+        if found is not None:
+            return risk_interval(found.losses_rn)
         return interval(self.values(metric), overlap=self.overlap(metric))
+
+    def on_samples(self, metric: str) -> Tested | None:
+        """A test metric on each sample, by each refit; of a row over seeds by each seed."""
+        if not self.over_seeds:
+            return self.studies[0].on_samples(metric)
+        return stacked([s.on_samples(metric) for s in self.studies if _values(s, metric)] or [None])
 
     def minus(self, other: "Row", metric: str) -> Difference | None:
         """The difference of the means, judged alone, see :func:`difference`."""
@@ -197,12 +237,27 @@ def difference(a: Row, b: Row, metric: str) -> Difference | None:
         return None
     if max(map(abs, (*x, *y))) > _LARGEST:
         return Difference(x[0] - y[0], -inf, inf, "squares of the values are too large")
+    of_a, of_b = a.on_samples(metric), b.on_samples(metric)
+    if of_a is not None and of_b is not None and of_a.is_of_the_samples_of(of_b):
+        return _on_samples(a, b, metric, of_a, of_b)
     if len(x) == len(y) > 1:
         if a.over_folds(metric) and b.over_folds(metric) and a.studies[0].same_folds(b.studies[0]):
             return paired(x, y, overlap=a.overlap(metric))
         if a.over_seeds == b.over_seeds and a.seeds(metric) == b.seeds(metric) != []:
             return paired(x, y, overlap=0, what=_SEEDS if a.over_seeds else _REFITS)
     return welch(x, y, overlap=(a.overlap(metric), b.overlap(metric)))
+
+
+def _on_samples(a: Row, b: Row, metric: str, x: Tested, y: Tested) -> Difference:
+    """Of two rows on the same test samples, over these and over the trainings."""
+    many = len(x.losses_rn), len(y.losses_rn)
+    if many == (1, 1) and not (a.over_seeds or b.over_seeds):
+        return single_networks(x.losses_rn[0], y.losses_rn[0])
+    if min(many) < 2:
+        return welch(a.values(metric), b.values(metric), overlap=(0, 0))
+    if a.over_seeds and b.over_seeds and a.seeds(metric) == b.seeds(metric):
+        return crossed_pairs(x.losses_rn, y.losses_rn, what=_SEEDS)
+    return crossed(x.losses_rn, y.losses_rn)
 
 
 def differences(rows: Sequence[Row], metric: str) -> list[tuple[Row, Row, Difference]]:
@@ -223,9 +278,12 @@ def reach_of_intervals(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]
 
 
 def _kind(row: Row, metric: str) -> str:
+    on_samples = row.on_samples(metric)
     if row.over_seeds:
-        return "seeds"
-    return "folds" if row.over_folds(metric) else "refits"
+        return "seeds" if on_samples is None else "seeds and samples"
+    if on_samples is None:
+        return "folds" if row.over_folds(metric) else "refits"
+    return "network" if len(on_samples.losses_rn) == 1 else "trainings"
 
 
 def read_studies(folders: Sequence[Path]) -> list[Study]:

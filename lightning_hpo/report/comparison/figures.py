@@ -33,7 +33,6 @@ from lightning_hpo.report.figures.history import best_so_far
 from lightning_hpo.report.figures.timeline import schedule, unit_of
 from lightning_hpo.report.html.markup import Picture
 from lightning_hpo.results.samples import Row
-from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import count, duration, listing, number
 
 NAME_WIDTH = 24  # letters of a study's name in one line beside an axis
@@ -49,7 +48,7 @@ def intervals(rows: Sequence[Row], metric: str) -> Picture | None:
     spots = []
     with drawing(WIDE_IN, 0.8 + 0.46 * len(shown)) as (figure, axes):
         for y, (index, row, values) in enumerate(shown):
-            _interval(axes, y, index, values, interval(values, overlap=row.overlap(metric)))
+            _interval(axes, y, index, values, row.interval(metric))
             spots.append(Spot(fmean(values), y, told(row, metric)))
         axes.set_yticks(range(len(shown)), [_folded(row.name) for _, row, _ in shown])
         axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel=metric)
@@ -88,7 +87,7 @@ def _interval(
 def told(row: Row, metric: str) -> str:
     """A row's mean and interval in words."""
     values = row.values(metric)
-    low, high = interval(values, overlap=row.overlap(metric))
+    low, high = row.interval(metric)
     reach = f" ({number(low)} to {number(high)})" if isfinite(low) else ""
     return f"{number(fmean(values))}{reach}, {basis(row, metric)}"
 

@@ -24,7 +24,7 @@ from lightning_hpo.report.html.markup import (
     text,
 )
 from lightning_hpo.results.samples import Row, counterpart_on_test, differences
-from lightning_hpo.results.statistics import Difference, interval
+from lightning_hpo.results.statistics import Difference
 from lightning_hpo.results.text import duration, listing, number, plus_minus
 
 ABSENT = "–"
@@ -216,7 +216,7 @@ def _result(row: Row, metric: str) -> str:
     if not values:
         return cell(ABSENT, key="")
     mean, std = _mean_and_std(row, metric)
-    low, high = interval(values, overlap=row.overlap(metric))
+    low, high = row.interval(metric)
     reach = f"{low:.4f} to {high:.4f}, " if isfinite(low) else ""
     shown = f"{mean:.4f}" + ("" if std is None else f" ± {std:.4f}")
     return cell(f"{shown}<small>{reach}{basis(row, metric)}</small>", key=mean)
