@@ -233,7 +233,8 @@ def compare(*study_dirs: str | Path) -> "list[Row]":
     results, and where no study has had a cross-validation or a test.
     """
     # Brings scipy, for which nobody should wait who starts a study.
-    from lightning_hpo.results.samples import read_studies, required_metrics, rows_of
+    from lightning_hpo.results.rows import read_studies, rows_of
+    from lightning_hpo.results.samples import required_metrics
 
     rows = rows_of(read_studies([Path(study_dir) for study_dir in study_dirs]))
     required_metrics(rows)

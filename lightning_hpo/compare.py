@@ -32,14 +32,13 @@ from lightning_hpo.composition.application import complain
 from lightning_hpo.errors import UserError
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.terminal import settle_streams
+from lightning_hpo.results.rows import read_studies, rows_of
 from lightning_hpo.results.samples import (
     Row,
     Study,
     differences,
     reach_of_intervals,
-    read_studies,
     required_metrics,
-    rows_of,
     untested,
 )
 from lightning_hpo.results.statistics import Difference

@@ -1,12 +1,9 @@
 """Studies as samples: rows of values, over folds, refits or seeds, that can be compared."""
 
-import json
 import re
-import shlex
 import zipfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, takewhile
 from math import inf
@@ -22,7 +19,7 @@ from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.results.crossed import crossed, crossed_pairs, risk_interval, single_networks
 from lightning_hpo.results.readings import overlap_of
-from lightning_hpo.results.results import Results, read
+from lightning_hpo.results.results import Results
 from lightning_hpo.results.statistics import (
     Difference,
     interval,
@@ -36,10 +33,7 @@ from lightning_hpo.results.tested import Tested, required_samples, stacked, tabl
 _OF_FOLD = ("fold", "epochs", "best_epoch")
 # Ends the name of a test metric which the folds have too.
 _ON_TEST = " on the test set"
-# What may differ between the commands of one study's seeds.
-_PER_SEED = ("seed", "study.name", "study.dir", "study.tag", "study.n_jobs")
 _LARGEST = 1e150
-_COMPARED = ("data", "seed", "seconds")
 _SEEDS, _REFITS = "equal seeds", "refits of equal seeds"
 # Of what each kind of interval is. 95 of 100 contain that mean, and no other.
 _REACHES = {
@@ -286,57 +280,6 @@ def _kind(row: Row, metric: str) -> str:
     return "network" if len(on_samples.losses_rn) == 1 else "trainings"
 
 
-def read_studies(folders: Sequence[Path]) -> list[Study]:
-    """One for each different folder, in their order.
-
-    Raises :class:`UserError` for a folder without readable results, and for fewer than two.
-    """
-    different: dict[Path, Path] = {}
-    for folder in folders:
-        different.setdefault(folder.resolve(), folder)
-    if len(different) < 2:
-        raise UserError(
-            f"a comparison needs two different study folders, got {len(different)}; name the "
-            "folder of another study too."
-        )
-    studies = [Study(folder, read(folder)) for folder in different.values()]
-    for study in studies:
-        application = study.results.get("application")
-        if application is not None:
-            raise UserError(
-                "a comparison needs studies whose final job is ours, got"
-                f" {study.folder} of {application}; run the same module through"
-                " python -m lightning_hpo."
-            )
-        missing = [key for key in _COMPARED if study.results.get(key) is None]
-        if missing:
-            raise UserError(
-                f"a comparison needs results.json with the keys {list(_COMPARED)}, got"
-                f" {study.folder} without {missing}; run the study's command again."
-            )
-    return studies
-
-
-def rows_of(studies: Sequence[Study]) -> list[Row]:
-    """Studies whose commands differ only in the seed share a row; rows keep the order given.
-
-    Those of one command that have a seed in common differ elsewhere, and stay apart. Rows of one
-    name are told apart by their folders.
-    """
-    groups: dict[str, list[Study]] = {}
-    for study in studies:
-        groups.setdefault(_without_seed(study), []).append(study)
-    rows = []
-    for group in groups.values():
-        by_seed = {study.results["seed"]: study for study in group}
-        if len(by_seed) == len(group):
-            rows.append(Row(tuple(by_seed[seed] for seed in sorted(by_seed))))
-        else:
-            rows += [Row((study,)) for study in group]
-    names = Counter(row.name for row in rows)
-    return [replace(row, label=_with_folder(row)) if names[row.name] > 1 else row for row in rows]
-
-
 def untested(rows: Sequence[Row]) -> list[tuple[Study, str]]:
     """Studies whose final job has run without a test, and why."""
     studies = [study for row in rows for study in row.studies]
@@ -378,21 +321,8 @@ def _in_common(names: Sequence[str]) -> str:
     return re.sub(r"[\s_.-]*(seed)?[\s_.=-]*\d*$", "", start) or names[0]
 
 
-def _with_folder(row: Row) -> str:
-    return f"{row.name} in {row.studies[0].folder}"
-
-
 def _values(study: Study, metric: str) -> list[float]:
     """One for each fold, or each refit."""
     if metric in study.of_folds:
         return [float(fold[metric]) for fold in study.folds if fold.get(metric) is not None]
     return [test[metric] for test in study.tested() if metric in test]
-
-
-def _without_seed(study: Study) -> str:
-    command = study.results.get("command")
-    if command is None:
-        return str(study.folder)
-    words = shlex.split(command)
-    kept = sorted(word for word in words if word.split("=")[0].lstrip("+") not in _PER_SEED)
-    return json.dumps([kept, study.data])

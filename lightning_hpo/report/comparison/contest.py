@@ -12,7 +12,8 @@ from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.figures.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import DataOf
-from lightning_hpo.results.samples import Row, Study, metrics_of, rows_of
+from lightning_hpo.results.rows import rows_of
+from lightning_hpo.results.samples import Row, Study, metrics_of
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, "#CC79A7", "#56B4E9", INK)
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))

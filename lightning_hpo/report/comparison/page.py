@@ -9,7 +9,7 @@ from lightning_hpo.report.comparison.contest import Contest, contest_of
 from lightning_hpo.report.comparison.words import headline
 from lightning_hpo.report.html.document import Section, assemble, section, write_page
 from lightning_hpo.results.record import read_record
-from lightning_hpo.results.samples import read_studies
+from lightning_hpo.results.rows import read_studies
 
 SECTIONS: tuple[Section[Contest], ...] = (
     Section("asked", "What was asked", sections.asked),

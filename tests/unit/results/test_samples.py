@@ -8,6 +8,7 @@ import pytest
 from study_folders import SMALL, T_2, refits, study
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.results.rows import read_studies, rows_of
 from lightning_hpo.results.samples import (
     Row,
     Study,
@@ -16,8 +17,6 @@ from lightning_hpo.results.samples import (
     differences,
     metrics_of,
     reach_of_intervals,
-    read_studies,
-    rows_of,
 )
 
 

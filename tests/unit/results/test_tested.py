@@ -14,7 +14,8 @@ from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.results.crossed import crossed, crossed_pairs, risk_interval
 from lightning_hpo.results.results import read
-from lightning_hpo.results.samples import Row, Study, difference, reach_of_intervals, rows_of
+from lightning_hpo.results.rows import rows_of
+from lightning_hpo.results.samples import Row, Study, difference, reach_of_intervals
 from lightning_hpo.results.tested import table
 
 N = 40
