@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from study_folders import SMALL, T_2, refits, study
 
-from lightning_hpo.errors import UserError
 from lightning_hpo.results.rows import read_studies, rows_of
 from lightning_hpo.results.samples import (
     Row,
@@ -125,27 +124,6 @@ def test_a_row_over_seeds_has_a_short_name(names: list[str], expected: str) -> N
     assert Row(tuple(studies)).name == expected
 
 
-# Rule: rows of one name are told apart by their folders; a folder named twice is one study.
-def test_rows_have_names_of_their_own(tmp_path: Path) -> None:
-    a = study(tmp_path, "a", SMALL, study_name="study", command="x")
-    b = study(tmp_path, "b", SMALL, study_name="study", command="y")
-    names = [row.name for row in rows_of(read_studies([a, b, tmp_path / "b" / ".." / "a"]))]
-    assert names == [f"study in {a}", f"study in {b}"]
-
-
-def test_folders_that_differ_only_in_the_seed_are_one_row(tmp_path: Path) -> None:
-    folders = [
-        study(tmp_path, f"x_{seed}", [0.9 + seed / 100, 0.92], seed=seed, test=0.9 + seed / 100)
-        for seed in (2, 0, 1)
-    ]
-    more = study(tmp_path, "more", SMALL, command="python -m lightning_hpo +experiment=y seed=0")
-    row, alone = rows_of([read(folder) for folder in (*folders, more)])
-    assert [s.results["seed"] for s in row.studies] == [0, 1, 2]
-    assert row.values("val/accuracy") == pytest.approx([0.91, 0.915, 0.92])
-    assert row.values("test/accuracy") == pytest.approx([0.90, 0.91, 0.92])
-    assert alone.name == "more"
-
-
 def test_rows_of_the_same_seeds_are_paired_by_seed(tmp_path: Path) -> None:
     def under_seeds(name: str, gain: float) -> list[Path]:
         command = f"python -m lightning_hpo +experiment={name}"
@@ -228,13 +206,3 @@ def test_metrics_of_any_name_are_compared(tmp_path):
     assert counterpart_on_test([a, b], "val_acc") == "acc_test"
     assert counterpart_on_test([a, b], "my") == "my on the test set"
     assert counterpart_on_test([a], "my") is None
-
-
-# Rule: a search alone has no folds and no test that could be compared, whoever ran it.
-def test_another_applications_study_is_refused_by_its_name(tmp_path: Path) -> None:
-    ours, other = study(tmp_path, "ours", SMALL), study(tmp_path, "other", SMALL)
-    results = other / "results.json"
-    found = json.loads(results.read_text()) | {"application": "train.py"}
-    results.write_text(json.dumps(found))
-    with pytest.raises(UserError, match=r"final job is ours, got .*other of train\.py"):
-        read_studies([ours, other])
