@@ -151,12 +151,13 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     module = build.module(cfg, data)
     untrained = layer_weights(module)
     trainer, trained = _train_refit(cfg, plan, module, data, training_seed, context, ends)
-    checkpoint = FinalFolder(final_dir).checkpoint
+    checkpoint = FinalFolder(final_dir).checkpoint_of(context.folder.name)
+    kept = number is None or bool(cfg.study.get("ensemble"))
     # A stack has a trainer of its own; the one here knows the module only by its test.
-    if number is None and not plan.stacked:
+    if kept and not plan.stacked:
         _save(trainer, data, checkpoint)
     tested = run_test(trainer, module, data, JobFolder(context.folder).samples)
-    if number is None and plan.stacked:
+    if kept and plan.stacked:
         _save(trainer, data, checkpoint)
     if trained.losses is not None:
         # After the test, whose logger would write over it.

@@ -110,3 +110,28 @@ def _test_line(found: Mapping[str, Any]) -> str:
         return f"test, opened once: {values}"
     values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
     return f"test, opened once by each of {len(found['refits'])} networks: {values}"
+
+
+def ensemble(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The mean of the refits' outputs as one network: how many they are, and its test.
+
+    ``no_test``, ``no_model``: why it has none of these.
+    """
+    keys = ("n", "test", "no_test", "no_model")
+    return {key: found[0].get(key) for key in keys} if found else None
+
+
+def ensemble_words(found: Mapping[str, Any]) -> list[str]:
+    """Its test, beside that of the single networks, or why there is none."""
+    told = found.get("ensemble")
+    if not told:
+        return []
+    who, lines = f"ensemble of the {told['n']} networks", []
+    if told["test"]:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in told["test"].items())
+        lines.append(f"{who}, on the same test samples: {values}")
+    elif told["no_test"] and found["test"]:
+        lines.append(f"{who} without a test result: {told['no_test']}")
+    if told["no_model"]:
+        lines.append(f"{who} without a model: {told['no_model']}")
+    return lines

@@ -33,6 +33,7 @@ SHAPE: dict[str, Any] = {
     | _METRICS,
     "test": _METRICS,
     "test_std": _METRICS,
+    "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
     "seconds": {"search": _NUMBER, "final": _NUMBER},
