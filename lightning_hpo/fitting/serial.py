@@ -59,5 +59,12 @@ def fit(
     size = sum(p.numel() for p in module.parameters())
     metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
     return FitResult(
-        best.value, best.epoch, epochs, metrics, seconds, last=best.last, stages=best.stages
+        best.value,
+        best.epoch,
+        epochs,
+        metrics,
+        seconds,
+        last=best.last,
+        stages=best.stages,
+        curve=best.curve,
     )

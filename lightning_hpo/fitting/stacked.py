@@ -20,6 +20,7 @@ from lightning_hpo.fitting import build, stacked_files
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
+from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch
@@ -71,9 +72,16 @@ class StackedFits:
             "n_parameters": float(sum(p.numel() for p in module.parameters())),
             "seconds": seconds,
         }
-        last = {"train/loss": _last(train), "val/loss": _last(self.group.val[fold])}
+        val = self.group.val[fold]
         return FitResult(
-            end.best_loss, end.best_epoch, end.epochs, metrics, seconds, last=last, stages=STAGES
+            end.best_loss,
+            end.best_epoch,
+            end.epochs,
+            metrics,
+            seconds,
+            last={"train/loss": _last(train), "val/loss": _last(val)},
+            stages=STAGES,
+            curve=_validated(val),
         )
 
     def write_together(self, context: JobContext) -> None:
@@ -111,6 +119,12 @@ class StackedFits:
         if self.group.outputs and parts is not None:
             target = data.raw("val")[1].cpu().numpy()
             self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
+
+
+def _validated(val: Curve) -> dict[str, list[float]]:
+    """The epochs with a validation, and their losses."""
+    epochs = np.flatnonzero(np.isfinite(val))
+    return {EPOCH: epochs.tolist(), "val/loss": val[epochs].tolist()}
 
 
 def _last(curve: Curve) -> float:

@@ -57,6 +57,11 @@ class JobFolder:
         return self.path / "predictions.npz"
 
     @property
+    def checkpoint(self) -> Path:
+        """The network of a further refit, whose mean output with the others' is the ensemble's."""
+        return self.path / "model.ckpt"
+
+    @property
     def samples(self) -> Path:
         """What its network gave on the samples that judged it; missing where that is not clear."""
         return self.path / "samples.npz"
@@ -106,8 +111,22 @@ class FinalFolder:
         return self.path / "model.ckpt"
 
     @property
+    def ensemble_checkpoint(self) -> Path:
+        """All refits as one model."""
+        return self.path / "ensemble.ckpt"
+
+    def checkpoint_of(self, name: str) -> Path:
+        """Where the fit of this name leaves its network, if it does."""
+        known = {"refit": self.checkpoint, "ensemble": self.ensemble_checkpoint}
+        return known.get(name, self.job(name).checkpoint)
+
+    @property
     def figures(self) -> Path:
         return self.path / "figures"
+
+    @property
+    def ensemble(self) -> JobFolder:
+        return self.job("ensemble")
 
     @property
     def holdout(self) -> JobFolder:

@@ -53,7 +53,8 @@ class FitResult:
     """One fit: the monitor's best value, at which 0-based epoch, and what else was logged there.
 
     ``last``: what was logged at the end; ``stages``: where each metric was logged, in training or
-    in validation.
+    in validation. ``curve``: under ``epoch`` the 0-based epochs that were validated, and of each
+    metric that validations logged one value for each, not a number where one left it out.
     """
 
     value: float
@@ -63,6 +64,7 @@ class FitResult:
     seconds: float
     last: dict[str, float] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
+    curve: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

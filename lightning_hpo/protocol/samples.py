@@ -5,7 +5,7 @@ Shapes: N samples, K classes.
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_hpo.protocol.stages import is_loss, without_forks
+from lightning_hpo.protocol.stages import is_loss, quantity, without_forks
 
 Kind = Literal["cross_entropy", "squared_error"]
 # Of the outputs of one job.
@@ -101,6 +101,47 @@ def losses(output: NDArray[np.float32], target: NDArray[Any]) -> NDArray[np.floa
     exponentials = np.exp(output - highest, dtype=np.float64)
     of_target = (output - highest)[np.arange(len(output)), target]
     return (np.log(exponentials.sum(1)) - of_target).astype(np.float32)
+
+
+def accuracy(samples: Samples) -> float:
+    """The share of samples whose largest logit is that of their class."""
+    return float((samples.output.argmax(1) == samples.target).mean())
+
+
+def mean_of(several: Sequence[Samples]) -> Samples:
+    """What networks gave on the same samples, as one: the mean of their logits or values.
+
+    Raises :class:`Unclear` for other samples.
+    """
+    first = several[0]
+    for other in several[1:]:
+        same = all(map(np.array_equal, (first.index, first.target), (other.index, other.target)))
+        if not same or first.output.shape != other.output.shape:
+            raise Unclear("the networks were tested on different samples")
+    output = np.stack([of.output for of in several]).mean(0, dtype=np.float64)
+    return Samples.of(first.index, output, first.target)
+
+
+def metrics_like(
+    samples: Samples, others: Sequence[Samples], logged: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    """Loss, and of classes accuracy, by the names under which the ``others`` have logged theirs."""
+    names = {other.metric for other in others}
+    loss = names.pop() if len(names) == 1 else None
+    found = {loss or samples.kind: float(samples.loss.mean(dtype=np.float64))}
+    if samples.kind == "cross_entropy":
+        found[_accuracy_name(others, logged)] = accuracy(samples)
+    return found
+
+
+def _accuracy_name(others: Sequence[Samples], logged: Sequence[Mapping[str, float]]) -> str:
+    for name in logged[0]:
+        if quantity(name).lower() in ("acc", "accuracy") and all(
+            abs(metrics.get(name, np.nan) - accuracy(of)) < _CLOSE
+            for of, metrics in zip(others, logged, strict=True)
+        ):
+            return name
+    return "accuracy"
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:

@@ -64,6 +64,7 @@ class Results(TypedDict, total=False):
     test: Mapping[str, float] | None
     test_std: Mapping[str, float] | None
     no_test: str | None
+    ensemble: Mapping[str, Any] | None
     data: DataOf
     seed: int
     seconds: Mapping[str, float]

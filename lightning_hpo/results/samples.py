@@ -30,7 +30,7 @@ from lightning_hpo.results.statistics import (
 from lightning_hpo.results.tested import Tested, required_samples, stacked, table
 
 # What a fold's entry holds beside its metrics.
-_OF_FOLD = ("fold", "epochs", "best_epoch")
+_OF_FOLD = ("fold", "epoch", "epochs", "best_epoch")
 # Ends the name of a test metric which the folds have too.
 _ON_TEST = " on the test set"
 _LARGEST = 1e150

@@ -26,13 +26,15 @@ SHAPE: dict[str, Any] = {
     "cv": {
         "n_splits": int,
         "repeats": int,
-        "folds": [{"fold": int, "epochs": int, "best_epoch": int} | _METRICS],
+        "judged_at": _TEXT,
+        "folds": [{"fold": int, "epoch": int, "epochs": int, "best_epoch": int} | _METRICS],
     }
     | _METRICS,
     "holdout": {"val_fraction": _NUMBER, "epochs": int, "best_epoch": int, "last": _METRICS}
     | _METRICS,
     "test": _METRICS,
     "test_std": _METRICS,
+    "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
     "seconds": {"search": _NUMBER, "final": _NUMBER},

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.files import stored_config
 from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.protocol.judging import rule_of
 from lightning_hpo.results.record import Record
 
 # Of a job's configuration: how much it sees, and for how long.
@@ -20,14 +21,14 @@ _LIMITS = ("max_epochs", "max_steps", "max_time", "limit_train_batches", "limit_
 def same_conditions(record: Record, number: int) -> bool:
     """Whether the folds of the final job saw what trial ``number`` saw, for as long.
 
-    Not so where the folds were judged at their last epoch, as under a schedule: a trial's value is
-    that of its best one. Unknown, as where a configuration is gone, counts as no.
+    Not so where the folds were judged at an epoch that nothing chose, as under a schedule: a
+    trial's value is that of its best one. Unknown, as where a configuration is gone, counts as no.
     """
     cv = record.results.get("cv") or {}
     folder = StudyFolder(record.folder)
     trial = _conditions(folder.trial(number).config)
     fold = _conditions(folder.final.fold(0).config)
-    return bool(not cv.get("at_last_epoch") and trial and trial == fold)
+    return bool(rule_of(cv) in ("others", "own") and trial and trial == fold)
 
 
 def _conditions(config: Path) -> Mapping[str, Any]:
