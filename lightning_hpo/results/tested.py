@@ -3,7 +3,7 @@
 Shapes: R trainings, N samples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_hpo.errors import UserError
+from lightning_hpo.protocol.quantities import has_mean, quantities
 from lightning_hpo.protocol.samples import Samples, read_samples
 from lightning_hpo.results.crossed import Losses
-
-# A logged mean may be of batches in half precision; one that weighs samples is further off.
-_CLOSE = 1e-3
-_QUANTITIES: Mapping[str, Mapping[str, Callable[[Samples], NDArray[np.generic]]]] = {
-    "cross_entropy": {
-        "loss": lambda found: found.loss,
-        "right": lambda found: found.output.argmax(1) == found.target,
-        "wrong": lambda found: found.output.argmax(1) != found.target,
-    },
-    "squared_error": {
-        "loss": lambda found: found.loss,
-        "absolute error": lambda found: np.abs(found.output - found.target),
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -73,12 +60,14 @@ def table(networks: Sequence[Samples | None], means: Sequence[float | None]) -> 
     known = [each for each in networks if each is not None]
     if not known or len(known) < len(networks) or len({each.kind for each in known}) > 1:
         return None
-    for quantity, of in _QUANTITIES[known[0].kind].items():
-        tables = [
-            Tested(of(each).astype(np.float64)[None], each.index, each.target, quantity)
-            for each in known
-        ]
-        if all(map(_has_mean, tables, means)):
+    of_each = [dict(quantities(each)) for each in known]
+    for quantity in of_each[0]:
+        values = [of[quantity] for of in of_each]
+        if all(map(has_mean, values, means)):
+            tables = [
+                Tested(v.astype(np.float64)[None], each.index, each.target, quantity)
+                for v, each in zip(values, known, strict=True)
+            ]
             return stacked(tables)
     return None
 
@@ -90,8 +79,3 @@ def stacked(tables: Sequence[Tested | None]) -> Tested | None:
     if first is None or not all(each and each.is_of_the_samples_of(first) for each in tables):
         return None
     return Tested(np.stack(losses), first.index, first.target, first.quantity)
-
-
-def _has_mean(found: Tested, logged: float | None) -> bool:
-    mean = float(found.losses_rn.mean())
-    return logged is not None and abs(mean - logged) <= _CLOSE * abs(mean) + 1e-9
