@@ -41,10 +41,17 @@ from lightning_hpo.protocol.files import (
     written_object,
 )
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
-from lightning_hpo.protocol.judging import FoldCurve, Rule, curve_of, metrics_at, refit_epochs
+from lightning_hpo.protocol.judging import (
+    FoldCurve,
+    Rule,
+    curve_of,
+    judged,
+    metrics_at,
+    refit_epochs,
+)
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
-from lightning_hpo.protocol.outputs import OutputsByEpoch
+from lightning_hpo.protocol.outputs import OutputsByEpoch, settle
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
 
@@ -164,8 +171,10 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     plan, final_dir = TrialPlan.of(cfg), context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
-    if number is None and (found := _died_drawing(context.folder)) is not None:
-        return found
+    if number is None:
+        _settle_folds(final_dir, cfg.monitor)
+        if (found := _died_drawing(context.folder)) is not None:
+            return found
     seed, training_seed = _refit_seeds(cfg.seed, number)
     pl.seed_everything(seed, verbose=False)
     split = splits.refit_split(cfg)
@@ -200,6 +209,14 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def _settle_folds(final_dir: Path, monitor: str) -> None:
+    """Now that all folds are done, keep what each gave at the epoch that it is judged at."""
+    folders = [fold for fold in FinalFolder(final_dir).folds() if fold.result.is_file()]
+    if folders:
+        found = judged([written_object(folder.result) for folder in folders], monitor)
+        settle(folders, found.epochs, found.metrics)
 
 
 def _refit_seeds(seed: int, number: int | None) -> tuple[int, int]:
