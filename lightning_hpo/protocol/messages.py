@@ -79,7 +79,7 @@ class FitProgress:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The objective of a trial, the mean of its fits' best values; a float to any sweeper.
+    """The objective of a trial, a mean over its fits; a float to any sweeper.
 
     ``further``: the other objectives of a study with several; iterating gives all of them.
     ``stopped_after_fold``: the Wilcoxon pruner was sure after this fold; the mean is over the folds
