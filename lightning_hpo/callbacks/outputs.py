@@ -175,20 +175,11 @@ class OutputsOfTest(WatchesOutputs):
         self.stop()
 
 
-class OutputsOfValidations(WatchesOutputs):
-    """Leaves what the network gave in every validation, see protocol/outputs.py.
-
-    ``only_last``: in the last one alone.
-    """
-
-    def __init__(self, path: Path, *, only_last: bool) -> None:
-        self.path, self.only_last = path, only_last
+class WatchesValidations(WatchesOutputs):
+    """Listens to every validation but the sanity check; subclasses :meth:`take` what it heard."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.path.unlink(missing_ok=True)
         self.reason = None
-        self._outputs = OutputsByEpoch(self.only_last)
-        self._latest: Samples | None = None
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.sanity_checking and self.reason is None:
@@ -210,16 +201,41 @@ class OutputsOfValidations(WatchesOutputs):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.evaluation is not None:
             try:
-                self._take(self.evaluation, trainer)
+                parts = told.fold_indices(data_of(trainer))
+                if parts is None:
+                    raise Unclear("the data do not tell which of their samples validate")
+                self.take(self.evaluation.samples(parts[1]), trainer)
             except Unclear as reason:
                 self.reason = str(reason)
         self.stop()
 
-    def _take(self, evaluation: Evaluation, trainer: pl.Trainer) -> None:
-        parts = told.fold_indices(data_of(trainer))
-        if parts is None:
-            raise Unclear("the data do not tell which of their samples validate")
-        found = evaluation.samples(parts[1])
+    def take(self, found: Samples, trainer: pl.Trainer) -> None:
+        """``found``: of the validation that ends here. May raise :class:`Unclear`."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"reason": self.reason}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.reason = state_dict["reason"]
+
+
+class OutputsOfValidations(WatchesValidations):
+    """Leaves what the network gave in every validation, see protocol/outputs.py.
+
+    ``only_last``: in the last one alone.
+    """
+
+    def __init__(self, path: Path, *, only_last: bool) -> None:
+        self.path, self.only_last = path, only_last
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
+        self.path.unlink(missing_ok=True)
+        self._outputs = OutputsByEpoch(self.only_last)
+        self._latest: Samples | None = None
+
+    def take(self, found: Samples, trainer: pl.Trainer) -> None:
         if self._latest is not None and found.output.shape != self._latest.output.shape:
             raise Unclear("validations are of different samples")
         self._outputs.add(trainer.current_epoch, found.output)
@@ -230,12 +246,6 @@ class OutputsOfValidations(WatchesOutputs):
             self.reason = "no validation ran"
         if self.reason is None and trainer.is_global_zero and self._latest is not None:
             self._outputs.write(self.path, self._latest.index, self._latest.target)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"reason": self.reason}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.reason = state_dict["reason"]
 
 
 def _why_unclear(trainer: pl.Trainer, loaders: Any) -> str | None:
