@@ -9,7 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.jobs import run
-from lightning_hpo.jobs.stacked_trial import StackedTrial
+from lightning_hpo.jobs.stacked_trial import StackedTrial, stopping_of
 from lightning_hpo.launchers.job import Batch, Job, SlotSetup, failed
 from lightning_hpo.launchers.process import run_hydra_job
 from lightning_hpo.machine.denormals import denormals_as_zero
@@ -35,7 +35,8 @@ def run_batch(batch: Batch, setup: SlotSetup, answer: "Answering") -> None:
         try:
             if waiting:
                 trials = [ret._return_value for _, ret in waiting.values()]
-                train([t.fits for t in trials], on_end=partial(_conclude, waiting, answer))
+                on_end = partial(_conclude, waiting, answer)
+                train([t.fits for t in trials], stop=stopping_of(trials), on_end=on_end)
         except Exception as error:
             # What ends the stack ends all of its trials; the controller judges what it means.
             for job, _ in waiting.values():

@@ -1,5 +1,6 @@
 """A trial of the search whose folds train as one stack; several trials may share one stack."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import optuna
@@ -9,10 +10,13 @@ from lightning_hpo.callbacks.reporting import Reported
 from lightning_hpo.fitting import splits
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.stacked import StackedFits, train
+from lightning_hpo.fitting.stacked_values import values_of
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
+from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import JobContext, TrialResult
 from lightning_hpo.protocol.seeds import derive_seed
+from lightning_hpo.stack.training import Stopping
 
 
 class StackedTrial:
@@ -44,7 +48,12 @@ class StackedTrial:
     def conclude(self) -> TrialResult:
         """Write the trial's files; its result, or what ended it before its time is raised."""
         self.fits.write_together(self.context)
-        return objective.of(self.fits.results(), self.plan)
+        fits = self.fits.results()
+        if self.plan.n_folds > 1 and not self.plan.objectives:
+            values = values_of(self.fits, [objective.value_of(fit, self.plan) for fit in fits])
+            if values is not None:
+                values.write(JobFolder(self.context.folder).losses)
+        return objective.of(fits, self.plan)
 
     def _report(self, epoch: int, value: float) -> None:
         assert self.live is not None
@@ -55,6 +64,11 @@ class StackedTrial:
 
 def run_stacked(trial: StackedTrial) -> TrialResult:
     """Train one trial's folds as one stack; its networks are those of the epoch that counts."""
-    stop = replace(trial.fits.stopping, restore_best=not trial.plan.scheduled)
-    train([trial.fits], stop=stop)
+    train([trial.fits], stop=stopping_of([trial]))
     return trial.conclude()
+
+
+def stopping_of(trials: Sequence[StackedTrial]) -> Stopping:
+    """Of trials in one stack: their networks are those of the epoch that counts."""
+    at_end = all(trial.plan.scheduled for trial in trials)
+    return replace(trials[0].fits.stopping, restore_best=not at_end)

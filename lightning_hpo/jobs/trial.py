@@ -1,11 +1,13 @@
 """One trial: one hyperparameter configuration, all its folds, one number."""
 
+import shutil
 from collections.abc import Sequence
 
 import optuna
 from omegaconf import DictConfig
 
 from lightning_hpo.callbacks.reporting import PruningCallback, Reported
+from lightning_hpo.callbacks.trial_values import ValuesOfMonitor
 from lightning_hpo.fitting import splits
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
@@ -19,6 +21,7 @@ from lightning_hpo.jobs.retries import (
     write_result,
 )
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
+from lightning_hpo.protocol import trial_values
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
@@ -56,6 +59,8 @@ def run_trial(
             fits.append(_fit_fold(cfg, plan, context, live, fold, seed))
         if live is not None and _stops(plan, live, fits):
             return objective.of(fits, plan, stopped_after_fold=fold)
+    if plan.n_folds > 1:
+        trial_values.join(JobFolder(context.folder), plan.n_folds)
     return objective.of(fits, plan)
 
 
@@ -70,9 +75,14 @@ def _fit_fold(
     split = splits.search_split(cfg, fold)
     if plan.n_folds == 1:
         return fit(cfg, split, seed, context, _reporters(plan, live, fold))
-    of_fold = JobContext(JobFolder(context.folder).fold(fold).path, context.searched)
-    result = fit(cfg, split, seed, of_fold, _reporters(plan, live, fold))
-    write_result(of_fold.folder, fold, result, objective.value_of(result, plan))
+    folder = JobFolder(context.folder).fold(fold)
+    of_fold = JobContext(folder.path, context.searched)
+    values = ValuesOfMonitor(monitor=plan.monitor, mode=cfg.mode)
+    result = fit(cfg, split, seed, of_fold, [values, *_reporters(plan, live, fold)])
+    counted = objective.value_of(result, plan)
+    # Before the result, after which nobody fits this fold again.
+    values.write(folder.losses, counted)
+    write_result(folder.path, fold, result, counted)
     return result
 
 
@@ -111,9 +121,12 @@ def _continue(
     for fold, done in enumerate(taken):
         if not plan.steps_are_folds:
             report_again(live, done.number, plan.steps_of(fold))
-        of_fold = JobFolder(context.folder).fold(fold).path
+        of_fold = JobFolder(context.folder).fold(fold)
         value = objective.value_of(done.result, plan)
-        write_result(of_fold, fold, done.result, value, taken_from=done.number)
+        write_result(of_fold.path, fold, done.result, value, taken_from=done.number)
+        its = JobFolder(context.folder.parent / str(done.number)).fold(fold).losses
+        if its.is_file():
+            shutil.copyfile(its, of_fold.losses)
     if taken:
         say_what_continues(live, taken)
     return numbers[-1], taken

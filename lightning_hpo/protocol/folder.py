@@ -72,6 +72,11 @@ class JobFolder:
         return self.path / "outputs.npz"
 
     @property
+    def losses(self) -> Path:
+        """What a trial's monitor is of each sample of its folds; missing where it is no mean."""
+        return self.path / "losses.npz"
+
+    @property
     def progress(self) -> Path:
         """How far a running fit is; gone when it ends."""
         return self.path / "progress.json"

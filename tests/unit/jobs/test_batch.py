@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from lightning_hpo.jobs import batch, run
 from lightning_hpo.launchers.job import Batch, Job
 from lightning_hpo.stack.module import Group, TimeIsUp
+from lightning_hpo.stack.training import Stopping
 
 SETUP: Any = type("Setup", (), {"threads": 1})
 Trained = Callable[[Sequence[Any], Callable[[Any], None]], None]
@@ -18,6 +20,8 @@ Trained = Callable[[Sequence[Any], Callable[[Any], None]], None]
 
 class Fits:
     """Stands in for the folds of one trial."""
+
+    stopping = Stopping()
 
     def __init__(self, report: Callable[[int, float], None] | None = None) -> None:
         self.group = Group([], report)
@@ -29,6 +33,7 @@ class Trial:
     def __init__(self, end: Any, **of_fits: Any) -> None:
         self.end = end
         self.fits = Fits(**of_fits)
+        self.plan = SimpleNamespace(scheduled=False)
 
     def conclude(self) -> Any:
         if isinstance(self.end, Exception):
@@ -57,7 +62,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[int, An
             return ret
 
         monkeypatch.setattr(batch, "run_hydra_job", prepares)
-        monkeypatch.setattr(batch, "train", lambda fits, on_end: train(fits, on_end))
+        monkeypatch.setattr(batch, "train", lambda fits, stop, on_end: train(fits, on_end))
         told: list[tuple[int, Any]] = []
         jobs = tuple(Job(number, (), timeout_s=timeout_s) for number in range(len(prepared)))
         batch.run_batch(

@@ -13,6 +13,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.protocol.messages import JobContext, TrialResult
+from lightning_hpo.protocol.trial_values import read_trial_values
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
@@ -68,6 +69,19 @@ def test_under_a_schedule_the_last_epoch_counts(tmp_path: Path) -> None:
     assert result.value > sum(fit.value for fit in result.fits) / 3
     events = EventAccumulator(str(tmp_path)).Reload()
     assert events.Scalars("objective")[0].value == pytest.approx(result.value, rel=1e-6)
+
+
+# Rule: of each validated sample the trial leaves its squared error in the epoch that the trial's
+# value is of: the best one, or under a schedule the last.
+@pytest.mark.parametrize("schedule", ["none", "cosine"])
+def test_a_trial_leaves_its_loss_on_each_sample(tmp_path: Path, schedule: str) -> None:
+    result = run(tmp_path, None, f"scheduler={schedule}", "optimizer.lr=0.3")
+    kept = read_trial_values(tmp_path / "losses.npz")
+    assert kept is not None
+    n = len(kept.index)
+    assert (kept.quantity, kept.index.tolist()) == ("loss", list(range(n)))
+    # Folds of almost one size.
+    assert kept.values.mean() == pytest.approx(result.value, rel=0.02)
 
 
 # Rule: the original trial's number decides the seeds, so that a retry does what it would have done.

@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import TrialState
 
 from lightning_hpo.callbacks.reporting import PruningCallback
+from lightning_hpo.callbacks.trial_values import ValuesOfMonitor
 from lightning_hpo.jobs import trial as trial_module
 from lightning_hpo.jobs.trial import JobContext, run_trial
 from lightning_hpo.protocol.messages import FitResult
 from lightning_hpo.protocol.seeds import derive_seed
+from lightning_hpo.protocol.trial_values import TrialValues, read_trial_values
 
 EPOCHS = 2
 PRUNERS = {
@@ -46,7 +49,12 @@ def fits(monkeypatch) -> list[tuple[int, int]]:
         context.folder.mkdir(parents=True, exist_ok=True)
         done.append((split.fold, seed))
         values = cfg.study["values"][split.fold]
-        for reporter in observers:
+        kept = [each for each in observers if isinstance(each, ValuesOfMonitor)]
+        for each in kept:
+            # A sample of its own, with the best value.
+            of_fold = TrialValues(np.array([split.fold]), np.array([min(values)]), "loss")
+            each._best = min(values), of_fold
+        for reporter in observers[len(kept) :]:
             assert isinstance(reporter, PruningCallback)
             for epoch, value in enumerate(values):
                 reporter.trial.report(value, reporter.first_step + epoch)
@@ -197,6 +205,12 @@ def test_a_retry_goes_on_at_the_first_missing_fold(fits, tmp_path, monkeypatch, 
     assert last.user_attrs["continues"] == {"0": 1, "1": 1}
     taken = json.loads((tmp_path / "2" / "fold_0" / "result.json").read_text())
     assert taken["taken_from_trial"] == 1
+    # So are what the folds were on each sample, which both leave in one file.
+    for of_trial in (tmp_path / "2", tmp_path / "undisturbed" / "0"):
+        kept = read_trial_values(of_trial / "losses.npz")
+        assert kept is not None
+        assert (kept.index.tolist(), kept.values.tolist()) == ([0, 1, 2], [0.25, 0.5, 0.125])
+        assert not list(of_trial.glob("fold_*/losses.npz"))
 
 
 def test_a_predecessor_that_never_began_does_not_hide_the_one_before(fits, tmp_path, monkeypatch):
