@@ -31,6 +31,23 @@ class Best(TypedDict):
     params: dict[str, Any]
 
 
+class Corrected(TypedDict):
+    """What the best value of a k-fold search is worth, corrected for its choice (BBC-CV).
+
+    ``low``, ``high``: 95 of 100 draws of the ``samples`` lie between them. ``trials``: that the
+    draws chose among; ``left_out``: others that ended, such as pruned ones, without all of their
+    samples. ``at_last_epoch``: a trial counts for its last epochs, not for each fold's best one.
+    """
+
+    value: float
+    low: float
+    high: float
+    trials: int
+    left_out: int
+    samples: int
+    at_last_epoch: bool
+
+
 class DataOf(TypedDict, total=False):
     """What the data module told of its data."""
 
@@ -65,6 +82,7 @@ class Results(TypedDict, total=False):
     test_std: Mapping[str, float] | None
     no_test: str | None
     ensemble: Mapping[str, Any] | None
+    bias_corrected: Corrected | None
     data: DataOf
     seed: int
     seconds: Mapping[str, float]

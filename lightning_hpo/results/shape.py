@@ -36,12 +36,21 @@ SHAPE: dict[str, Any] = {
     "test_std": _METRICS,
     "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
+    "bias_corrected": {
+        **dict.fromkeys(("value", "low", "high"), _NUMBER),
+        **dict.fromkeys(("trials", "left_out", "samples"), int),
+    },
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
     "seconds": {"search": _NUMBER, "final": _NUMBER},
     "versions": {},
 }
 # Without these there is nothing to read in a group that is there.
-_NEEDED = {"trials": ("total",), "best": ("number", "value", "params"), "holdout": ("last",)}
+_NEEDED = {
+    "trials": ("total",),
+    "best": ("number", "value", "params"),
+    "holdout": ("last",),
+    "bias_corrected": ("value", "low", "high", "trials", "left_out"),
+}
 
 
 def misfits(results: Mapping[str, Any]) -> Iterator[str]:

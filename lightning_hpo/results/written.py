@@ -20,6 +20,7 @@ from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
+from lightning_hpo.results import bias_corrected
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.trials import best_trial, counts, has_reports, pareto_front
 from lightning_hpo.storage.embedded import url_of
@@ -129,6 +130,9 @@ def results(
     found = {
         "experiment": config.hydra.runtime.choices.get("experiment"),
         **_search_results(study, monitor=config.monitor),
+        "bias_corrected": bias_corrected.of_search(
+            study, study_dir, at_last_epoch=bool(config.get("scheduler"))
+        ),
         **_final_results(StudyFolder(study_dir).final, numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,

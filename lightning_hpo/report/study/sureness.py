@@ -31,11 +31,13 @@ def sureness(record: Record) -> list[str]:
     if folds is None:
         return [
             *_lead(ranked, record),
+            *_corrected(record),
             "The winner was not cross-validated, so nothing is known about how much its value "
             "depends on the split of the data.",
         ]
     return [
         *_lead(ranked, record),
+        *_corrected(record),
         f"Over the folds {record.monitor} varies with a standard deviation of {folds.std:.2g}.",
         *_promise(ranked, folds, record),
         *_test_against_folds(folds, record),
@@ -70,6 +72,22 @@ def _lead(ranked: Sequence[FrozenTrial], record: Record) -> list[str]:
         f"{leads}, over the {len(best)} folds of the search a difference within noise. "
         f"{count(near, 'other trial')} {are} not to be told from the best: take the winner as one "
         "of several good choices."
+    ]
+
+
+def _corrected(record: Record) -> list[str]:
+    """What the search's value is worth as that of a trial which was chosen: an estimate."""
+    found, best = record.results.get("bias_corrected"), record.results["best"]
+    if not found or best is None:
+        return []
+    epochs = "" if found["at_last_epoch"] else ", each fold still at its own best epoch"
+    many = count(found["left_out"], "trial")
+    left_out = f"; {many} without all samples, as pruned ones are, left out"
+    return [
+        f"Corrected for having been picked as the best of {found['trials']} on the same samples, "
+        f"{number(best['value'])} is worth {number(found['value'])}, {number(found['low'])} to "
+        f"{number(found['high'])} in 95 of 100 draws of these {found['samples']} samples (BBC-CV)"
+        f"{epochs}{left_out if found['left_out'] else ''}."
     ]
 
 

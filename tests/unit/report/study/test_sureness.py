@@ -94,6 +94,31 @@ def test_without_the_searchs_folds_a_lead_is_a_number() -> None:
     assert said.startswith("The best trial leads the second by 0.2.")
 
 
+# Rule: what the search's value is worth is told with its draws, its epochs and who was left out;
+# nothing is told where it is not known.
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({}, ", each fold still at its own best epoch."),
+        ({"at_last_epoch": True}, "."),
+        (
+            {"at_last_epoch": True, "left_out": 3},
+            "; 3 trials without all samples, as pruned ones are, left out.",
+        ),
+    ],
+)
+def test_what_the_searchs_value_is_worth(changes: dict[str, Any], end: str) -> None:
+    corrected = {"value": 0.3125, "low": 0.25, "high": 0.375, "trials": 20, "left_out": 0}
+    corrected |= {"samples": 200, "at_last_epoch": False, **changes}
+    said = sureness.sureness(record(values(0.25, 0.5), cv=None, bias_corrected=corrected))
+    assert said[1] == (
+        "Corrected for having been picked as the best of 20 on the same samples, 0.25 is worth "
+        "0.3125, 0.25 to 0.375 in 95 of 100 draws of these 200 samples (BBC-CV)" + end
+    )
+    silent = sureness.sureness(record(values(0.25, 0.5), cv=None, bias_corrected=None))
+    assert not any("BBC" in sentence for sentence in silent)
+
+
 # Rule: beyond the interval of the folds' mean the search's value is called flattering;
 # confirmed only where the whole interval lies within a tenth of it; in between it is neither.
 @pytest.mark.usefixtures("comparable")
