@@ -3,11 +3,15 @@
 Shapes: R trainings of a row, N test samples, D inputs that a row sees.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
+
+from lightning_hpo.results.crossed import crossed, risk_interval, single_networks
+from lightning_hpo.results.statistics import Difference
 
 Losses = NDArray[np.float64]
 
@@ -85,3 +89,50 @@ TESTED: dict[str, Regression | Classification] = {
     "10 % wrong, trainings unlike": Classification(apart=0.1),
     "2 % wrong, trainings alike": Classification(risk=0.02, apart=0.02),
 }
+# Two networks trained once each differ by their trainings too: equal risks need equal trainings.
+SINGLE: dict[str, Regression | Classification] = {
+    "squared errors": Regression(apart=0.0),
+    "10 % wrong": Classification(apart=0.0),
+    "2 % wrong": Classification(risk=0.02, apart=0.0),
+}
+# By how much of its risk the worse row is worse.
+WORSE = 0.2
+
+
+def of_trainings(a_rn: Losses, b_rn: Losses) -> Difference:
+    return crossed(a_rn, b_rn)
+
+
+def of_networks(a_rn: Losses, b_rn: Losses) -> Difference:
+    return single_networks(a_rn[0], b_rn[0])
+
+
+def called_different(
+    rng: np.random.Generator,
+    world: Regression | Classification,
+    judge: Callable[[Losses, Losses], Difference],
+    *,
+    trainings: int,
+    samples: int,
+    repetitions: int,
+    by: float = 0.0,
+) -> float:
+    """How often two rows are called different, the second ``by`` so much of its risk worse."""
+    pairs = (world.pair(rng, trainings, samples, by) for _ in range(repetitions))
+    return float(np.mean([not judge(a, b).within_noise for a, b in pairs]))
+
+
+def contained(
+    rng: np.random.Generator,
+    world: Regression | Classification,
+    *,
+    trainings: int,
+    samples: int,
+    repetitions: int,
+) -> float:
+    """How often a row's interval contains its risk."""
+    found = 0
+    for _ in range(repetitions):
+        low, high = risk_interval(world.pair(rng, trainings, samples)[0])
+        found += low <= world.risk <= high
+    return found / repetitions

@@ -13,12 +13,14 @@ its samples, so the worlds differ in it: steady fits (200 samples of 10 features
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import honest_tests
 from benchmarks.conditions import conditions
+from lightning_hpo.results.bias_corrected import bias_corrected
 from lightning_hpo.results.statistics import (
     Difference,
     interval,
@@ -79,16 +81,22 @@ def errors(inputs: Array, targets: Array, weights: Array) -> Array:
     return (targets - np.einsum("rni,ri->rn", inputs, weights)) ** 2
 
 
-def cross_validated(inputs: Array, targets: Array, folds: NDArray[np.int64]) -> Array:
-    """Mean squared errors of one model (repetitions, folds)."""
-    rows = np.arange(len(folds))[:, None]
-    found = []
+def out_of_fold(inputs: Array, targets: Array, folds: NDArray[np.int64]) -> Array:
+    """Squared errors of one model on each sample (repetitions, n), each by its fold."""
+    rows, found = np.arange(len(folds))[:, None], np.empty(targets.shape)
     for fold in range(folds.shape[1]):
         val = folds[:, fold]
         train = np.delete(folds, fold, axis=1).reshape(len(folds), -1)
         weights = fitted(inputs[rows, train], targets[rows, train])
-        found.append(errors(inputs[rows, val], targets[rows, val], weights).mean(axis=1))
-    return np.stack(found, axis=1)
+        found[rows, val] = errors(inputs[rows, val], targets[rows, val], weights)
+    return found
+
+
+def cross_validated(inputs: Array, targets: Array, folds: NDArray[np.int64]) -> Array:
+    """Mean squared errors of one model (repetitions, folds)."""
+    rows = np.arange(len(folds))[:, None, None]
+    found: Array = out_of_fold(inputs, targets, folds)[rows, folds].mean(axis=2)
+    return found
 
 
 def folds_of(
@@ -209,10 +217,24 @@ def main() -> None:
     repetitions = parser.parse_args().repetitions
     print(f"{conditions()}; {repetitions} repetitions\n")
     print("| what | where | wrong | sees |\n|---|---|---|---|", flush=True)
-    for part in (_pairs, _together, _leads, _promised, _chosen, _tests, _noise):
+    for part in (
+        _pairs,
+        _together,
+        _leads,
+        _promised,
+        _chosen,
+        _tests,
+        _noise,
+        _test_sets,
+        _networks,
+    ):
         part(np.random.default_rng(0), repetitions)
     print("\n| 95 % interval of the mean | contains it |\n|---|---|")
     _coverage(np.random.default_rng(0), repetitions)
+    _coverage_on_tests(np.random.default_rng(0), repetitions)
+    print("\n| the best of equal trials | its value | corrected | interval contains the truth |")
+    print("|---|---|---|---|")
+    _corrected(np.random.default_rng(0), repetitions // 4)
 
 
 def _line(what: str, where: str, wrong: float, sees: float | None = None) -> None:
@@ -292,6 +314,62 @@ def _noise(rng: np.random.Generator, repetitions: int) -> None:
     below, half = share(high < 1 for _, high in reaches), share(high < 2 for _, high in reaches)
     _line("above the noise variance", "8 folds of 12; sees twice", above, twice)
     _line("below the noise variance", "8 folds of 12; sees half", below, half)
+
+
+# Test samples, and as many repetitions as they leave time for.
+_SIZES = {200: 1, 10_000: 2}
+
+
+def _test_sets(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in honest_tests.TESTED.items():
+        for trainings, samples in product((3, 5), _SIZES):
+            asked = {"trainings": trainings, "samples": samples}
+            asked["repetitions"] = repetitions // _SIZES[samples]
+            wrong, sees = (
+                honest_tests.called_different(rng, world, honest_tests.of_trainings, by=by, **asked)
+                for by in (0.0, honest_tests.WORSE)
+            )
+            _line(f"two rows, {trainings} refits, {samples} test samples", name, wrong, sees)
+
+
+def _networks(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in honest_tests.SINGLE.items():
+        for samples, fewer in _SIZES.items():
+            asked = {"trainings": 1, "samples": samples, "repetitions": repetitions // fewer}
+            wrong, sees = (
+                honest_tests.called_different(rng, world, honest_tests.of_networks, by=by, **asked)
+                for by in (0.0, honest_tests.WORSE)
+            )
+            _line(f"two networks, {samples} test samples", name, wrong, sees)
+
+
+def _coverage_on_tests(rng: np.random.Generator, repetitions: int) -> None:
+    for name, world in honest_tests.TESTED.items():
+        for trainings, samples in product((3, 5), _SIZES):
+            rate = honest_tests.contained(
+                rng,
+                world,
+                trainings=trainings,
+                samples=samples,
+                repetitions=repetitions // _SIZES[samples],
+            )
+            print(f"| over {trainings} refits, {samples} test samples, {name} | {rate:.1%} |")
+
+
+def _corrected(rng: np.random.Generator, repetitions: int) -> None:
+    """Of equal trials, whose mean is the truth: the best one's value and the corrected one."""
+    for (name, world), models in product(WORLDS.items(), (2, 20)):
+        world = replace(world, models=models)
+        inputs, targets = world.draw(rng, repetitions, world.n)
+        folds = shuffled(rng, repetitions, world)
+        each = np.stack([out_of_fold(x, targets, folds) for x in inputs], axis=1)
+        truth, best = float(each.mean()), each.mean(axis=2).min(axis=1)
+        found = [bias_corrected(x, minimize=True, draws=300) for x in each.astype(np.float32)]
+        known = [corrected for corrected in found if corrected is not None]
+        value = float(np.mean([corrected.value for corrected in known]))
+        inside = share(corrected.low <= truth <= corrected.high for corrected in known)
+        off = f"{best.mean() / truth - 1:+.1%} | {value / truth - 1:+.1%}"
+        print(f"| of {models}, {name} | {off} | {inside:.1%} |", flush=True)
 
 
 def _coverage(rng: np.random.Generator, repetitions: int) -> None:
