@@ -21,6 +21,7 @@ OF_NO_MODULE = {
     "data/test_data_conf.py": "configurations: conf/data and conf/augment",
     "explain/attribution/test_integrated_gradients.py": "one method of attribution/methods.py",
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
+    "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
