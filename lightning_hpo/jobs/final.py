@@ -21,10 +21,12 @@ from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
 from lightning_hpo.composition.instantiate import make
+from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.final import explain
+from lightning_hpo.explain.reliability import calibrate
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.hyperparameters import plain_splits
@@ -141,8 +143,8 @@ def _fit_part(
         if keep_best
         else LastPredictions(folder.predictions)
     )
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    observers = [FoldIndices(folder.indices), kept, told, *([outputs] if outputs else [])]
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [FoldIndices(folder.indices), kept, progress, *([outputs] if outputs else [])]
     return fit(cfg, split, seed, context, observers)
 
 
@@ -196,6 +198,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     if number is None:
+        found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s
         _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
         drawn = explain(
@@ -277,8 +280,8 @@ def _train_refit(
     """
     epochs = _refit_epochs(cfg, plan, context.folder.parent)
     logged = StageOfMetrics()
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [logged, progress, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
     ends.enter_context(finishing(trainer.loggers))

@@ -115,6 +115,11 @@ class FinalFolder:
         """All refits as one model."""
         return self.path / "ensemble.ckpt"
 
+    @property
+    def calibration(self) -> Path:
+        """The temperature of the checkpoint's network, and what it does."""
+        return self.path / "calibration.json"
+
     def checkpoint_of(self, name: str) -> Path:
         """Where the fit of this name leaves its network, if it does."""
         known = {"refit": self.checkpoint, "ensemble": self.ensemble_checkpoint}

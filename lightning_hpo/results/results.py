@@ -65,6 +65,7 @@ class Results(TypedDict, total=False):
     test_std: Mapping[str, float] | None
     no_test: str | None
     ensemble: Mapping[str, Any] | None
+    calibration: Mapping[str, Any] | None
     data: DataOf
     seed: int
     seconds: Mapping[str, float]
