@@ -90,12 +90,17 @@ def _judged(result: FitResult, rule: Rule, cfg: DictConfig) -> FitResult:
 
 
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
+    """Fit a part of the training data for all epochs; metrics at the best and at the last one.
+
+    ``new_split``: whether the samples that validate were drawn for this fit, or are those of the
+    search, which chose the winner by them.
+    """
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     plan, split = TrialPlan.of(cfg), splits.holdout_split(cfg)
     result = _fit_part(cfg, plan, split, seed, context, keep_best=False)
-    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
+    found = {"val_fraction": cfg.cv.val_fraction, "new_split": splits.holdout_is_new(cfg)}
+    found |= asdict(result)
     return _write(context.folder, found)
 
 
