@@ -1,6 +1,7 @@
 """Errors read against the noise of the data, and the fit without early stopping, in sentences."""
 
 from math import isfinite
+from typing import Any
 
 from lightning_hpo.protocol.stages import quantity
 from lightning_hpo.results.readings import Spread, spread, test_value
@@ -8,7 +9,7 @@ from lightning_hpo.results.results import DataOf, Results
 from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import number, percent
 
-_SPLITS = {
+_SPLITS: dict[Any, str] = {
     True: " and validated on the rest, a split of its own",
     False: " and validated on the samples by which the search chose",
 }
