@@ -8,6 +8,7 @@ import optuna
 from lightning_hpo.callbacks.current import CurrentTrial, current_trial
 from lightning_hpo.errors import NonFiniteLoss, UserError, did_you_mean
 from lightning_hpo.flavour import pl
+from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.stages import Stage, is_loss
 
 
@@ -212,7 +213,7 @@ class StageOfMetrics(pl.Callback):
 
 
 class BestEpoch(StageOfMetrics, EpochJudge):
-    """Remembers the best epoch by ``monitor`` and everything that was logged then and at last.
+    """Remembers the best epoch by ``monitor``, all that was logged then and at last, and the curve.
 
     Follows the checkpointing rule: a later epoch wins only when it is strictly better.
     """
@@ -234,6 +235,7 @@ class BestEpoch(StageOfMetrics, EpochJudge):
         self.epoch: int | None = None
         self.metrics: dict[str, float] = {}
         self.last: dict[str, float] = {}
+        self.judged: list[tuple[int, dict[str, float]]] = []
         self._awaits_training_metrics = False
 
     def improves(self, value: float) -> bool:
@@ -242,6 +244,7 @@ class BestEpoch(StageOfMetrics, EpochJudge):
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         self.last |= logged
+        self.judged.append((self.epoch_judged, dict(logged)))
         if self.improves(logged[self.monitor]):
             self.value, self.epoch = logged[self.monitor], self.epoch_judged
             self.metrics = dict(logged)
@@ -257,15 +260,24 @@ class BestEpoch(StageOfMetrics, EpochJudge):
             self.metrics |= found
         self._awaits_training_metrics = False
 
+    @property
+    def curve(self) -> dict[str, list[float]]:
+        """The epochs that were judged, and what validations logged then; see :class:`FitResult`."""
+        names = dict.fromkeys(name for _, logged in self.judged for name in logged)
+        kept = [n for n in names if n == self.monitor or self.stages.get(n) == "val"]
+        columns = {n: [logged.get(n, math.nan) for _, logged in self.judged] for n in kept}
+        return {**columns, EPOCH: [epoch for epoch, _ in self.judged]}
+
     def state_dict(self) -> dict[str, Any]:
         """Value, 0-based epoch and metrics of the best epoch so far; metrics of the last one."""
         best = {"value": self.value, "epoch": self.epoch, "metrics": self.metrics}
-        return {**super().state_dict(), **best, "last": self.last}
+        return {**super().state_dict(), **best, "last": self.last, "judged": self.judged}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.value, self.epoch = state_dict["value"], state_dict["epoch"]
         self.metrics, self.last = dict(state_dict["metrics"]), dict(state_dict["last"])
+        self.judged = list(state_dict["judged"])
 
 
 class FailOnNonFinite(pl.Callback):

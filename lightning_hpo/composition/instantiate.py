@@ -48,7 +48,9 @@ def make(node: Any, **arguments: Any) -> Any:
     """
     try:
         made = hydra.utils.instantiate(
-            _alone(in_flavour(node)), _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS, **arguments
+            _alone(in_flavour(node)),
+            _execution_whitelist_=UNSAFE_DISABLE_EXECUTION_CHECKS,
+            **arguments,
         )
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):

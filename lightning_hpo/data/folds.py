@@ -56,6 +56,8 @@ class Split:
             after all that trains. Fold k then trains on the first k + 1 of ``n_splits`` + 1 parts.
         groups: by what name the data know the group of each sample; None: there are none.
         labels: by what name they know the class of each sample, to stratify by; None: their own.
+        draw: of the holdout parts that ``seed`` can draw, which one; the search's is 0. In the
+            order of time there is only one.
 
     Raises :class:`UserError` for a field of the chosen method outside its range.
     """
@@ -70,6 +72,7 @@ class Split:
     order: Order = "shuffled"
     groups: str | None = None
     labels: str | None = None
+    draw: int = 0
 
     @property
     def n_folds(self) -> int:
@@ -130,6 +133,8 @@ def split_indices(
     else:
         labels = labels if split.stratified else None
         fraction, seed = split.val_fraction, split.seed
+        if split.draw:
+            seed = derive_seed(seed, "holdout split", split.draw)
         train, val = holdout(n, val_fraction=fraction, seed=seed, labels=labels, groups=groups)
     return torch.from_numpy(train), torch.from_numpy(val)
 

@@ -17,6 +17,7 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import NonFiniteLoss, UserError
 from lightning_hpo.fitting import build, ranks
 from lightning_hpo.fitting.boundary import lightning_mistakes
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.messages import FitResult, JobContext
 
@@ -28,7 +29,7 @@ def fit(
     context: JobContext,
     observers: Sequence[pl.Callback] = (),
 ) -> FitResult:
-    """Train on one split and return the best validation value of the monitor."""
+    """Train on one split; the monitor's best value, and what else validations logged."""
     # Before anything is instantiated: initialisation and dropout derive from it.
     pl.seed_everything(seed, verbose=False)
     started_s = time.monotonic()
@@ -38,7 +39,7 @@ def fit(
     callbacks = [
         FailOnNonFinite(monitor=cfg.monitor),
         best,
-        HyperparameterSummary(context.searched, best),
+        HyperparameterSummary(context.searched, best, at_end=TrialPlan.of(cfg).scheduled),
         CurvesLayout(best),
         *observers,
         *build.callbacks(cfg, with_validation=True),
@@ -59,5 +60,12 @@ def fit(
     size = sum(p.numel() for p in module.parameters())
     metrics = {**best.metrics, "n_parameters": float(size), "seconds": seconds}
     return FitResult(
-        best.value, best.epoch, epochs, metrics, seconds, last=best.last, stages=best.stages
+        best.value,
+        best.epoch,
+        epochs,
+        metrics,
+        seconds,
+        last=best.last,
+        stages=best.stages,
+        curve=best.curve,
     )

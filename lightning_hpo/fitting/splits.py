@@ -25,8 +25,19 @@ def final_split(cfg: DictConfig, fold: int | None) -> Split:
 
 
 def holdout_split(cfg: DictConfig) -> Split:
-    """The split of the final job's further fit: ``cv.val_fraction`` of the data validate."""
-    return _split(cfg, method=_final_method(cfg, "holdout"), fold=0)
+    """The split of the final job's further fit: ``cv.val_fraction`` of the data validate.
+
+    Drawn for it alone: the search's split has chosen the winner, and judges it too well. The same
+    samples validate all the same in the order of time, where they are the latest ones, and in data
+    that keep their own split.
+    """
+    return _split(cfg, method=_final_method(cfg, "holdout"), fold=0, draw=1)
+
+
+def holdout_is_new(cfg: DictConfig) -> bool:
+    """Whether the further fit's split is another than the search's."""
+    split = holdout_split(cfg)
+    return split.method == "holdout" and split.order == "shuffled"
 
 
 def refit_validates(cfg: DictConfig) -> bool:
@@ -43,11 +54,15 @@ def refit_val_fraction(cfg: DictConfig) -> float:
 
 
 def refit_split(cfg: DictConfig) -> Split:
-    """All training data, but for what validates where something needs that."""
+    """All training data, but for what validates where something needs that.
+
+    That is the further fit's split: it judges nothing here, but a schedule that watches it should
+    not watch the samples that chose the winner.
+    """
     return holdout_split(cfg) if refit_validates(cfg) else final_split(cfg, None)
 
 
-def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
+def _split(cfg: DictConfig, *, method: str, fold: int, draw: int = 0) -> Split:
     return Split(
         method=method,  # type: ignore[arg-type]  # validated by Split
         n_splits=cfg.cv.n_splits,
@@ -60,6 +75,7 @@ def _split(cfg: DictConfig, *, method: str, fold: int) -> Split:
         order=cfg.cv.get("method") or "shuffled",
         groups=_name(cfg.cv.get("groups")),
         labels=_name(cfg.cv.get("labels")),
+        draw=draw,
     )
 
 

@@ -16,9 +16,11 @@ from lightning_hpo.composition.instantiate import make
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
+from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
 from lightning_hpo.protocol.stages import Stage
@@ -67,9 +69,16 @@ class StackedFits:
             "n_parameters": float(sum(p.numel() for p in module.parameters())),
             "seconds": seconds,
         }
-        last = {"train/loss": _last(train), "val/loss": _last(self.group.val[fold])}
+        val = self.group.val[fold]
         return FitResult(
-            end.best_loss, end.best_epoch, end.epochs, metrics, seconds, last=last, stages=STAGES
+            end.best_loss,
+            end.best_epoch,
+            end.epochs,
+            metrics,
+            seconds,
+            last={"train/loss": _last(train), "val/loss": _last(val)},
+            stages=STAGES,
+            curve=_validated(val),
         )
 
     def write_together(self, context: JobContext) -> None:
@@ -89,20 +98,32 @@ class StackedFits:
         )
 
     def _objective(self) -> float:
-        return fmean(end.best_loss for end in self.group.finished.values())
+        return fmean(map(self._objective_of, self.group.finished))
+
+    def _objective_of(self, fold: int) -> float:
+        """As jobs/objective.py has it of a fit that has come to its end."""
+        val = self.group.val[fold]
+        at_end = TrialPlan.of(self.cfg).scheduled and bool(np.isfinite(val).any())
+        return _last(val) if at_end else self.group.finished[fold].best_loss
 
     def write_apart(self, fold: int, context: JobContext) -> None:
         """What a fit of this fold alone leaves: metrics, events, indices, predictions on a grid."""
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
-        objective = self.group.finished[fold].best_loss
+        objective = self._objective_of(fold)
         stacked_files.write_events(
             context.folder, columns, every, params=context.searched, objective=objective
         )
         data, module = self.folds[fold].data, self.folds[fold].module
         save_indices(JobFolder(context.folder).indices, data)
         save_over_grid(JobFolder(context.folder).predictions, module, data)
+
+
+def _validated(val: Curve) -> dict[str, list[float]]:
+    """The epochs with a validation, and their losses."""
+    epochs = np.flatnonzero(np.isfinite(val))
+    return {EPOCH: epochs.tolist(), "val/loss": val[epochs].tolist()}
 
 
 def _last(curve: Curve) -> float:

@@ -40,6 +40,7 @@ from lightning_hpo.protocol.files import (
     written_object,
 )
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
+from lightning_hpo.protocol.judging import FoldCurve, Rule, curve_of, metrics_at, refit_epochs
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
 from lightning_hpo.protocol.seeds import derive_seed
@@ -50,30 +51,56 @@ _WHILE_DRAWING = {"figures": "the process ended while they were drawn"}
 
 
 def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit fold ``study.fold`` with the best parameters; its metrics at the best epoch.
+    """Fit fold ``study.fold`` with the best parameters; what it logged, by epoch.
 
-    With a schedule at the last one, where the refit ends too (but for ``study.final_epochs``): the
-    fold, which judges the network, then chooses no epoch of it.
+    At which epoch it is judged (``judged_at``, see protocol/judging.py) the other folds may decide,
+    when they are done. Its own ``value`` and ``metrics`` are until then those of its best epoch. No
+    epoch is chosen under a schedule, whose last one counts, nor where ``study.final_epochs`` says
+    how long the refit trains: there they are those of the epoch that counts.
     """
-    fold = int(cfg.study.fold)
+    fold, final_epochs = int(cfg.study.fold), cfg.study.get("final_epochs")
     seed = derive_seed(cfg.seed, "fold", fold)
     plan, split = TrialPlan.of(cfg), splits.final_split(cfg, fold)
-    to_the_end = plan.scheduled
-    result = _fit_part(cfg, plan, split, seed, context, keep_best=not to_the_end)
-    if to_the_end:
-        at_end = {**result.metrics, **result.last}
-        result = replace(result, value=result.last[cfg.monitor], metrics=at_end)
-    found = {"fold": fold, "repeats": split.repeats, "at_last_epoch": to_the_end, **asdict(result)}
+    rule: Rule = "last" if plan.scheduled else "others" if final_epochs is None else "fixed"
+    result = _fit_part(cfg, plan, split, seed, context, keep_best=rule != "last")
+    found = {
+        "fold": fold,
+        "repeats": split.repeats,
+        "repeat": fold // split.n_splits,
+        "judged_at": rule,
+        "mode": cfg.mode,
+        "final_epochs": final_epochs,
+        **asdict(_judged(result, rule, cfg)),
+    }
     return _write(context.folder, found)
 
 
+def _judged(result: FitResult, rule: Rule, cfg: DictConfig) -> FitResult:
+    """With the values of the epoch that counts, where that is known."""
+    if rule == "last":
+        at_end = {**result.metrics, **result.last}
+        return replace(result, value=result.last[cfg.monitor], metrics=at_end)
+    if rule == "others":
+        return result
+    epoch = FoldCurve.of(result.curve, cfg.monitor).reached(int(cfg.study.final_epochs) - 1)
+    # What the training logged is known of the best epoch alone.
+    others = {k: v for k, v in result.metrics.items() if result.stages.get(k) != "train"}
+    metrics = {**others, **metrics_at(result.curve, epoch)}
+    return replace(result, value=metrics[cfg.monitor], metrics=metrics)
+
+
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
+    """Fit a part of the training data for all epochs; metrics at the best and at the last one.
+
+    ``new_split``: whether the samples that validate were drawn for this fit, or are those of the
+    search, which chose the winner by them.
+    """
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     plan, split = TrialPlan.of(cfg), splits.holdout_split(cfg)
     result = _fit_part(cfg, plan, split, seed, context, keep_best=False)
-    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
+    found = {"val_fraction": cfg.cv.val_fraction, "new_split": splits.holdout_is_new(cfg)}
+    found |= asdict(result)
     return _write(context.folder, found)
 
 
@@ -248,7 +275,12 @@ def _refit_epochs(cfg: DictConfig, plan: TrialPlan, final_dir: Path) -> int:
     folds = fold_results(final_dir) if cfg.cv.final and not plan.scheduled else []
     if not folds:
         return int(cfg.trainer.max_epochs)
-    return max(1, round(fmean(result["best_epoch"] + 1 for result in folds)))
+    curves = [curve_of(fold, cfg.monitor) for fold in folds]
+    known = [curve for curve in curves if curve is not None]
+    if len(known) == len(curves):
+        return refit_epochs(known, mode=cfg.mode)
+    # Folds of an older study.
+    return max(1, round(fmean(fold["best_epoch"] + 1 for fold in folds)))
 
 
 def _write(folder: Path, result: dict[str, Any]) -> dict[str, Any]:

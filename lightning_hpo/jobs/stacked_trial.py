@@ -1,5 +1,7 @@
 """A trial of the search whose folds train as one stack; several trials may share one stack."""
 
+from dataclasses import replace
+
 import optuna
 from omegaconf import DictConfig
 
@@ -28,7 +30,7 @@ class StackedTrial:
         self.cfg = cfg
         self.context = context
         self.live = live
-        plan = TrialPlan.of(cfg)
+        self.plan = plan = TrialPlan.of(cfg)
         folds = range(plan.n_folds)
         # By several objectives nothing can be compared midway.
         reports = live is not None and not plan.objectives
@@ -42,7 +44,7 @@ class StackedTrial:
     def conclude(self) -> TrialResult:
         """Write the trial's files; its result, or what ended it before its time is raised."""
         self.fits.write_together(self.context)
-        return objective.of(self.fits.results(), further=self.cfg.study.objectives)
+        return objective.of(self.fits.results(), self.plan)
 
     def _report(self, epoch: int, value: float) -> None:
         assert self.live is not None
@@ -52,6 +54,7 @@ class StackedTrial:
 
 
 def run_stacked(trial: StackedTrial) -> TrialResult:
-    """Train one trial's folds as one stack."""
-    train([trial.fits])
+    """Train one trial's folds as one stack; its networks are those of the epoch that counts."""
+    stop = replace(trial.fits.stopping, restore_best=not trial.plan.scheduled)
+    train([trial.fits], stop=stop)
     return trial.conclude()

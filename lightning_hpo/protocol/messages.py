@@ -53,7 +53,8 @@ class FitResult:
     """One fit: the monitor's best value, at which 0-based epoch, and what else was logged there.
 
     ``last``: what was logged at the end; ``stages``: where each metric was logged, in training or
-    in validation.
+    in validation. ``curve``: under ``epoch`` the 0-based epochs that were validated, and of each
+    metric that validations logged one value for each, not a number where one left it out.
     """
 
     value: float
@@ -63,6 +64,7 @@ class FitResult:
     seconds: float
     last: dict[str, float] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
+    curve: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class FitProgress:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The objective of a trial, the mean of its fits' best values; a float to any sweeper.
+    """The objective of a trial, a mean over its fits; a float to any sweeper.
 
     ``further``: the other objectives of a study with several; iterating gives all of them.
     ``stopped_after_fold``: the Wilcoxon pruner was sure after this fold; the mean is over the folds

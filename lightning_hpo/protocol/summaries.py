@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning_hpo.protocol.averages import deviation, mean
+from lightning_hpo.protocol.judging import judged
 from lightning_hpo.protocol.stages import of_stage, recorded_stages, without_forks
 
 
@@ -26,38 +27,48 @@ def test_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def cross_validation(folds: Sequence[Mapping[str, Any]], monitor: str) -> dict[str, Any]:
-    """What the folds' validations logged, the monitor always, with mean and standard deviation."""
+    """What the folds' validations logged, the monitor always, with mean and standard deviation.
+
+    Each fold's values are those of the ``epoch`` at which it is judged, by the rule ``judged_at``;
+    ``best_epoch`` is its own best, and ``epochs`` how many it trained.
+    """
     folds = sorted(folds, key=lambda fold: fold["fold"])
-    names = _validated(folds, monitor)
+    found = judged(folds, monitor)
+    names = _validated(folds[0], found.metrics, monitor)
     summary: dict[str, Any] = {
         "n_splits": len(folds),
         "repeats": folds[0].get("repeats", 1),
-        "at_last_epoch": any(fold.get("at_last_epoch") for fold in folds),
+        "judged_at": found.rule,
         "folds": [
-            {k: fold[k] for k in ("fold", "epochs", "best_epoch")}
-            | {name: fold["metrics"][name] for name in names}
-            for fold in folds
+            {"fold": fold["fold"], "epoch": epoch}
+            | {k: fold[k] for k in ("epochs", "best_epoch")}
+            | {name: metrics[name] for name in names}
+            for fold, epoch, metrics in zip(folds, found.epochs, found.metrics, strict=True)
         ],
     }
     for name in names:
-        values = [fold["metrics"][name] for fold in folds]
+        values = [metrics[name] for metrics in found.metrics]
         summary[f"{name}_mean"] = mean(values)
         summary[f"{name}_std"] = deviation(values)
     return summary
 
 
-def _validated(fits: Sequence[Mapping[str, Any]], monitor: str) -> list[str]:
-    """The metrics that every one of these fits has from its validation."""
-    names = of_stage({**recorded_stages(fits[0]), monitor: "val"}, "val", keep=monitor)
-    return [name for name in names if all(name in fit["metrics"] for fit in fits)]
+def _validated(
+    fit: Mapping[str, Any], metrics: Sequence[Mapping[str, float]], monitor: str
+) -> list[str]:
+    """Those of ``metrics``, of one fit each, that every one has, and of ``fit`` a validation."""
+    names = of_stage({**recorded_stages(fit), monitor: "val"}, "val", keep=monitor)
+    return [name for name in names if all(name in of_fit for of_fit in metrics)]
 
 
 def holdout(found: Mapping[str, Any], monitor: str) -> dict[str, Any]:
     """Of the fit without early stopping: metrics at its best epoch and, as ``last``, at its end."""
-    at_best = {name: found["metrics"][name] for name in _validated([found], monitor)}
+    at_best = {n: found["metrics"][n] for n in _validated(found, [found["metrics"]], monitor)}
     logged = without_forks(recorded_stages(found), keep=monitor)
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
-    kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
+    # Older studies do not say by which split.
+    said = ("val_fraction", "new_split", "epochs", "best_epoch")
+    kept = {key: found[key] for key in said if key in found}
     return {**kept, **at_best, "last": at_end}
 
 

@@ -29,7 +29,7 @@ from lightning_hpo.results.statistics import (
 )
 
 # What a fold's entry holds beside its metrics.
-_OF_FOLD = ("fold", "epochs", "best_epoch")
+_OF_FOLD = ("fold", "epoch", "epochs", "best_epoch")
 # Ends the name of a test metric which the folds have too.
 _ON_TEST = " on the test set"
 # What may differ between the commands of one study's seeds.

@@ -26,7 +26,8 @@ SHAPE: dict[str, Any] = {
     "cv": {
         "n_splits": int,
         "repeats": int,
-        "folds": [{"fold": int, "epochs": int, "best_epoch": int} | _METRICS],
+        "judged_at": _TEXT,
+        "folds": [{"fold": int, "epoch": int, "epochs": int, "best_epoch": int} | _METRICS],
     }
     | _METRICS,
     "holdout": {"val_fraction": _NUMBER, "epochs": int, "best_epoch": int, "last": _METRICS}

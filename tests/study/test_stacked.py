@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.trial import run_trial
+from lightning_hpo.protocol.judging import FoldCurve, judged_epochs
 from lightning_hpo.protocol.messages import JobContext
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,6 +66,13 @@ def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
         assert ours.value == pytest.approx(theirs.value, rel=2e-3)
         assert (ours.best_epoch, ours.epochs) == (theirs.best_epoch, theirs.epochs)
         assert ours.metrics["train/loss"] == pytest.approx(theirs.metrics["train/loss"], rel=2e-3)
+        assert ours.curve["epoch"] == theirs.curve["epoch"]
+        assert ours.curve["val/loss"] == pytest.approx(theirs.curve["val/loss"], rel=2e-3)
+    judged = [
+        judged_epochs([FoldCurve.of(f.curve, "val/loss") for f in found.fits], "others", mode="min")
+        for found in (serial, stacked)
+    ]
+    assert judged[0] == judged[1]
     assert stacked.value == pytest.approx(serial.value, rel=2e-3)
 
 

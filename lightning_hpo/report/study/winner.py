@@ -7,6 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
+from lightning_hpo.protocol.judging import Rule, rule_of
 from lightning_hpo.protocol.summaries import cross_validation_title
 from lightning_hpo.report.figures.folds import fold_spread
 from lightning_hpo.report.html import markup
@@ -25,6 +26,12 @@ from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.text import listing, number, percent, plus_minus, value_range
 
+_JUDGED_AT: Mapping[Rule, str] = {
+    "others": "the epoch that the other folds choose",
+    "last": "its last epoch",
+    "fixed": "the epoch at which the refit ends",
+    "own": "its own best epoch",
+}
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
 
 
@@ -192,10 +199,9 @@ def _folds(results: Results) -> str:
         for key in keys
     ]
     # Metrics keep the names that the module logs.
-    columns = [{"best_epoch": "best epoch"}.get(key, key) for key in keys]
-    at_end = ", each fold at its last epoch" if cv.get("at_last_epoch") else ""
+    columns = [{"epoch": "judged epoch", "best_epoch": "best epoch"}.get(key, key) for key in keys]
     title = cross_validation_title(cv)
-    title = f"{title[0].upper()}{title[1:]}{at_end}"
+    title = f"{title[0].upper()}{title[1:]}, each fold at {_JUDGED_AT[rule_of(cv)]}"
     return table(title, columns, rows, foot=foot)
 
 

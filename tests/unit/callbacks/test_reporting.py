@@ -40,12 +40,18 @@ class Scripted(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-def fit(module: pl.LightningModule, *callbacks: pl.Callback, epochs: int | None = None) -> None:
+def fit(
+    module: pl.LightningModule,
+    *callbacks: pl.Callback,
+    epochs: int | None = None,
+    validate_every: int = 1,
+) -> None:
     loader = torch.utils.data.DataLoader(torch.zeros(2, 1), batch_size=2)
     quiet_trainer(
         max_epochs=epochs or len(module.values),
         callbacks=list(callbacks),
         num_sanity_val_steps=1,
+        check_val_every_n_epoch=validate_every,
     ).fit(
         module,
         loader,
@@ -315,6 +321,22 @@ def test_the_best_epoch_starts_clean_at_each_fit():
     fit(Scripted([0.25, 0.5]), tracker)
     fit(Scripted([0.75, 0.5]), tracker)
     assert (tracker.value, tracker.epoch) == (0.5, 1)
+    assert tracker.curve["val/loss"] == [0.75, 0.5]
+
+
+# Rule: the curve has every epoch that was validated, and what its validation logged.
+def test_the_curve_is_of_the_epochs_that_were_validated():
+    tracker = BestEpoch(monitor="val/loss", mode="min")
+    fit(Scripted([0.5, 0.25, 0.75, 0.125]), tracker, validate_every=2)
+    assert tracker.curve == {"epoch": [1, 3], "val/loss": [0.25, 0.125]}
+
+
+# Rule: ranks bring home what the callback knows, also the curve.
+def test_the_curve_travels_with_the_state():
+    tracker, home = (BestEpoch(monitor="val/loss", mode="min") for _ in range(2))
+    fit(Scripted([0.5, 0.25]), tracker)
+    home.load_state_dict(tracker.state_dict())
+    assert home.curve == tracker.curve == {"epoch": [0, 1], "val/loss": [0.5, 0.25]}
 
 
 def test_an_unknown_mode_is_refused():

@@ -69,6 +69,11 @@ def test_a_fit_tells_its_best_and_its_last_epoch(tmp_path: Path) -> None:
     rows = read_curves(tmp_path / "metrics.csv")
     assert len(rows["val/loss"]) == 3
     assert min(rows["val/loss"]) == pytest.approx(result.value)
+    assert result.curve.keys() == {"epoch", "val/loss", "val/accuracy"}
+    assert result.curve["epoch"] == [0, 1, 2]
+    assert result.curve["val/accuracy"] == pytest.approx(rows["val/accuracy"])
+    assert result.curve["val/loss"][result.best_epoch] == result.value
+    assert result.curve["val/loss"][-1] == result.last["val/loss"]
 
 
 # Rule: the seed decides the fit to the last bit, whatever was drawn before.

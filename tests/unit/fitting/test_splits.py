@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.data.folds import Split
+from lightning_hpo.data.folds import Split, split_indices
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import splits
@@ -40,7 +41,21 @@ def test_the_final_job_has_folds_a_refit_and_a_holdout() -> None:
     cfg = composed()
     assert splits.final_split(cfg, 2) == Split("kfold", 4, 2, 0.25, True, 7)
     assert splits.final_split(cfg, None).method == "none"
-    assert splits.holdout_split(cfg) == Split("holdout", 4, 0, 0.25, True, 7)
+
+
+# Rule: the further fit's validation samples are drawn anew, not those that chose the winner, but in
+# the order of time and in data that keep their own split, where there are no others.
+def test_the_further_fit_has_a_split_of_its_own() -> None:
+    cfg = composed()
+    assert splits.holdout_split(cfg) == Split("holdout", 4, 0, 0.25, True, 7, draw=1)
+    search, own = splits.search_split(cfg, 0), splits.holdout_split(cfg)
+    val = [split_indices(split, 40)[1].tolist() for split in (search, own)]
+    assert len(val[0]) == len(val[1]) == 10 and val[0] != val[1]
+    in_time = composed("cv.method=time")
+    search, own = splits.search_split(in_time, 0), splits.holdout_split(in_time)
+    assert all(map(torch.equal, split_indices(search, 40), split_indices(own, 40)))
+    new = [splits.holdout_is_new(c) for c in (cfg, in_time, foreign(), foreign("cv.final=false"))]
+    assert new == [True, False, True, False]
 
 
 # Rule: the refit gives up training data only where something in it needs a validation.

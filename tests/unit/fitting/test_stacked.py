@@ -64,9 +64,19 @@ def test_a_result_tells_its_best_and_its_last_epoch(tmp_path: Path) -> None:
     assert result.value == pytest.approx(min(rows["val/loss"]), rel=1e-6)
     assert rows["val/loss"][result.best_epoch] == min(rows["val/loss"])
     assert result.last == {"train/loss": rows["train/loss"][-1], "val/loss": rows["val/loss"][-1]}
+    assert result.curve["epoch"] == [0, 1, 2, 3, 4]
+    assert result.curve["val/loss"] == pytest.approx(rows["val/loss"], rel=1e-6)
     # 1 * 4 + 4; 4 * 64 + 64; 64 * 1 + 1.
     assert result.metrics["n_parameters"] == 8 + 320 + 65
     assert result.stages == {"train/loss": "train", "val/loss": "val"}
+
+
+# Rule: an epoch without a validation is no part of the curve.
+def test_the_curve_is_of_the_epochs_that_were_validated(tmp_path: Path) -> None:
+    cfg = composed("+trainer.check_val_every_n_epoch=2")
+    result = train_alone(cfg, SPLITS[0], 1, JobContext(tmp_path))
+    assert result.curve["epoch"] == [1, 3]
+    assert min(result.curve["val/loss"]) == result.value
 
 
 # Rule: a fit alone leaves who validated and its predictions; fits together leave their means.

@@ -19,6 +19,7 @@ from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.jobs import final
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.seeds import derive_seed
+from lightning_hpo.protocol.stages import Stage
 
 STOPPING = {
     "_target_": "pytorch_lightning.callbacks.EarlyStopping",
@@ -63,29 +64,40 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
         fits.append((cfg, split, observers))
         metrics = {"train/loss": 0.5, "val/loss": 0.25, "seconds": 1.0}
         last = {"train/loss": 0.125, "val/loss": 0.5}
-        return FitResult(0.25, 0, 2, metrics, 1.0, last=last)
+        stages: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
+        curve = {"epoch": [0, 1], "val/loss": [0.25, 0.5]}
+        return FitResult(0.25, 0, 2, metrics, 1.0, last=last, stages=stages, curve=curve)
 
     monkeypatch.setattr(final, "fit", fit)
     return fits
 
 
-# Rule: a fold is judged at its best epoch, but with a schedule at its last one, as the refit is.
+# Rule: the other folds choose the epoch at which a fold is judged, but under a schedule its last
+# one counts, as the refit's does, and with study.final_epochs the one at which the refit ends.
 def test_at_which_epoch_a_fold_is_judged(tmp_path: Path, asked: list[Asked]) -> None:
     cfg = config()
-    cfg.study = {"fold": 1}
+    cfg.cv.repeats = 2
+    cfg.study = {"fold": 3}
     found = final.run_fold(cfg, JobContext(tmp_path))
     at_best = {"train/loss": 0.5, "val/loss": 0.25, "seconds": 1.0}
-    assert (found["fold"], found["value"], found["metrics"]) == (1, 0.25, at_best)
-    assert not found["at_last_epoch"]
+    assert (found["fold"], found["value"], found["metrics"]) == (3, 0.25, at_best)
+    assert (found["judged_at"], found["mode"], found["repeat"]) == ("others", "min", 1)
+    assert found["curve"] == {"epoch": [0, 1], "val/loss": [0.25, 0.5]}
 
+    cfg.study.final_epochs = 2
+    found = final.run_fold(cfg, JobContext(tmp_path))
+    assert (found["judged_at"], found["final_epochs"], found["value"]) == ("fixed", 2, 0.5)
+    assert (found["metrics"], found["best_epoch"]) == ({"val/loss": 0.5, "seconds": 1.0}, 0)
+
+    # A schedule of fewer epochs is not the beginning of a longer one.
     cfg.scheduler = {"_target_": "a.schedule"}
     found = final.run_fold(cfg, JobContext(tmp_path))
     at_end = {"train/loss": 0.125, "val/loss": 0.5, "seconds": 1.0}
     assert (found["value"], found["metrics"], found["best_epoch"]) == (0.5, at_end, 0)
-    assert found["at_last_epoch"]
+    assert found["judged_at"] == "last"
     assert json.loads((tmp_path / "result.json").read_text()) == found
     kept = [[type(o) for o in observers if "Predictions" in str(o)] for *_, observers in asked]
-    assert kept == [[BestPredictions], [LastPredictions]]
+    assert kept == [[BestPredictions], [BestPredictions], [LastPredictions]]
 
 
 def test_the_result_tells_the_best_and_the_last_epoch(tmp_path: Path, asked: list[Asked]) -> None:
@@ -96,18 +108,25 @@ def test_the_result_tells_the_best_and_the_last_epoch(tmp_path: Path, asked: lis
     ((cfg, split, _),) = asked
     assert list(cfg.callbacks) == ["timer"]
     assert (split.method, split.val_fraction, split.seed) == ("holdout", 0.25, 7)
+    assert (split.draw, found["new_split"]) == (1, True)
 
 
-# Rule: the refit takes the epochs that were asked for, else the folds' mean best epoch, but with a
-# schedule all epochs, since it ends with them.
+# Rule: the refit takes the epochs that were asked for, else those up to the best epoch of the mean
+# of all folds, but with a schedule all epochs, since it ends with them. Folds of an older study,
+# without a curve, advise the mean of their best epochs.
 def test_how_long_the_refit_trains(tmp_path):
-    for fold, best_epoch in enumerate((3, 6)):
+    curves = {3: [4, 4, 4, 1, 4, 4, 2], 6: [4, 4, 4, 4, 4, 4, 0]}
+    for fold, (best_epoch, losses) in enumerate(curves.items()):
         folder = tmp_path / f"fold_{fold}"
         folder.mkdir()
-        (folder / "result.json").write_text(f'{{"fold": {fold}, "best_epoch": {best_epoch}}}')
+        curve = {"epoch": list(range(7)), "val/loss": losses}
+        found = {"fold": fold, "best_epoch": best_epoch, "curve": curve}
+        (folder / "result.json").write_text(json.dumps(found))
     cfg = config()
     cfg.cv.final, cfg.study = True, {}
 
+    assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 7
+    (tmp_path / "fold_0" / "result.json").write_text('{"fold": 0, "best_epoch": 3}')
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == round((4 + 7) / 2)
     cfg.scheduler, cfg.trainer = {"_target_": "a.schedule"}, {"max_epochs": 9}
     assert final._refit_epochs(cfg, TrialPlan.of(cfg), tmp_path) == 9

@@ -13,9 +13,35 @@ def fold(k: int, loss: float) -> dict:
 def test_cross_validation_is_summarised_by_mean_and_sample_standard_deviation():
     found = summaries.cross_validation([fold(1, 0.5), fold(0, 0.25), fold(2, 0.75)], "val/loss")
     assert [f["fold"] for f in found["folds"]] == [0, 1, 2]
-    assert found["folds"][0] == {"fold": 0, "epochs": 3, "best_epoch": 2, "val/loss": 0.25}
+    assert found["judged_at"] == "own"
+    assert found["folds"][0] == {
+        "fold": 0,
+        "epoch": 2,
+        "epochs": 3,
+        "best_epoch": 2,
+        "val/loss": 0.25,
+    }
     assert (found["val/loss_mean"], found["val/loss_std"]) == (0.5, 0.25)
     assert "train/loss_mean" not in found
+
+
+# Rule: a fold's values are those of the epoch that the other one chooses, not of its own best one.
+def test_each_fold_is_summarised_where_the_others_judge_it():
+    curves = [[0.75, 0.25, 0.5], [0.75, 1.0, 0.5]]
+    folds = [
+        fold(k, min(losses))
+        | {"judged_at": "others", "mode": "min", "best_epoch": losses.index(min(losses))}
+        | {"curve": {"epoch": [0, 1, 2], "val/loss": losses}}
+        for k, losses in enumerate(curves)
+    ]
+    found = summaries.cross_validation(folds, "val/loss")
+    assert found["judged_at"] == "others"
+    assert found["folds"] == [
+        {"fold": 0, "epoch": 2, "epochs": 3, "best_epoch": 1, "val/loss": 0.5},
+        {"fold": 1, "epoch": 1, "epochs": 3, "best_epoch": 2, "val/loss": 1.0},
+    ]
+    assert found["val/loss_mean"] == 0.75
+    assert found["val/loss_std"] == pytest.approx(0.125**0.5)
 
 
 # Rule: a metric belongs to the stage that logged it, whatever its name, and the monitor is kept.
@@ -47,8 +73,10 @@ def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_e
     found = {"val_fraction": 0.1, "epochs": 9, "best_epoch": 4, "value": 0.5, "seconds": 1.0}
     metrics = {"train/loss": 0.5, "val/loss": 0.25, "n_parameters": 7.0}
     last = {"val/loss": 0.75, "train/loss": 0.125, "lr-Adam": 0.1}
-    assert summaries.holdout(found | {"metrics": metrics, "last": last}, "val/loss") == {
+    found |= {"new_split": True, "metrics": metrics, "last": last}
+    assert summaries.holdout(found, "val/loss") == {
         "val_fraction": 0.1,
+        "new_split": True,
         "epochs": 9,
         "best_epoch": 4,
         "val/loss": 0.25,

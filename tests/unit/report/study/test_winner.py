@@ -49,10 +49,17 @@ def test_border_sentence_names_parameter_value_end_scale_and_way_out() -> None:
     ]
 
 
-# Rule: the table of the folds says so where a schedule made their last epoch the one that counts.
+# Rule: the table of the folds says at which epoch each was judged, also in older results.
 def test_folds_say_at_which_epoch_they_were_judged() -> None:
     fold = {"fold": 0, "epochs": 8, "best_epoch": 5, "val/loss": 0.25}
     cv = {"n_splits": 2, "folds": [fold, fold], "val/loss_mean": 0.25, "val/loss_std": 0.0}
-    assert "2-fold cross-validation, each" not in winner._folds({"cv": cv})
-    at_end = winner._folds({"cv": {**cv, "at_last_epoch": True}})
-    assert "2-fold cross-validation, each fold at its last epoch" in at_end
+
+    def said(**judged: Any) -> str:
+        return winner._folds({"cv": {**cv, **judged}})
+
+    assert "2-fold cross-validation, each fold at its own best epoch" in said()
+    assert "2-fold cross-validation, each fold at its last epoch" in said(at_last_epoch=True)
+    assert "each fold at its last epoch" in said(judged_at="last")
+    assert "each fold at the epoch that the other folds choose" in said(judged_at="others")
+    assert "each fold at the epoch at which the refit ends" in said(judged_at="fixed")
+    assert "judged epoch" in said(folds=[{**fold, "epoch": 4}] * 2)
