@@ -108,7 +108,7 @@ def told_apart(number: int, values: Values, *, minimize: bool) -> dict[int, bool
 
 def _leaving(racing: Sequence[int], values: Values, n: int, *, minimize: bool) -> dict[int, str]:
     """Those that are out after ``n`` rounds, and why."""
-    gone = {k: f"diverged in round {n}" for k in racing if values[k][n - 1] is None}
+    gone = {k: f"failed in round {n}" for k in racing if values[k][n - 1] is None}
     means = {k: _mean(values[k][:n]) for k in racing if k not in gone}
     if n < 2 or not means:
         return gone

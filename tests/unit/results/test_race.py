@@ -50,7 +50,7 @@ def test_the_best_means_enter_the_next_round(minimize: bool, stay: tuple[int, ..
 def test_who_diverged_is_out_whatever_it_had_before() -> None:
     values = {7: [0.1, None], 3: [0.5, 0.75], 5: [0.5, 0.25], 1: [0.9]}
     found = standing([7, 3, 5, 1], values, SIZES, minimize=True)
-    assert found.left == {7: "diverged in round 2", 1: "not among the best 3 after round 1"}
+    assert found.left == {7: "failed in round 2", 1: "not among the best 3 after round 1"}
     assert found.rounds[2] == (5, 3)
 
 
