@@ -35,3 +35,14 @@ def test_a_round_is_judged_as_the_search_judges(tmp_path: Path) -> None:
     (tmp_path / "in_search").mkdir()
     assert run_trial(cfg, JobContext(tmp_path / "in_search"), None).value != trial.value
     assert splits.race_is_split_anew(cfg)
+
+
+def test_folds_that_are_stacked_race_as_a_stack(tmp_path: Path) -> None:
+    cfg = of_round(0, "cv=kfold", "cv.n_splits=2", "cv.parallel=stacked")
+    found = run_race(cfg, JobContext(tmp_path))
+    other = of_round(1, "cv=kfold", "cv.n_splits=2", "cv.parallel=stacked")
+    (tmp_path / "other").mkdir()
+    assert run_race(other, JobContext(tmp_path / "other"))["value"] != found["value"]
+    assert (len(found["folds"]), found["epochs"]) == (2, 4)
+    told = json.loads((tmp_path / "progress.json").read_text())
+    assert (told["epochs"], told["total"]) == (2, 2)
