@@ -109,6 +109,23 @@ def write(study_dir: Path, results: Results) -> None:
     write_json(StudyFolder(study_dir).results, as_json(results))
 
 
+def raced(found: Results) -> tuple[RaceOf, Candidate] | None:
+    """The race and who won it; None where there was none, or all failed in it."""
+    race = found.get("race")
+    if race is None:
+        return None
+    won = [each for each in race["candidates"] if each["number"] == race["winner"]]
+    return (race, won[0]) if won else None
+
+
+def taken(found: Results) -> Best | None:
+    """The trial that was chosen: the winner of the race, or without one the search's best."""
+    if (race := raced(found)) is None:
+        return found["best"]
+    _, won = race
+    return Best(number=won["number"], value=won["value"], params=won["params"])
+
+
 def is_guest(found: Results) -> bool:
     """Whether the trials are jobs of another application, of which nothing else is known."""
     return found.get("application") is not None
