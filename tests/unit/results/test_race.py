@@ -1,7 +1,9 @@
 """Who runs each round of a race, who leaves and why, who wins, who is told apart."""
 
+import numpy as np
 import pytest
 
+from benchmarks import race_honesty
 from lightning_hpo.results import race
 from lightning_hpo.results.race import Standing, sizes_within, standing, told_apart, winner
 
@@ -117,3 +119,17 @@ def test_the_tests_hold_together() -> None:
 
 def test_a_race_takes_at_most_a_quarter() -> None:
     assert race.LARGEST_SHARE == 0.25
+
+
+# Rule: of data whose truth is known; the benchmark prints the same with more of them.
+def test_a_race_finds_a_better_winner_than_as_many_more_trials() -> None:
+    world = race_honesty.WORLDS["an edge of divergence"]
+    rng = np.random.default_rng(1)
+    found = [race_honesty.compared(world, rng, 100, race.FULL) for _ in range(40)]
+    assert sum(each.with_race for each in found) < sum(each.without for each in found)
+    assert sum(each.diverges[1] for each in found) < sum(each.diverges[0] for each in found)
+
+
+def test_of_equals_hardly_any_is_told_apart() -> None:
+    assert race_honesty.told_apart(np.random.default_rng(1), 100, race.FULL) < 0.12
+    assert race_honesty.told_apart(np.random.default_rng(1), 50, race.FULL, lead=4) > 0.25
