@@ -162,9 +162,9 @@ def _race(study: optuna.Study, study_dir: Path, config: Any) -> dict[str, Any] |
     asked = config.study.get("race") is not False and config.study.get("final_trial") is None
     if found is None or not asked:
         return None
-    numbers = [candidate["number"] for candidate in found["candidates"]]
+    numbers = [candidate["number"] for candidate in found.get("candidates", ())]
     best = [trial.number for trial in contenders(study)[: len(numbers)]]
-    return found if numbers == best else None
+    return found if numbers and numbers == best else None
 
 
 def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:

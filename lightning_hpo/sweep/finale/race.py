@@ -179,7 +179,9 @@ class Race:
 
     def _take_over(self, earlier: RaceFolder) -> None:
         """Copy what was measured of the same parameters: the rounds have the same splits."""
-        known = stored_json(earlier.candidates) or []
+        known = stored_json(earlier.candidates)
+        if not isinstance(known, list):
+            return
         for trial in self.candidates:
             if self._named(trial.number) not in known:
                 continue
