@@ -53,7 +53,11 @@ class StudyRecord:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The searched parameters of the best trial, by their keys; empty where none completed."""
+        """The searched parameters of the best trial, by their keys; empty where none completed.
+
+        Of the search: the model's are those of trial ``results["final_trial"]``, which a race may
+        have chosen.
+        """
         best = self.results["best"]
         return {} if best is None else dict(best["params"])
 

@@ -1,11 +1,17 @@
-"""Which samples each fit of a study trains and validates on, as its configuration says."""
+"""Which samples each fit of a study trains and validates on, and by which seeds.
+
+As its configuration says. A round of a race (``study.race_round``) has a split and seeds of its
+own, the same for all candidates: what one seed or one split favours it favours in all of them, so
+that their differences vary less than their values.
+"""
 
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.data.folds import Split
 from lightning_hpo.fitting import arguments
+from lightning_hpo.protocol.seeds import derive_seed
 
 
 def search_split(cfg: DictConfig, fold: int) -> Split:
@@ -14,7 +20,30 @@ def search_split(cfg: DictConfig, fold: int) -> Split:
     Data that do not take a split validate on their own part, unless folds are asked for.
     """
     own = cfg.cv.search == "holdout" and arguments.keeps_its_split(cfg.data)
-    return _split(cfg, method="own" if own else cfg.cv.search, fold=fold)
+    return _split(cfg, method="own" if own else cfg.cv.search, fold=fold, seed=_race_seed(cfg))
+
+
+def search_seed(cfg: DictConfig, origin: int, fold: int) -> int:
+    """Of a trial's fit: its weights and what else is random; ``origin``: the original's number."""
+    seed = _race_seed(cfg, fold)
+    return derive_seed(cfg.seed, "trial", origin, fold) if seed is None else seed
+
+
+def search_training_seed(cfg: DictConfig) -> int | None:
+    """Of order and augmentation of the batches; None: the study's own, the same in all trials."""
+    return _race_seed(cfg, "data")
+
+
+def race_is_split_anew(cfg: DictConfig) -> bool:
+    """Whether the rounds of a race differ in their split: data that keep theirs, do not."""
+    split = search_split(cfg, 0)
+    return split.method != "own" and split.order != "time"
+
+
+def _race_seed(cfg: DictConfig, *parts: int | str) -> int | None:
+    """Derived from the round of the race; None outside of one."""
+    number = OmegaConf.select(cfg, "study.race_round")
+    return None if number is None else derive_seed(cfg.seed, "race", number, *parts)
 
 
 def final_split(cfg: DictConfig, fold: int | None) -> Split:
@@ -62,14 +91,17 @@ def refit_split(cfg: DictConfig) -> Split:
     return holdout_split(cfg) if refit_validates(cfg) else final_split(cfg, None)
 
 
-def _split(cfg: DictConfig, *, method: str, fold: int, draw: int = 0) -> Split:
+def _split(
+    cfg: DictConfig, *, method: str, fold: int, draw: int = 0, seed: int | None = None
+) -> Split:
+    """``seed``: None means the study's own."""
     return Split(
         method=method,  # type: ignore[arg-type]  # validated by Split
         n_splits=cfg.cv.n_splits,
         fold=fold,
         val_fraction=cfg.cv.val_fraction,
         stratified=cfg.cv.stratified,
-        seed=cfg.seed,
+        seed=cfg.seed if seed is None else seed,
         # A trial of an earlier version knows none of these.
         repeats=cfg.cv.get("repeats") or 1,
         order=cfg.cv.get("method") or "shuffled",

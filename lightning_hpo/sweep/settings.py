@@ -65,7 +65,7 @@ class Settings:
             self._check_devices()
             self._check_whole_fits()
         self.slots(1)
-        _ = self.verbosity
+        _ = self.verbosity, self.race
 
     @staticmethod
     def _require_integer(key: str, select: Callable[[str], Any], *, low: int) -> None:
@@ -271,6 +271,14 @@ class Settings:
         """Parameter sets that the study begins with."""
         points = self._select("study.enqueue")
         return [] if points is None else OmegaConf.to_container(points, resolve=True)  # type: ignore[return-value]
+
+    @property
+    def race(self) -> bool | None:
+        """Whether the best trials race before the final job; None: where that is cheap enough."""
+        asked = self._select("study.race", "auto")
+        if asked != "auto" and not isinstance(asked, bool):
+            raise UserError(f"study.race must be auto, true or false, got study.race={asked}.")
+        return None if asked == "auto" else asked
 
     @property
     def final_trial(self) -> int | None:

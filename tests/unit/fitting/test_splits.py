@@ -105,3 +105,24 @@ def test_repeats_order_groups_and_labels_reach_the_split() -> None:
     for key in ("repeats", "method", "groups", "labels", "eval_dataset"):
         del old.cv[key]
     assert splits.final_split(old, 2) == splits.final_split(composed(), 2)
+
+
+# Rule: a round of a race has its own split and seeds, the same for every candidate.
+def test_a_round_of_a_race_has_a_split_and_seeds_of_its_own() -> None:
+    search, first, second = (
+        composed(*told) for told in ((), ("study.race_round=0",), ("study.race_round=1",))
+    )
+    seeds = [splits.search_split(cfg, 0).seed for cfg in (search, first, second)]
+    assert seeds[0] == 7 and len(set(seeds)) == 3
+    assert splits.search_seed(first, 4, 0) == splits.search_seed(first, 9, 0)
+    of_fits = [
+        splits.search_seed(cfg, 4, fold) for cfg in (search, first, second) for fold in (0, 1)
+    ]
+    training = [splits.search_training_seed(cfg) for cfg in (first, second)]
+    assert len({*seeds, *of_fits, *training}) == 11
+    assert splits.search_training_seed(search) is None
+
+
+def test_data_that_keep_their_split_are_not_split_anew() -> None:
+    assert splits.race_is_split_anew(composed())
+    assert not splits.race_is_split_anew(composed("cv.method=time", "cv.stratified=false"))

@@ -86,3 +86,24 @@ def test_another_applications_study_is_told_by_its_search_alone() -> None:
         "next:",
         "    python train.py -m hydra.sweeper.n_trials=6   # more trials",
     ]
+
+
+# Rule: the race's winner is what the study found; the search's best is named beside it.
+def test_the_winner_of_a_race_is_told_with_its_mean() -> None:
+    best = {"number": 1, "value": 0.25, "params": {"x": 1}, "values": [0.5, None], "left": "out"}
+    other = {"number": 0, "value": 0.5, "params": {"x": 2}, "values": [0.25, 0.5], "left": None}
+    race = {"rounds": [[1, 0], [0, 1]], "candidates": [best, other], "winner": 0}
+    found = FOUND | {"race": race | {"told_apart": [], "split_anew": True}}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[2:7] == [
+        "best: trial 1 with val/loss 0.2500",
+        "    model.dropout = 0.1235",
+        "    optimizer = null",
+        "race: trial 0 won, val/loss 0.3750 over 2 rounds",
+        "    x = 2",
+    ]
+    assert lines[-1].endswith("rerun studies/s 0   # the race's winner again")
+    found["race"]["winner"] = 1
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5] == "race: trial 1 won, val/loss 0.5000 over 1 round"
+    assert not lines[6].startswith(" ")
