@@ -54,7 +54,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     return Facts(
         data_name=told.name(data),
         data_sha256=told.checksum(data),
-        n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
+        n_samples=data.n_free if isinstance(data, TensorDataModule) else None,
         device=_device_name(rehearsed.trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),

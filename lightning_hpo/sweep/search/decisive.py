@@ -63,6 +63,7 @@ _SAYS_NOTHING = {
     "cv.groups": None,
     "cv.labels": None,
     "cv.eval_dataset": None,
+    "data.lock_box": None,
 }
 
 

@@ -7,6 +7,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.held import Held
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import splits
@@ -90,3 +91,17 @@ def test_repeats_order_groups_and_labels_reach_the_split() -> None:
     for key in ("repeats", "method", "groups", "labels", "eval_dataset"):
         del old.cv[key]
     assert splits.final_split(old, 2) == splits.final_split(composed(), 2)
+
+
+# Rule: one lock box for all jobs of a study; data of another's are split by us then, also its search.
+def test_every_split_of_a_study_leaves_out_its_lock_box() -> None:
+    for cfg in (composed("data.lock_box=0.2"), foreign("cv.final=false")):
+        OmegaConf.update(cfg, "data.lock_box", 0.2, force_add=True)
+        found = [splits.search_split(cfg, 0), splits.refit_split(cfg), splits.holdout_split(cfg)]
+        assert [split.held for split in found] == [Held(lock_box=0.2)] * 3
+        assert [split.method for split in found] == ["holdout", "none", "holdout"]
+
+
+def test_a_study_of_an_outer_fold_tests_on_it() -> None:
+    cfg = composed("data.lock_box=0.2", "+study.outer_fold=1", "+study.outer_folds=4")
+    assert splits.held(cfg) == Held(lock_box=0.2, n_outer=4, outer=1, tested="outer")
