@@ -12,6 +12,7 @@ from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.leaks import require_test_apart
 from lightning_hpo.data.resplit import parts_of
+from lightning_hpo.errors import UserError
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, observers, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
@@ -45,6 +46,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
+    _require_test(cfg, module)
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
@@ -63,6 +65,17 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         notes=tuple(_handed_over(cfg, data)),
         remarks=() if remark is None else (remark,),
     )
+
+
+def _require_test(cfg: DictConfig, module: pl.LightningModule) -> None:
+    """Samples that are held out are looked at by the module's test, and by nothing else."""
+    has_test = pl.utilities.model_helpers.is_overridden("test_step", module)
+    if splits.held(cfg).holds and not has_test:
+        raise UserError(
+            "samples that are held out are for the module's test, but"
+            f" {type(module).__name__} has no test_step; give it one, or leave out data.lock_box"
+            " and study.nested."
+        )
 
 
 def _handed_over(cfg: DictConfig, data: pl.LightningDataModule) -> Iterator[str]:

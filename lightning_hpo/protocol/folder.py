@@ -150,6 +150,11 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def lock_box(self) -> Path:
+        """The record of the lock box's openings; there once it was opened."""
+        return self.path / "lock_box.json"
+
+    @property
     def owners(self) -> Path:
         """The locks of the controllers that work on this study."""
         return self.path / "owners"

@@ -45,7 +45,8 @@ class Results(TypedDict, total=False):
     Null is what did not run. ``cv`` and ``holdout`` also have the metrics that were logged, by
     their names, ``cv`` each with ``_mean`` and ``_std``; ``seconds`` are those of ``search`` and
     ``final``. ``application``: the script of another Hydra application, whose jobs the trials are;
-    null for trials of ours. What other versions wrote may lack all but the required keys.
+    null for trials of ours. ``lock_box``: the share of the training samples in it. What other
+    versions wrote may lack all but the required keys.
     """
 
     study_name: Required[str]
@@ -65,6 +66,7 @@ class Results(TypedDict, total=False):
     test_std: Mapping[str, float] | None
     no_test: str | None
     data: DataOf
+    lock_box: float | None
     seed: int
     seconds: Mapping[str, float]
     versions: Mapping[str, str]

@@ -135,6 +135,7 @@ def results(
             "sha256": facts.data_sha256,
             "noise_variance": facts.noise_variance,
         },
+        "lock_box": OmegaConf.select(config, "data.lock_box"),
         "seed": config.seed,
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),

@@ -199,6 +199,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if self.identity is None:
             return space
         check_searchable(space.distributions)
+        self.settings.check_searched(space.distributions)
         return replace(space, fixed_overrides=(*space.fixed_overrides, *self.identity.told))
 
     def _check_space(self, space: SearchSpace) -> None:

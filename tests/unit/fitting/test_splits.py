@@ -93,7 +93,7 @@ def test_repeats_order_groups_and_labels_reach_the_split() -> None:
     assert splits.final_split(old, 2) == splits.final_split(composed(), 2)
 
 
-# Rule: one lock box for all jobs of a study; data of another's are split by us then, also its search.
+# Rule: one lock box for all jobs of a study; data that keep their split are split by us then.
 def test_every_split_of_a_study_leaves_out_its_lock_box() -> None:
     for cfg in (composed("data.lock_box=0.2"), foreign("cv.final=false")):
         OmegaConf.update(cfg, "data.lock_box", 0.2, force_add=True)
