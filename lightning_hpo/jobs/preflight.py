@@ -1,5 +1,6 @@
 """What can be known before any training: data, device, folds, model, Trainer and monitor."""
 
+import copy
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -37,6 +38,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         build.data_module(cfg, splits.final_split(cfg, last))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
+    if cfg.study.get("nested"):
+        _build_outer_fold(cfg)
     if cfg.study.final and arguments.keeps_its_split(cfg.data):
         parts = parts_of(build.data_module(cfg, splits.refit_split(cfg)))
         if parts is not None:
@@ -67,10 +70,20 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     )
 
 
+def _build_outer_fold(cfg: DictConfig) -> None:
+    """The last outer fold, as the study of it will split it."""
+    of_fold = copy.deepcopy(cfg)
+    n_outer = int(cfg.study.nested)
+    OmegaConf.update(of_fold, "study.outer_fold", n_outer - 1, force_add=True)
+    OmegaConf.update(of_fold, "study.outer_folds", n_outer, force_add=True)
+    for split in (splits.search_split(of_fold, 0), splits.refit_split(of_fold)):
+        build.data_module(of_fold, split)
+
+
 def _require_test(cfg: DictConfig, module: pl.LightningModule) -> None:
     """Samples that are held out are looked at by the module's test, and by nothing else."""
     has_test = pl.utilities.model_helpers.is_overridden("test_step", module)
-    if splits.held(cfg).holds and not has_test:
+    if (splits.held(cfg).holds or cfg.study.get("nested")) and not has_test:
         raise UserError(
             "samples that are held out are for the module's test, but"
             f" {type(module).__name__} has no test_step; give it one, or leave out data.lock_box"

@@ -177,6 +177,15 @@ class StudyFolder:
     def final(self) -> FinalFolder:
         return FinalFolder(self.path / "final")
 
+    @property
+    def nested(self) -> Path:
+        """Of a nested cross-validation: a study for each outer fold."""
+        return self.path / "nested"
+
+    def outer(self, fold: int) -> "StudyFolder":
+        """The study of one outer fold."""
+        return StudyFolder(self.nested / f"fold_{fold}")
+
     def trial(self, number: int) -> JobFolder:
         return JobFolder(self.trials / str(number))
 

@@ -36,6 +36,7 @@ SHAPE: dict[str, Any] = {
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
     "lock_box": _NUMBER,
+    "nested": {"n_folds": int, "folds": [{"fold": int, "params": {}, "test": _METRICS}]} | _METRICS,
     "seconds": {"search": _NUMBER, "final": _NUMBER},
     "versions": {},
 }

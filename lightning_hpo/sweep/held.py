@@ -8,6 +8,14 @@ from lightning_hpo.errors import UserError
 # By these it is decided which samples are held out.
 _DECIDE = ("data.lock_box", "seed", "cv.stratified", "cv.method", "cv.groups", "cv.labels")
 
+_NOT_NESTED = {
+    "study.storage": "is one storage for all of them",
+    "hydra.sweeper.storage": "is one storage for all of them",
+    "study.objectives": "leaves the choice of the best trial to you",
+    "study.final_trial": "is a choice that no fold can repeat",
+    "study.replay": "has parameters that were found on all samples",
+}
+
 Select = Callable[[str], Any]
 
 
@@ -27,6 +35,24 @@ def check_final(select: Select, select_final: Select) -> None:
                 f"{key} decides which samples are held out, so search and final job must have the"
                 f" same, got {_typed(search)} and in study.in_final {_typed(final)}; set {key} for"
                 " both."
+            )
+
+
+def check_nested(select: Select) -> None:
+    """Raise :class:`UserError` for a nested cross-validation that cannot be."""
+    n_folds = select("study.nested")
+    if n_folds is None:
+        return
+    if not isinstance(n_folds, int) or isinstance(n_folds, bool) or n_folds < 2:
+        raise UserError(
+            "study.nested must be a number of outer folds, at least 2, or null for none, got"
+            f" study.nested={_typed(n_folds)}."
+        )
+    for key, why in _NOT_NESTED.items():
+        if select(key):
+            raise UserError(
+                f"study.nested repeats the whole study in each outer fold, but {key} {why}; leave"
+                " one of them out."
             )
 
 

@@ -65,6 +65,7 @@ class Settings:
             self._require_seconds("study.trial_timeout_s")
             self._check_devices()
             self._check_whole_fits()
+            held.check_nested(self._select)
             held.check_final(self._select, self._select_final)
         self.slots(1)
         _ = self.verbosity
@@ -259,6 +260,17 @@ class Settings:
             return cost
         final, search = (min(limit or n_samples, n_samples) for limit in limits)
         return cost * final / search
+
+    @property
+    def nested(self) -> int | None:
+        """Outer folds of a nested cross-validation; None: there is none."""
+        found: int | None = self._select("study.nested")
+        return found
+
+    @property
+    def refit_needs_folds(self) -> bool:
+        """Whether the folds of the final job may say how long its refit trains."""
+        return self._select("study.final_epochs") is None and not self._select("scheduler")
 
     @property
     def replay(self) -> str | None:
