@@ -86,3 +86,10 @@ def test_another_applications_study_is_told_by_its_search_alone() -> None:
         "next:",
         "    python train.py -m hydra.sweeper.n_trials=6   # more trials",
     ]
+
+
+def test_what_a_procedure_is_worth_is_told_where_it_was_asked() -> None:
+    nested = {"n_folds": 5, "folds": [], "test/loss_mean": 0.31, "test/loss_std": 0.02}
+    told = summary(FOUND | {"nested": nested}, Path("studies/s"))
+    assert "nested cross-validation, 5 outer folds: test/loss 0.3100 ± 0.0200" in told.splitlines()
+    assert "nested" not in summary(FOUND | {"nested": None}, Path("studies/s"))

@@ -42,3 +42,26 @@ def test_without_anything_held_out_a_seed_may_be_searched() -> None:
     held.check_searched(["seed"], {}.get)
     with pytest.raises(UserError, match=r"^data\.lock_box"):
         held.check_searched(["data.lock_box"], {}.get)
+
+
+@pytest.mark.parametrize("n_folds", [1, 0, 2.5, True, "five"])
+def test_a_nested_cross_validation_has_at_least_two_folds(n_folds: Any) -> None:
+    with pytest.raises(UserError, match=rf"at least 2, or null .* study\.nested={n_folds}\.$"):
+        held.check_nested({"study.nested": n_folds}.get)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "study.storage",
+        "hydra.sweeper.storage",
+        "study.objectives",
+        "study.final_trial",
+        "study.replay",
+    ],
+)
+def test_what_no_outer_fold_can_repeat_is_refused(key: str) -> None:
+    with pytest.raises(UserError, match=rf"but {key} \w.*; leave one of them out\.$"):
+        held.check_nested({"study.nested": 5, key: "anything"}.get)
+    held.check_nested({key: "anything"}.get)
+    held.check_nested({"study.nested": 5, key: None}.get)
