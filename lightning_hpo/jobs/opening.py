@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,11 @@ def require_box(study_dir: Path, *, trusted: bool, way_out: str) -> DictConfig:
             f"a lock box is set aside before a study begins, but {study_dir} has none; start a new"
             " study with data.lock_box=0.1."
         )
+    if cfg.study.get("outer_fold") is not None:
+        raise UserError(
+            "a lock box is opened for a whole study, but the one in"
+            f" {study_dir} is of an outer fold of another; name that one's folder."
+        )
     require_exported(final.refit.config.read_text(encoding="utf-8"))
     return cfg
 
@@ -118,10 +124,16 @@ def _network(
 
     from lightning_hpo.fitting import build
 
-    stored: Any = torch.load(checkpoint, map_location="cpu", weights_only=False)
     module = build.module(cfg, data)
-    module.on_load_checkpoint(stored)
-    module.load_state_dict(stored["state_dict"])
+    try:
+        stored: Any = torch.load(checkpoint, map_location="cpu", weights_only=False)
+        module.on_load_checkpoint(stored)
+        module.load_state_dict(stored["state_dict"])
+    except (RuntimeError, KeyError, ImportError, AttributeError, UnpicklingError) as error:
+        raise UserError(
+            f"{cfg.model._target_} must open the checkpoint that it left, {checkpoint}, but:"
+            f" {with_type(error)}"
+        ) from error
     return module
 
 

@@ -96,14 +96,24 @@ def test_a_folder_that_is_none_and_a_study_without_a_network_are_refused(tmp_pat
     assert "run the study's command again with study.final=true" in refusal(tmp_path)
 
 
-def test_a_study_without_a_lock_box_is_refused(tmp_path: Path) -> None:
-    refit = tmp_path / "final" / "refit"
+def finished(folder: Path, **config: object) -> None:
+    """What a final job leaves in ``folder``, as far as it is looked at."""
+    refit = folder / "final" / "refit"
     refit.mkdir(parents=True)
     needed = ("study", "data", "model", "trainer", "cv")
-    config = {**{key: {"a": 1} for key in needed}, "monitor": "val/loss", "seed": 0}
-    OmegaConf.save(config, refit / "config.yaml")
+    plain = {**{key: {"a": 1} for key in needed}, "monitor": "val/loss", "seed": 0}
+    OmegaConf.save(plain | config, refit / "config.yaml")
     # The end of an empty ZIP archive, as torch writes its files.
-    (tmp_path / "final" / "model.ckpt").write_bytes(b"PK\5\6" + b"\0" * 18)
+    (folder / "final" / "model.ckpt").write_bytes(b"PK\5\6" + b"\0" * 18)
+
+
+def test_an_outer_folds_study_has_no_box_of_its_own(tmp_path: Path) -> None:
+    finished(tmp_path, data={"lock_box": 0.1}, study={"outer_fold": 0, "outer_folds": 5})
+    assert "is of an outer fold of another; name that one's folder" in refusal(tmp_path)
+
+
+def test_a_study_without_a_lock_box_is_refused(tmp_path: Path) -> None:
+    finished(tmp_path)
     assert f"but {tmp_path} has none; start a new study with data.lock_box=0.1" in refusal(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.lock_box import Opening, openings
 from lightning_hpo.report.html.markup import bullets, command, paragraphs, typed
 from lightning_hpo.results.record import Record
@@ -14,7 +15,12 @@ def has_one(record: Record) -> bool:
 
 def content(record: Record) -> str:
     """How often it was opened, and what it showed."""
-    share, found = record.results.get("lock_box") or 0.0, openings(record.folder)
+    share = record.results.get("lock_box") or 0.0
+    try:
+        found = openings(record.folder)
+    except UserError as error:
+        # No reason to leave out the rest of the page.
+        return paragraphs([str(error)])
     kept = f"{percent(share)} of the training samples, which no trial, fold or refit has seen."
     if not found:
         closed = "It has not been opened. Open it once, when nothing will be changed any more:"

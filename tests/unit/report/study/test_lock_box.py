@@ -67,3 +67,9 @@ def test_more_openings_are_counted_and_only_the_first_is_untouched(tmp_path: Pat
             assert "It was opened 2 times, of the same network: only the first value" in html
     assert "It was opened 3 times, of 2 networks: only the first value is of samples" in html
     assert html.count("<li>") == 3
+
+
+def test_a_damaged_record_costs_the_section_and_not_the_page(tmp_path: Path) -> None:
+    (tmp_path / "lock_box.json").write_text("{")
+    html = lock_box.content(record(tmp_path))
+    assert "must be the record of a lock box" in html and "not been opened" not in html
