@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.held import Held
 from lightning_hpo.fitting import arguments
 from lightning_hpo.protocol.seeds import derive_seed
 
@@ -17,9 +18,10 @@ from lightning_hpo.protocol.seeds import derive_seed
 def search_split(cfg: DictConfig, fold: int) -> Split:
     """The split that a trial validates on; the same in every trial of a study.
 
-    Data that do not take a split validate on their own part, unless folds are asked for.
+    Data that do not take a split validate on their own part, unless folds are asked for or samples
+    are held out of all of them.
     """
-    own = cfg.cv.search == "holdout" and arguments.keeps_its_split(cfg.data)
+    own = cfg.cv.search == "holdout" and _may_keep_its_split(cfg)
     return _split(cfg, method="own" if own else cfg.cv.search, fold=fold, seed=_race_seed(cfg))
 
 
@@ -91,6 +93,18 @@ def refit_split(cfg: DictConfig) -> Split:
     return holdout_split(cfg) if refit_validates(cfg) else final_split(cfg, None)
 
 
+def held(cfg: DictConfig) -> Held:
+    """What every split of a study leaves out, by its configuration; same for each of its jobs.
+
+    In a study of an outer fold, the samples of that fold take the place of the test data.
+    """
+    lock_box = OmegaConf.select(cfg, "data.lock_box")
+    outer, n_outer = cfg.study.get("outer_fold"), cfg.study.get("outer_folds")
+    if outer is None or n_outer is None:
+        return Held() if lock_box is None else Held(lock_box, seed=cfg.seed)
+    return Held(lock_box, n_outer=int(n_outer), outer=int(outer), tested="outer", seed=cfg.seed)
+
+
 def _split(
     cfg: DictConfig, *, method: str, fold: int, draw: int = 0, seed: int | None = None
 ) -> Split:
@@ -108,6 +122,7 @@ def _split(
         groups=_name(cfg.cv.get("groups")),
         labels=_name(cfg.cv.get("labels")),
         draw=draw,
+        held=held(cfg),
     )
 
 
@@ -119,4 +134,8 @@ def _name(found: Any) -> str | None:
 def _final_method(cfg: DictConfig, method: str) -> str:
     """Without folds anywhere, data that do not take a split keep their own."""
     has_folds = cfg.cv.search == "kfold" or cfg.cv.final
-    return method if has_folds or not arguments.keeps_its_split(cfg.data) else "own"
+    return method if has_folds or not _may_keep_its_split(cfg) else "own"
+
+
+def _may_keep_its_split(cfg: DictConfig) -> bool:
+    return not held(cfg).holds and arguments.keeps_its_split(cfg.data)

@@ -173,7 +173,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
-    if number is None:
+    if number is None and not is_of_outer_fold(cfg):
         seconds = time.monotonic() - started_s
         _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
         drawn = explain(
@@ -187,6 +187,11 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def is_of_outer_fold(cfg: DictConfig) -> bool:
+    """Whether the study is of an outer fold, of which nothing but its test is looked at."""
+    return cfg.study.get("outer_fold") is not None
 
 
 def _refit_seeds(seed: int, number: int | None) -> tuple[int, int]:

@@ -172,6 +172,11 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def lock_box(self) -> Path:
+        """The record of the lock box's openings; there once it was opened."""
+        return self.path / "lock_box.json"
+
+    @property
     def owners(self) -> Path:
         """The locks of the controllers that work on this study."""
         return self.path / "owners"
@@ -197,6 +202,15 @@ class StudyFolder:
     @property
     def race(self) -> RaceFolder:
         return RaceFolder(self.path / "race")
+
+    @property
+    def nested(self) -> Path:
+        """Of a nested cross-validation: a study for each outer fold."""
+        return self.path / "nested"
+
+    def outer(self, fold: int) -> "StudyFolder":
+        """The study of one outer fold."""
+        return StudyFolder(self.nested / f"fold_{fold}")
 
     def trial(self, number: int) -> JobFolder:
         return JobFolder(self.trials / str(number))

@@ -27,6 +27,7 @@ def summary(found: Results, study_dir: Path) -> str:
     lines += _mixed(found)
     for part in () if is_guest(found) else PARTS:
         lines += part.words(found)
+    lines += _nested(found)
     seconds = found["seconds"]
     took = f"search {roughly(seconds['search'])}"
     if not is_guest(found):
@@ -59,6 +60,16 @@ def _mixed(found: Results) -> list[str]:
         " its values with those before"
         for forced in found["forced_resumes"]
     ]
+
+
+def _nested(found: Results) -> list[str]:
+    """What the whole procedure is worth, where that was asked."""
+    nested = found.get("nested")
+    if not nested:
+        return []
+    names = [key.removesuffix("_mean") for key in nested if key.endswith("_mean")]
+    values = ", ".join(f"{n} {nested[n + '_mean']:.4f} ± {nested[n + '_std']:.4f}" for n in names)
+    return [f"nested cross-validation, {nested['n_folds']} outer folds: {values}"]
 
 
 def _where(study_dir: Path, found: Results) -> list[str]:

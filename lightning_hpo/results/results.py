@@ -74,7 +74,10 @@ class Results(TypedDict, total=False):
     winner. ``cv`` and ``holdout`` also have the metrics that were logged, by
     their names, ``cv`` each with ``_mean`` and ``_std``; ``seconds`` are those of ``search`` and
     ``final``. ``application``: the script of another Hydra application, whose jobs the trials are;
-    null for trials of ours. What other versions wrote may lack all but the required keys.
+    null for trials of ours. ``lock_box``: the share of the training samples in it. ``outer``: of
+    which outer fold of how many this study is; ``nested``: of the outer folds, as
+    :mod:`lightning_hpo.results.nested` gives them. What other versions wrote may lack all but the
+    required keys.
     """
 
     study_name: Required[str]
@@ -95,6 +98,9 @@ class Results(TypedDict, total=False):
     test_std: Mapping[str, float] | None
     no_test: str | None
     data: DataOf
+    lock_box: float | None
+    outer: Mapping[str, int] | None
+    nested: Mapping[str, Any] | None
     seed: int
     seconds: Mapping[str, float]
     versions: Mapping[str, str]

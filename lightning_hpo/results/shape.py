@@ -43,6 +43,8 @@ SHAPE: dict[str, Any] = {
     "test_std": _METRICS,
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
+    "lock_box": _NUMBER,
+    "nested": {"n_folds": int, "folds": [{"fold": int, "params": {}, "test": _METRICS}]} | _METRICS,
     "seconds": {"search": _NUMBER, "final": _NUMBER},
     "versions": {},
 }

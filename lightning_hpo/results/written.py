@@ -20,6 +20,7 @@ from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
+from lightning_hpo.results import nested
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.trials import (
     best_trial,
@@ -146,6 +147,9 @@ def results(
             "sha256": facts.data_sha256,
             "noise_variance": facts.noise_variance,
         },
+        "outer": _outer(config),
+        "nested": nested.summary(study_dir, config.study.get("nested")),
+        "lock_box": OmegaConf.select(config, "data.lock_box"),
         "seed": config.seed,
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),
@@ -165,6 +169,12 @@ def _race(study: optuna.Study, study_dir: Path, config: Any) -> dict[str, Any] |
     numbers = [candidate["number"] for candidate in found.get("candidates", ())]
     best = [trial.number for trial in contenders(study)[: len(numbers)]]
     return found if numbers and numbers == best else None
+
+
+def _outer(config: Any) -> dict[str, int] | None:
+    """Of which outer fold this study is; None: it is whole."""
+    fold, n_folds = config.study.get("outer_fold"), config.study.get("outer_folds")
+    return None if fold is None else {"fold": fold, "n_folds": n_folds}
 
 
 def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:

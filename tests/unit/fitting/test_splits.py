@@ -7,7 +7,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.data.folds import Split, split_indices
+from lightning_hpo.data.folds import Split, set_apart, split_indices
+from lightning_hpo.data.held import Held
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import splits
@@ -126,3 +127,31 @@ def test_a_round_of_a_race_has_a_split_and_seeds_of_its_own() -> None:
 def test_data_that_keep_their_split_are_not_split_anew() -> None:
     assert splits.race_is_split_anew(composed())
     assert not splits.race_is_split_anew(composed("cv.method=time", "cv.stratified=false"))
+
+
+# Rule: one lock box for all jobs of a study; data that keep their split are split by us then.
+def test_every_split_of_a_study_leaves_out_its_lock_box() -> None:
+    for cfg in (composed("data.lock_box=0.2"), foreign("cv.final=false")):
+        OmegaConf.update(cfg, "data.lock_box", 0.2, force_add=True)
+        found = [splits.search_split(cfg, 0), splits.refit_split(cfg), splits.holdout_split(cfg)]
+        assert [split.held for split in found] == [Held(lock_box=0.2, seed=cfg.seed)] * 3
+        assert [split.method for split in found] == ["holdout", "none", "holdout"]
+
+
+# Rule: what splits anew, as a round of a race and the further fit do, has the same box.
+def test_a_race_leaves_the_lock_box_and_the_outer_fold_shut() -> None:
+    told = ("data.lock_box=0.2", "+study.outer_fold=1", "+study.outer_folds=4")
+    cfgs = [composed(*told), *(composed(*told, f"study.race_round={k}") for k in (0, 1))]
+    of_rounds = [splits.search_split(cfg, 0) for cfg in cfgs]
+    found = [set_apart(split, 60) for split in (*of_rounds, splits.holdout_split(cfgs[0]))]
+    assert len(found[0].lock_box) == 12 and len(found[0].outer) == 12
+    for apart in found[1:]:
+        assert apart.lock_box.tolist() == found[0].lock_box.tolist()
+        assert apart.outer.tolist() == found[0].outer.tolist()
+    validated = {tuple(split_indices(split, 60)[1].tolist()) for split in of_rounds}
+    assert len(validated) == 3
+
+
+def test_a_study_of_an_outer_fold_tests_on_it() -> None:
+    cfg = composed("data.lock_box=0.2", "+study.outer_fold=1", "+study.outer_folds=4")
+    assert splits.held(cfg) == Held(0.2, n_outer=4, outer=1, tested="outer", seed=7)

@@ -107,3 +107,10 @@ def test_the_winner_of_a_race_is_told_with_its_mean() -> None:
     lines = summary(found, Path("studies/s")).splitlines()
     assert lines[5] == "race: trial 1 won, val/loss 0.5000 over 1 round"
     assert not lines[6].startswith(" ")
+
+
+def test_what_a_procedure_is_worth_is_told_where_it_was_asked() -> None:
+    nested = {"n_folds": 5, "folds": [], "test/loss_mean": 0.31, "test/loss_std": 0.02}
+    told = summary(FOUND | {"nested": nested}, Path("studies/s"))
+    assert "nested cross-validation, 5 outer folds: test/loss 0.3100 ± 0.0200" in told.splitlines()
+    assert "nested" not in summary(FOUND | {"nested": None}, Path("studies/s"))
