@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
 
+_ENSEMBLE = "lightning_hpo.models.ensemble.Ensemble"
 _INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
 
 
@@ -77,16 +78,18 @@ class StudyRecord:
         test = self.results.get("test")
         return None if test is None else dict(test)
 
-    def model(self, *, trust: bool = False) -> "pl.LightningModule":
+    def model(self, *, ensemble: bool = False, trust: bool = False) -> "pl.LightningModule":
         """The network that was trained on all training data, on the CPU and in eval mode.
 
-        It is opened by the class that the study's configuration names. ``trust``: also where
+        It is opened by the class that the study's configuration names. ``ensemble``: all such
+        networks of ``study.n_refits`` as one, which gives their mean output. ``trust``: also where
         another user or machine made the study, whose code then runs.
 
         Raises :class:`UserError` where the study has no such network, where its class cannot be
         imported here or does not open its own checkpoint, and for another one's study.
         """
-        module: pl.LightningModule = self._from_checkpoint("model", trust=trust)
+        part = "ensemble" if ensemble else "model"
+        module: pl.LightningModule = self._from_checkpoint(part, trust=trust)
         return module.eval()
 
     def data(self, *, trust: bool = False) -> "pl.LightningDataModule":
@@ -100,15 +103,20 @@ class StudyRecord:
     def _from_checkpoint(self, part: str, *, trust: bool) -> Any:
         require_own(self.folder, trusted=trust, way_out="trust=True")
         final = StudyFolder(self.folder).final
-        checkpoint = final.checkpoint
+        is_ensemble = part == "ensemble"
+        checkpoint = final.ensemble_checkpoint if is_ensemble else final.checkpoint
         if not is_whole_checkpoint(checkpoint):
+            several = " study.n_refits=3" if is_ensemble else ""
+            why = (self.results.get("ensemble") or {}).get("no_model") if is_ensemble else None
             raise UserError(
                 f"a study's model is what its final job leaves, but {checkpoint} is missing or"
-                " damaged; run the study's command again with study.final=true."
+                f" damaged{f' ({why})' if why else ''}; run the study's command again with"
+                f" study.final=true{several}."
             )
-        config = stored_config(final.refit.config, f"{part}._target_")
+        config = stored_config(final.refit.config, "model._target_", "data._target_")
         settle_flavour(config)
-        return _opened(str(config[part]["_target_"]), checkpoint)
+        target = _ENSEMBLE if is_ensemble else str(config[part]["_target_"])
+        return _opened(target, checkpoint)
 
 
 def _opened(target: str, checkpoint: Path) -> Any:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from lightning_hpo.callbacks.records import save_indices
 from lightning_hpo.callbacks.reporting import not_validated
 from lightning_hpo.composition.instantiate import make
+from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
@@ -23,6 +24,7 @@ from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.protocol.stages import Stage
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.network import linear_layers
@@ -34,6 +36,7 @@ STAGES: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
 class StackedFits:
     """The fits of ``cfg`` on ``splits``, one network each, as one group of a stack.
 
+    ``outputs``: take what each network gives in its validations.
     Raises :class:`UserError` for what cannot be stacked.
     """
 
@@ -43,11 +46,12 @@ class StackedFits:
         splits: Sequence[Split],
         seeds: Sequence[int],
         report: Report | None = None,
+        outputs: Sequence[OutputsByEpoch] = (),
     ) -> None:
         self.stopping = checked_stopping(cfg)
         self.cfg = cfg
         self.folds = [Fold.of(cfg, split, seed) for split, seed in zip(splits, seeds, strict=True)]
-        self.group = Group([fold.member for fold in self.folds], report)
+        self.group = Group([fold.member for fold in self.folds], report, outputs)
         self._started_s = time.monotonic()
 
     def results(self) -> list[FitResult]:
@@ -107,7 +111,7 @@ class StackedFits:
         return _last(val) if at_end else self.group.finished[fold].best_loss
 
     def write_apart(self, fold: int, context: JobContext) -> None:
-        """What a fit of this fold alone leaves: metrics, events, indices, predictions on a grid."""
+        """What a fit of this fold alone leaves: metrics, events, indices, predictions, outputs."""
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
@@ -118,6 +122,10 @@ class StackedFits:
         data, module = self.folds[fold].data, self.folds[fold].module
         save_indices(JobFolder(context.folder).indices, data)
         save_over_grid(JobFolder(context.folder).predictions, module, data)
+        parts = told.fold_indices(data)
+        if self.group.outputs and parts is not None:
+            target = data.raw("val")[1].cpu().numpy()
+            self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
 
 
 def _validated(val: Curve) -> dict[str, list[float]]:
@@ -164,12 +172,14 @@ def train_alone(
     *,
     restore_best: bool = True,
     report: Report | None = None,
+    outputs: OutputsByEpoch | None = None,
 ) -> FitResult:
     """One fit as a stack of one network, with the files of a fit alone.
 
-    ``restore_best``: False keeps the weights of the last epoch.
+    ``restore_best``: False keeps the weights of the last epoch. ``outputs``: to be filled with what
+    the network gives in its validations.
     """
-    fits = StackedFits(cfg, [split], [seed], report)
+    fits = StackedFits(cfg, [split], [seed], report, [] if outputs is None else [outputs])
     train([fits], stop=replace(fits.stopping, restore_best=restore_best))
     (result,) = fits.results()
     fits.write_apart(0, context)

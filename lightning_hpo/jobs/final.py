@@ -16,14 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.callbacks.inspection import Attribution
 from lightning_hpo.callbacks.loggers import finishing
+from lightning_hpo.callbacks.outputs import OutputsOfValidations
 from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
 from lightning_hpo.composition.instantiate import make
+from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.final import explain
+from lightning_hpo.explain.reliability import calibrate
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.hyperparameters import plain_splits
@@ -40,9 +43,17 @@ from lightning_hpo.protocol.files import (
     written_object,
 )
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder
-from lightning_hpo.protocol.judging import FoldCurve, Rule, curve_of, metrics_at, refit_epochs
+from lightning_hpo.protocol.judging import (
+    FoldCurve,
+    Rule,
+    curve_of,
+    judged,
+    metrics_at,
+    refit_epochs,
+)
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Curve, write_metrics
+from lightning_hpo.protocol.outputs import OutputsByEpoch, settle
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
 
@@ -62,7 +73,9 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     seed = derive_seed(cfg.seed, "fold", fold)
     plan, split = TrialPlan.of(cfg), splits.final_split(cfg, fold)
     rule: Rule = "last" if plan.scheduled else "others" if final_epochs is None else "fixed"
-    result = _fit_part(cfg, plan, split, seed, context, keep_best=rule != "last")
+    last = rule == "last"
+    outputs = OutputsOfValidations(JobFolder(context.folder).outputs, only_last=last)
+    result = _fit_part(cfg, plan, split, seed, context, keep_best=not last, outputs=outputs)
     found = {
         "fold": fold,
         "repeats": split.repeats,
@@ -72,7 +85,7 @@ def run_fold(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
         "final_epochs": final_epochs,
         **asdict(_judged(result, rule, cfg)),
     }
-    return _write(context.folder, found)
+    return _write(context.folder, {**found, "no_samples": outputs.reason})
 
 
 def _judged(result: FitResult, rule: Rule, cfg: DictConfig) -> FitResult:
@@ -112,19 +125,32 @@ def _fit_part(
     context: JobContext,
     *,
     keep_best: bool,
+    outputs: OutputsOfValidations | None = None,
 ) -> FitResult:
-    """Fit a part of the data; what is kept of the network is from its best or its last epoch."""
+    """Fit a part of the data; what is kept of the network is from its best or its last epoch.
+
+    ``outputs``: leaves what the network gave in its validations.
+    """
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=cfg.trainer.max_epochs, metric=cfg.monitor)
-        return train_alone(cfg, split, seed, context, restore_best=keep_best, report=file.report)
+        return train_alone(
+            cfg,
+            split,
+            seed,
+            context,
+            restore_best=keep_best,
+            report=file.report,
+            outputs=None if outputs is None else OutputsByEpoch(outputs.only_last),
+        )
     folder = JobFolder(context.folder)
     kept = (
         BestPredictions(folder.predictions, monitor=cfg.monitor, mode=cfg.mode)
         if keep_best
         else LastPredictions(folder.predictions)
     )
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    return fit(cfg, split, seed, context, [FoldIndices(folder.indices), kept, told])
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [FoldIndices(folder.indices), kept, progress, *([outputs] if outputs else [])]
+    return fit(cfg, split, seed, context, observers)
 
 
 def without_early_stopping(cfg: DictConfig) -> DictConfig:
@@ -152,8 +178,10 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     plan, final_dir = TrialPlan.of(cfg), context.folder.parent
     started_s = time.monotonic()
     number = cfg.study.get("refit")
-    if number is None and (found := _died_drawing(context.folder)) is not None:
-        return found
+    if number is None:
+        _settle_folds(final_dir, cfg.monitor)
+        if (found := _died_drawing(context.folder)) is not None:
+            return found
     seed, training_seed = _refit_seeds(cfg.seed, number)
     pl.seed_everything(seed, verbose=False)
     split = splits.refit_split(cfg)
@@ -161,19 +189,21 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     module = build.module(cfg, data)
     untrained = layer_weights(module)
     trainer, trained = _train_refit(cfg, plan, module, data, training_seed, context, ends)
-    checkpoint = FinalFolder(final_dir).checkpoint
+    checkpoint = FinalFolder(final_dir).checkpoint_of(context.folder.name)
+    kept = number is None or bool(cfg.study.get("ensemble"))
     # A stack has a trainer of its own; the one here knows the module only by its test.
-    if number is None and not plan.stacked:
+    if kept and not plan.stacked:
         _save(trainer, data, checkpoint)
-    test, reason = run_test(trainer, module, data)
-    if number is None and plan.stacked:
+    tested = run_test(trainer, module, data, JobFolder(context.folder).samples)
+    if kept and plan.stacked:
         _save(trainer, data, checkpoint)
     if trained.losses is not None:
         # After the test, whose logger would write over it.
         write_metrics(context.folder, {"train/loss": trained.losses})
-    found = {"seed": seed, "epochs": trained.epochs, "test": test, "no_test": reason}
+    found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     if number is None and not is_of_outer_fold(cfg):
+        found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s
         _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
         drawn = explain(
@@ -182,7 +212,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
             final_dir,
             trainer.loggers,
             untrained=untrained,
-            tested=bool(test),
+            tested=bool(tested.test),
             methods=attribution_methods(trainer),
         )
         found["left_out"] = drawn.left_out
@@ -192,6 +222,14 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
 def is_of_outer_fold(cfg: DictConfig) -> bool:
     """Whether the study is of an outer fold, of which nothing but its test is looked at."""
     return cfg.study.get("outer_fold") is not None
+
+
+def _settle_folds(final_dir: Path, monitor: str) -> None:
+    """Now that all folds are done, keep what each gave at the epoch that it is judged at."""
+    folders = [fold for fold in FinalFolder(final_dir).folds() if fold.result.is_file()]
+    if folders:
+        found = judged([written_object(folder.result) for folder in folders], monitor)
+        settle(folders, found.epochs, found.metrics)
 
 
 def _refit_seeds(seed: int, number: int | None) -> tuple[int, int]:
@@ -252,8 +290,8 @@ def _train_refit(
     """
     epochs = _refit_epochs(cfg, plan, context.folder.parent)
     logged = StageOfMetrics()
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [logged, progress, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
     ends.enter_context(finishing(trainer.loggers))

@@ -1,8 +1,24 @@
-"""The test of a final network: whether there is one, and its metrics by their names."""
+"""The test of a final network: whether there is one, its metrics by their names, its samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
+from lightning_hpo.callbacks.outputs import OutputsOfTest
+from lightning_hpo.callbacks.reporting import callbacks_of, in_own_ranks
 from lightning_hpo.flavour import pl
+
+
+class OfTest(NamedTuple):
+    """``test``: the metrics by their names; ``no_test``: why there are none.
+
+    ``no_samples``: of a test, why its samples are not kept.
+    """
+
+    test: dict[str, float]
+    no_test: str | None = None
+    no_samples: str | None = None
 
 
 def why_no_test(module: pl.LightningModule, data: pl.LightningDataModule) -> str | None:
@@ -29,15 +45,38 @@ def merged(tests: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def run_test(
-    trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule
-) -> tuple[dict[str, float], str | None]:
-    """The test's metrics, or none and why."""
+    trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, samples: Path
+) -> OfTest:
+    """Test once; ``samples``: the file for what the network gave on each sample."""
+    samples.unlink(missing_ok=True)
     reason = why_no_test(module, data)
     if reason is not None:
-        return {}, reason
+        return OfTest({}, reason)
     data.setup("test")
     # What Lightning would refuse is no mistake here: a method that only passes.
     if data.test_dataloader() in (None, []):
-        return {}, f"{type(data).__name__} gives no test data"
-    found = merged(trainer.test(module, datamodule=data, verbose=False))
-    return found, None if found else f"{type(module).__name__} logs nothing in its test"
+        return OfTest({}, f"{type(data).__name__} gives no test data")
+    with _watched(trainer) as outputs:
+        found = merged(trainer.test(module, datamodule=data, verbose=False))
+    if not found:
+        return OfTest({}, f"{type(module).__name__} logs nothing in its test")
+    if outputs.found is not None:
+        outputs.found.judged_by(found).write(samples)
+    return OfTest(found, None, outputs.reason)
+
+
+@contextmanager
+def _watched(trainer: pl.Trainer) -> Iterator[OutputsOfTest]:
+    """Within it ``trainer`` keeps what a network gives on the samples of its test."""
+    outputs = OutputsOfTest()
+    if in_own_ranks(trainer):
+        outputs.reason = "the test ran in processes of its own"
+        yield outputs
+        return
+    callbacks_of(trainer).append(outputs)
+    try:
+        yield outputs
+    finally:
+        # Another list by now, where the module has callbacks too.
+        callbacks_of(trainer).remove(outputs)
+        outputs.stop()

@@ -22,10 +22,9 @@ from lightning_hpo.storage.recorded import require_exported
 # before any class of ours derives from it.
 if TYPE_CHECKING:
     from lightning_hpo.flavour import pl
+    from lightning_hpo.protocol.samples import Samples
 
 _NEEDED = ("study", "data", "model", "trainer", "cv", "monitor", "seed")
-# Sums in another order differ by so much, relatively.
-_ALIKE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -85,10 +84,11 @@ def opened(study_dir: Path, cfg: DictConfig) -> Opened:
     with denormals_as_zero(), quietly_with(torch.get_num_threads()):
         data = _data(cfg, final)
         module = _network(cfg, data, final.checkpoint)
-        metrics, n_samples = _tested(cfg, module, data)
-        loss, losses = _losses(module, data, metrics)
+        metrics, n_samples, samples = _tested(cfg, module, data)
     digest = hashlib.sha256(final.checkpoint.read_bytes()).hexdigest()
-    return Opened(metrics, n_samples, digest, loss, losses)
+    if samples is None or samples.metric is None:
+        return Opened(metrics, n_samples, digest)
+    return Opened(metrics, n_samples, digest, samples.metric, samples.loss.tolist())
 
 
 def _data(cfg: DictConfig, final: FinalFolder) -> "pl.LightningDataModule":
@@ -139,40 +139,20 @@ def _network(
 
 def _tested(
     cfg: DictConfig, module: "pl.LightningModule", data: "pl.LightningDataModule"
-) -> tuple[dict[str, float], int]:
-    """The metrics of the test, and of how many samples they are."""
+) -> tuple[dict[str, float], int, "Samples | None"]:
+    """The metrics of the test, of how many samples they are, and what each gave, where clear."""
     from lightning_hpo.data.resplit import parts_of
     from lightning_hpo.fitting import build
     from lightning_hpo.jobs.final_test import run_test
+    from lightning_hpo.protocol.samples import read_samples
 
     alone: dict[str, Any] = {"devices": 1, "strategy": "auto", "num_nodes": 1, "logger": False}
     with TemporaryDirectory(prefix="lightning_hpo_") as folder:
         trainer = build.trainer(cfg, Path(folder), [], **alone)
-        metrics, reason = run_test(trainer, module, data)
-    if reason is not None:
-        raise UserError(f"a lock box is opened by the study's own test, but {reason}.")
+        file = Path(folder) / "samples.npz"
+        tested = run_test(trainer, module, data, file)
+        samples = read_samples(file)
+    if tested.no_test is not None:
+        raise UserError(f"a lock box is opened by the study's own test, but {tested.no_test}.")
     of_data: Any = parts_of(data) or data
-    return metrics, len(of_data.apart.lock_box)
-
-
-def _losses(
-    module: "pl.LightningModule", data: "pl.LightningDataModule", metrics: dict[str, float]
-) -> tuple[str | None, list[float]]:
-    """A metric and the losses of the samples whose mean it is; None where there is none such."""
-    import torch
-
-    from lightning_hpo.models.base import BaseModule
-    from lightning_hpo.protocol.stages import is_loss
-
-    if not isinstance(module, BaseModule):
-        return None, []
-    found: list[float] = []
-    module.eval()
-    with torch.no_grad():
-        for x, y in data.test_dataloader():
-            y = y.to(module.device)
-            outputs = module.evaluated(x.to(module.device))
-            found += [float(module.loss(outputs[i : i + 1], y[i : i + 1])) for i in range(len(y))]
-    mean = sum(found) / len(found)
-    alike = [n for n in metrics if is_loss(n) and abs(metrics[n] - mean) <= _ALIKE * abs(mean)]
-    return (alike[0], found) if len(alike) == 1 else (None, [])
+    return tested.test, len(of_data.apart.lock_box), samples

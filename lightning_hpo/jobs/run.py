@@ -16,6 +16,7 @@ from lightning_hpo.composition.paths import anchored
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting.boundary import exits_as_failures
 from lightning_hpo.fitting.provenance import recorded
+from lightning_hpo.jobs.ensemble import run_ensemble
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.race import run_race
@@ -33,7 +34,10 @@ _OF_PARTS: Mapping[str, Callable[[DictConfig, JobContext], Any]] = {
     "fold": run_fold,
     "holdout": run_holdout,
     "refit": run_refit,
+    "ensemble": run_ensemble,
 }
+# Those that validate have a row in TensorBoard's HParams tab.
+_VALIDATE = ("fold", "holdout")
 _JOBS = ("trial", "preflight", "race", "showcase", *_OF_PARTS)
 
 
@@ -59,8 +63,7 @@ def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
         return run_race(cfg, _with_params(context, _trial(cfg, cfg.study.trial_number, None)))
     if cfg.study.job not in _OF_PARTS:
         raise UserError(f"study.job must be one of {_JOBS}, got {cfg.study.job!r}.")
-    if cfg.study.job != "refit":
-        # What validates has a row in TensorBoard's HParams tab.
+    if cfg.study.job in _VALIDATE:
         context = _with_params(context, _chosen_trial(cfg, context.folder.parent))
     return _OF_PARTS[cfg.study.job](cfg, context)
 

@@ -58,6 +58,21 @@ class JobFolder:
         return self.path / "predictions.npz"
 
     @property
+    def checkpoint(self) -> Path:
+        """The network of a further refit, whose mean output with the others' is the ensemble's."""
+        return self.path / "model.ckpt"
+
+    @property
+    def samples(self) -> Path:
+        """What its network gave on the samples that judged it; missing where that is not clear."""
+        return self.path / "samples.npz"
+
+    @property
+    def outputs(self) -> Path:
+        """What a fold's network gave in every validation; gone when its epoch is known."""
+        return self.path / "outputs.npz"
+
+    @property
     def progress(self) -> Path:
         """How far a running fit is; gone when it ends."""
         return self.path / "progress.json"
@@ -97,8 +112,27 @@ class FinalFolder:
         return self.path / "model.ckpt"
 
     @property
+    def ensemble_checkpoint(self) -> Path:
+        """All refits as one model."""
+        return self.path / "ensemble.ckpt"
+
+    @property
+    def calibration(self) -> Path:
+        """The temperature of the checkpoint's network, and what it does."""
+        return self.path / "calibration.json"
+
+    def checkpoint_of(self, name: str) -> Path:
+        """Where the fit of this name leaves its network, if it does."""
+        known = {"refit": self.checkpoint, "ensemble": self.ensemble_checkpoint}
+        return known.get(name, self.job(name).checkpoint)
+
+    @property
     def figures(self) -> Path:
         return self.path / "figures"
+
+    @property
+    def ensemble(self) -> JobFolder:
+        return self.job("ensemble")
 
     @property
     def holdout(self) -> JobFolder:

@@ -13,8 +13,11 @@ from lightning_hpo.protocol.stages import counterpart
 from lightning_hpo.protocol.summaries import (
     cross_validation,
     cross_validation_words,
+    ensemble,
+    ensemble_words,
     holdout,
     holdout_words,
+    refit_results,
     refit_words,
     test_results,
 )
@@ -31,13 +34,15 @@ class Asked:
 
     ``n_folds``: of its cross-validation; 0: none. ``holdout``: also a fit on a part of the training
     data for all epochs. ``n_refits``: networks that train on all training data; ``validates``: they
-    keep a part of these to validate on. ``shown``: the trials to be fitted again, by their roles.
+    keep a part of these to validate on; ``ensemble``: several are kept, also as one model.
+    ``shown``: the trials to be fitted again, by their roles.
     """
 
     n_folds: int = 0
     holdout: bool = False
     n_refits: int = 1
     validates: bool = False
+    ensemble: bool = True
     shown: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -117,8 +122,19 @@ REFITS = Part(
     after=("folds", "holdout"),
     alone=True,
     folders=FinalFolder.refits,
-    summary=lambda refits, monitor: {"refits": refits, **test_results(refits)},
+    summary=lambda refits, monitor: {**refit_results(refits), **test_results(refits)},
     words=refit_words,
+)
+ENSEMBLE = Part(
+    name="ensemble",
+    job="ensemble",
+    fits=lambda asked: [Fit("ensemble")] * (asked.ensemble and asked.n_refits > 1),
+    says=lambda asked: f"the {asked.n_refits} networks as one model",
+    after=("refits",),
+    is_fit=False,
+    folders=lambda final: [final.ensemble],
+    summary=lambda found, monitor: {"ensemble": ensemble(found)},
+    words=ensemble_words,
 )
 SHOWN = Part(
     name="shown trials",
@@ -138,7 +154,7 @@ DRAWN = Part(
     is_fit=False,
 )
 # What comes first goes first to a free slot.
-PARTS = (FOLDS, HOLDOUT, REFITS, SHOWN, DRAWN)
+PARTS = (FOLDS, HOLDOUT, REFITS, ENSEMBLE, SHOWN, DRAWN)
 
 
 def first_fits(asked: Asked) -> int:

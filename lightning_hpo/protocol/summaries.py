@@ -26,6 +26,14 @@ def test_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def refit_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``refits``: one entry for each; ``calibration``: of the first one's network."""
+    return {
+        "refits": [{k: v for k, v in of.items() if k != "calibration"} for of in refits],
+        "calibration": refits[0].get("calibration") if refits else None,
+    }
+
+
 def cross_validation(folds: Sequence[Mapping[str, Any]], monitor: str) -> dict[str, Any]:
     """What the folds' validations logged, the monitor always, with mean and standard deviation.
 
@@ -105,6 +113,8 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
         lines.append(_test_line(found))
     elif found["no_test"]:
         lines.append(f"no test: {found['no_test']}")
+    if (calibration := found.get("calibration")) and calibration["temperature"] is not None:
+        lines.append(_calibration_line(calibration))
     if refits and refits[0].get("val_fraction"):
         kept = f"{refits[0]['val_fraction']:.0%} of the training data"
         lines.append(f"the refit kept {kept} to validate on")
@@ -114,6 +124,15 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _calibration_line(found: Mapping[str, Any]) -> str:
+    where = "test" if "test" in found["ece"] else "held_out"
+    errors = found["ece"][where]
+    return (
+        f"calibration: temperature {found['temperature']:.4g}; expected error on the"
+        f" {where.replace('_', '-')} samples {errors['before']:.4f}, with it {errors['after']:.4f}"
+    )
+
+
 def _test_line(found: Mapping[str, Any]) -> str:
     spread = found["test_std"]
     if spread is None:
@@ -121,3 +140,28 @@ def _test_line(found: Mapping[str, Any]) -> str:
         return f"test, opened once: {values}"
     values = ", ".join(f"{n} {v:.4f} ± {spread[n]:.4f}" for n, v in found["test"].items())
     return f"test, opened once by each of {len(found['refits'])} networks: {values}"
+
+
+def ensemble(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The mean of the refits' outputs as one network: how many they are, and its test.
+
+    ``no_test``, ``no_model``: why it has none of these.
+    """
+    keys = ("n", "test", "no_test", "no_model")
+    return {key: found[0].get(key) for key in keys} if found else None
+
+
+def ensemble_words(found: Mapping[str, Any]) -> list[str]:
+    """Its test, beside that of the single networks, or why there is none."""
+    told = found.get("ensemble")
+    if not told:
+        return []
+    who, lines = f"ensemble of the {told['n']} networks", []
+    if told["test"]:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in told["test"].items())
+        lines.append(f"{who}, on the same test samples: {values}")
+    elif told["no_test"] and found["test"]:
+        lines.append(f"{who} without a test result: {told['no_test']}")
+    if told["no_model"]:
+        lines.append(f"{who} without a model: {told['no_model']}")
+    return lines

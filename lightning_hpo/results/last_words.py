@@ -77,7 +77,9 @@ def _where(study_dir: Path, found: Results) -> list[str]:
     rows = [("report", folder.report), ("results", folder.results)]
     rows += [("trials", study_dir if is_guest(found) else folder.trials)]
     if found.get("refits"):
-        rows += [("model", folder.final.checkpoint), ("figures", folder.final.figures)]
+        together = found.get("ensemble") or {"no_model": "there is none"}
+        ensemble = [] if together["no_model"] else [("ensemble", folder.final.ensemble_checkpoint)]
+        rows += [("model", folder.final.checkpoint), *ensemble, ("figures", folder.final.figures)]
     lines = [f"{what:<12}{where}" for what, where in rows]
     return [*lines, "", "next:", *(f"    {command}" for command in _next(study_dir, found))]
 

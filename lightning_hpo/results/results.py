@@ -97,6 +97,8 @@ class Results(TypedDict, total=False):
     test: Mapping[str, float] | None
     test_std: Mapping[str, float] | None
     no_test: str | None
+    ensemble: Mapping[str, Any] | None
+    calibration: Mapping[str, Any] | None
     data: DataOf
     lock_box: float | None
     outer: Mapping[str, int] | None

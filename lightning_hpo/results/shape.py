@@ -41,6 +41,9 @@ SHAPE: dict[str, Any] = {
     | _METRICS,
     "test": _METRICS,
     "test_std": _METRICS,
+    "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
+    "calibration": {"temperature": _NUMBER, "why": _TEXT, "ece": {_METRIC: _METRICS}}
+    | {"test_loss": _METRICS},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
     "lock_box": _NUMBER,

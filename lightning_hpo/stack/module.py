@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.flavour import pl
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.stack.training import Finished, Losses, Member, Stack, Stopping
 
 # Called after each step with the latest epoch (0-based) and the mean over the group's networks of
@@ -28,14 +29,21 @@ class TimeIsUp(RuntimeError):
 class Group:
     """Networks that belong together, such as the folds of one trial; a group ends as one.
 
+    ``outputs``: take what each member gives in its validations.
     After the fit, ``finished`` holds each member's end and ``train``, ``val`` its losses by epoch,
     unless ``error`` says why there is none: :class:`optuna.TrialPruned`, :class:`NonFiniteLoss`
     or :class:`TimeIsUp`.
     """
 
-    def __init__(self, members: Sequence[Member], report: Report | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        report: Report | None = None,
+        outputs: Sequence[OutputsByEpoch] = (),
+    ) -> None:
         self.members = members
         self.report = report
+        self.outputs = outputs
         self.finished: dict[int, Finished] = {}
         self.error: Exception | None = None
         self._train: list[list[NDArray[np.float32]]] = [[] for _ in members]
@@ -62,6 +70,8 @@ class Group:
             self._train[member].append(losses.train[:n, row].numpy())
             self._val[member].append(losses.val[:n, row].numpy())
         first = epoch + 1 - len(losses.train)
+        if self.outputs:
+            self._keep_outputs(rows, losses, first)
         try:
             for member, row in rows.items():
                 _check_finite(losses, row, first, member)
@@ -71,6 +81,16 @@ class Group:
                 self.report(epoch, float(np.mean(best)))
         except (optuna.TrialPruned, NonFiniteLoss, TimeIsUp) as error:
             self.error = error
+
+    def _keep_outputs(self, rows: Mapping[int, int], losses: Losses, first_epoch: int) -> None:
+        epochs = (losses.validated.nonzero().flatten() + first_epoch).tolist()
+        for epoch, outputs in zip(epochs, losses.outputs, strict=True):
+            for member, row in rows.items():
+                val = self.members[member].val
+                if val is not None and epoch < first_epoch + int(losses.epochs[row]):
+                    # Behind its samples stand others that fill the stack up.
+                    output = outputs[row, : len(val[1])].numpy().copy()
+                    self.outputs[member].add(epoch, output)
 
 
 def _check_finite(losses: Losses, row: int, first_epoch: int, member: int) -> None:
@@ -123,7 +143,8 @@ class StackedFit(pl.LightningModule):
     def on_fit_start(self) -> None:
         self._owners = [(group, i) for group in self.groups for i in range(len(group.members))]
         members = [group.members[i] for group, i in self._owners]
-        self.stack = Stack(members, stopping=self.stopping, device=self.device)
+        tells = any(group.outputs for group in self.groups)
+        self.stack = Stack(members, stopping=self.stopping, device=self.device, tells_outputs=tells)
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         stack = self.stack

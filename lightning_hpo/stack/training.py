@@ -66,6 +66,7 @@ class Losses:
     ``validated`` (E,): in which epochs ``val`` says something; elsewhere it is NaN.
     ``epochs`` (S,): in how many of them each network trained; what comes later does not count.
     ``best`` (S,): each network's best so far; ``stopped`` (S,): whether it has ended.
+    ``outputs``: of the epochs with a validation, (S, V) of each, if they are asked for.
     """
 
     train: Tensor
@@ -74,13 +75,22 @@ class Losses:
     epochs: Tensor
     best: Tensor
     stopped: Tensor
+    outputs: Sequence[Tensor] = ()
 
 
 class Stack:
-    """S networks that train together and stop one by one; ``ids`` says which are still there."""
+    """S networks that train together and stop one by one; ``ids`` says which are still there.
+
+    ``tells_outputs``: :class:`Losses` have what the networks gave on their validation samples.
+    """
 
     def __init__(
-        self, members: Sequence[Member], *, stopping: Stopping, device: torch.device
+        self,
+        members: Sequence[Member],
+        *,
+        stopping: Stopping,
+        device: torch.device,
+        tells_outputs: bool = False,
     ) -> None:
         self.members = members
         self.ids = list(range(len(members)))
@@ -103,12 +113,15 @@ class Stack:
         assert len(val) in (0, len(members)), "all networks of a stack validate, or none"
         self._val = _padded(val, device) if val else None
         self._progress = _Progress(self.network.flat)
+        self._tells_outputs = tells_outputs
+        self._outputs: list[Tensor] = []
 
     def train(self, n_epochs: int) -> Losses:
         """Train every network for ``n_epochs`` more, or until it stops."""
         progress, train, val = self._progress, [], []
         before, first = progress.epochs.clone(), self.epoch
         rates = self._rates(n_epochs)
+        self._outputs = []
         with torch.no_grad():
             for epoch in range(n_epochs):
                 if rates is not None:
@@ -127,6 +140,7 @@ class Stack:
             epochs=(progress.epochs - before).cpu(),
             best=progress.best_loss.cpu(),
             stopped=~progress.running.cpu(),
+            outputs=torch.stack(self._outputs).cpu().unbind() if self._outputs else (),
         )
 
     def _rates(self, n_epochs: int) -> Tensor | None:
@@ -166,7 +180,10 @@ class Stack:
             return torch.full_like(progress.best_loss, torch.nan)
         assert self._val is not None
         x, y, share = self._val
-        loss = ((self.network(x) - y).square_() * share).sum(1)
+        outputs = self.network(x)
+        if self._tells_outputs:
+            self._outputs.append(outputs)
+        loss = ((outputs - y).square_() * share).sum(1)
         progress.update(loss, self.network.flat, self.epoch, self.stopping)
         return loss
 

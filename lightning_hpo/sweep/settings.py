@@ -231,6 +231,7 @@ class Settings:
             n_folds=n_folds(self._select_final) if wanted else 0,
             holdout=bool(self._select_final("cv.final_holdout")),
             n_refits=int(self._select("study.n_refits", 1)),
+            ensemble=bool(self._select("study.ensemble", True)),
         )
 
     @property

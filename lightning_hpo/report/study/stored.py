@@ -11,6 +11,7 @@ ERROR_FIGURES = (
     "confusion_matrix",
     "confused_pairs",
     "mistakes",
+    "reliability",
     "predicted_against_true",
     "residuals",
     "learning_curves",
@@ -28,6 +29,9 @@ CAPTIONS = {
     "one for the other on the test set.",
     "mistakes": "Test samples that the final model got wrong with the greatest confidence, and "
     "Grad-CAM's view of what spoke for the class that it took them for, and for the true one.",
+    "reliability": "How often the final network is right at each confidence, as it is and with the "
+    "temperature that the folds' held-out samples chose. On the dashed line it is right as often "
+    "as it says.",
     "predicted_against_true": "Predicted against true values of the training and of the test "
     "samples: a perfect model has them all on the line.",
     "residuals": "What is predicted too much or too little over the predicted values, of the "

@@ -88,6 +88,21 @@ def test_words(results: Results) -> str:
     )
 
 
+def ensemble_words(results: Results) -> list[str]:
+    """The test result of the refits as one network, a row of its own beside their mean."""
+    found = results.get("ensemble")
+    if not found:
+        return []
+    who = f"The ensemble of these {found['n']} networks, whose output is the mean of theirs,"
+    if not found["test"]:
+        reason = f": {found['no_test']}" if found.get("no_test") else ""
+        return [f"{who} has no test result{reason}."]
+    values = listing([f"{name} = {number(value)}" for name, value in found["test"].items()])
+    model = "final/ensemble.ckpt" if not found.get("no_model") else "not saved"
+    missing = f" ({found['no_model']})" if found.get("no_model") else ""
+    return [f"{who} has {values} on the same test samples; as one model it is {model}{missing}."]
+
+
 def refit_words(results: Results) -> list[str]:
     """Whether the refit kept a part of the training data to validate on."""
     refits = results.get("refits") or [{}]
@@ -120,6 +135,7 @@ def content(record: Record) -> str:
     html += paragraphs(
         [
             test_words(record.results),
+            *ensemble_words(record.results),
             *refit_words(record.results),
             *noise.floor_words(record.results),
             *noise.holdout_words(record.results),

@@ -63,7 +63,9 @@ class Finale:
 
     def is_done(self) -> bool:
         """Whether this very final job has already been done: nothing more would come of it."""
-        awaited = {name for part in PARTS for name in part.after}
+        # What only sums up others, such as the ensemble, does not stand for them.
+        awaiting = (part for part in PARTS if part.is_fit or part.extra)
+        awaited = {name for part in awaiting for name in part.after}
         last = [part for part in PARTS if part.name not in awaited]
         return self._same_parameters() and not any(map(self._missing, last))
 
@@ -103,7 +105,7 @@ class Finale:
         return [fit for fit in part.fits(self.asked) if not self._is_done(fit)]
 
     def _is_done(self, fit: Fit) -> bool:
-        """Whether this fit has left its result, and the first refit no damaged network.
+        """Whether this fit has left its result, and no damaged network.
 
         One that is missing was removed by who needs it no more. A folder of a trial that is fitted
         again may hold another one's.
@@ -111,9 +113,8 @@ class Finale:
         found = stored_object(self.folder.job(fit.folder).result)
         if found is None or (fit.trial is not None and found.get("number") != fit.trial):
             return False
-        checkpoint = self.folder.checkpoint
-        is_first = self.folder.job(fit.folder) == self.folder.refit
-        return not is_first or not checkpoint.exists() or is_whole_checkpoint(checkpoint)
+        checkpoint = self.folder.checkpoint_of(fit.folder)
+        return not checkpoint.exists() or is_whole_checkpoint(checkpoint)
 
     def _jobs(self, wanted: Mapping[str, Sequence[Fit]]) -> dict[Job, Task]:
         """What is to be done; what comes first goes first to a free slot."""

@@ -203,7 +203,7 @@ def test_a_death_while_drawing_costs_figures_alone(
     # Another fit would die again.
     assert final.run_refit(cfg, JobContext(folder)) == stored
     fold.parent.mkdir()
-    fold.write_text('{"fold": 0, "best_epoch": 0}')
+    fold.write_text('{"fold": 0, "epochs": 1, "best_epoch": 0, "metrics": {}}')
     later = (folder / "result.json").stat().st_mtime + 10
     os.utime(fold, (later, later))
     with pytest.raises(Killed):

@@ -26,6 +26,7 @@ def test_each_part_has_the_fits_that_are_asked_for() -> None:
         "folds": ["fold_0", "fold_1"],
         "holdout": ["holdout"],
         "refits": ["refit", "refit_1", "refit_2"],
+        "ensemble": ["ensemble"],
         "shown trials": ["showcase_best", "showcase_pruned"],
         "figure of the shown trials": ["showcase"],
     }
@@ -80,6 +81,7 @@ def test_a_part_that_did_not_run_is_null_in_the_results() -> None:
     assert HOLDOUT.summary([], "val/loss") == {"holdout": None}
     assert REFITS.summary([], "val/loss") == {
         "refits": [],
+        "calibration": None,
         "test": None,
         "test_std": None,
         "no_test": None,

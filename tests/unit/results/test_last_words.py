@@ -114,3 +114,25 @@ def test_what_a_procedure_is_worth_is_told_where_it_was_asked() -> None:
     told = summary(FOUND | {"nested": nested}, Path("studies/s"))
     assert "nested cross-validation, 5 outer folds: test/loss 0.3100 ± 0.0200" in told.splitlines()
     assert "nested" not in summary(FOUND | {"nested": None}, Path("studies/s"))
+
+
+# Rule: the ensemble is a row of its own, never a part of the networks' mean.
+def test_the_ensemble_is_told_beside_its_networks() -> None:
+    refits = [{"test": {"test/loss": 0.5}}, {"test": {"test/loss": 0.75}}]
+    together = {"n": 2, "test": {"test/loss": 0.375}, "no_test": None, "no_model": None}
+    found = FOUND | {"refits": refits, "test": {"test/loss": 0.625}, "ensemble": together}
+    found |= {"test_std": {"test/loss": 0.25}}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5:7] == [
+        "test, opened once by each of 2 networks: test/loss 0.6250 ± 0.2500",
+        "ensemble of the 2 networks, on the same test samples: test/loss 0.3750",
+    ]
+    assert "ensemble    studies/s/final/ensemble.ckpt" in lines
+
+    together |= {"test": {}, "no_test": "refit kept no test samples", "no_model": "it is damaged"}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[6:8] == [
+        "ensemble of the 2 networks without a test result: refit kept no test samples",
+        "ensemble of the 2 networks without a model: it is damaged",
+    ]
+    assert not [line for line in lines if line.startswith("ensemble  ")]

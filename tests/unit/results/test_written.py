@@ -36,6 +36,8 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         "test": None,
         "test_std": None,
         "no_test": None,
+        "ensemble": None,
+        "calibration": None,
     }
     # A baseline has no trials.
     (tmp_path / "trial.json").write_text("null")

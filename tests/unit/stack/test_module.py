@@ -1,5 +1,7 @@
 """The stack under a Trainer: groups end one by one, by stopping, pruning or divergence."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -9,6 +11,7 @@ from torch import optim
 
 from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.models.mlp import MLPRegressor
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.stack.module import Group, StackedFit
 from lightning_hpo.stack.training import Member, Stopping
 
@@ -109,3 +112,19 @@ def test_the_last_step_may_be_shorter():
     group = Group([member(0)])
     fit(group, epochs=25)
     assert len(group.train[0]) == 25
+
+
+# Rule: what a network gave in a validation is what its loss there is of, without the samples that
+# fill up the stack and without the epochs behind its end.
+def test_each_member_tells_its_outputs_by_epoch() -> None:
+    short = replace(member(1), val=(torch.zeros(2, 1), torch.zeros(2)))
+    found = [OutputsByEpoch(), OutputsByEpoch()]
+    group = Group([member(0), short], outputs=found)
+    stopping = Stopping(patience=2, validate_every=2, min_delta=1.0)
+    fit(group, Group([member(2)]), epochs=20, stopping=stopping)
+    for of, outputs in zip(group.members, found, strict=True):
+        assert of.val is not None
+        assert list(outputs.by_epoch) == [1, 3, 5]
+        target = of.val[1].numpy()
+        losses = [((output - target) ** 2).mean() for output in outputs.by_epoch.values()]
+        assert losses == pytest.approx(group.val[group.members.index(of)][1::2], rel=1e-5)

@@ -63,3 +63,17 @@ def test_folds_say_at_which_epoch_they_were_judged() -> None:
     assert "each fold at the epoch that the other folds choose" in said(judged_at="others")
     assert "each fold at the epoch at which the refit ends" in said(judged_at="fixed")
     assert "judged epoch" in said(folds=[{**fold, "epoch": 4}] * 2)
+
+
+def test_the_ensemble_has_a_sentence_of_its_own() -> None:
+    together = {"n": 3, "test": {"test/accuracy": 0.9421}, "no_test": None, "no_model": None}
+    who = "The ensemble of these 3 networks, whose output is the mean of theirs,"
+    assert winner.ensemble_words({"ensemble": together}) == [
+        f"{who} has test/accuracy = 0.9421 on the same test samples; as one model it is"
+        " final/ensemble.ckpt."
+    ]
+    together |= {"test": {}, "no_test": "refit kept no test samples"}
+    assert winner.ensemble_words({"ensemble": together}) == [
+        f"{who} has no test result: refit kept no test samples."
+    ]
+    assert winner.ensemble_words({"ensemble": None}) == winner.ensemble_words({}) == []

@@ -81,8 +81,12 @@ def test_several_refits_run_beside_each_other(final_dir):
         ("refit", "refit", "null", None),
         ("refit_1", "refit", "1", None),
         ("refit_2", "refit", "2", None),
+        ("ensemble", "ensemble", "null", None),
     ]
-    assert said == ["refit on all training data with 3 seeds, test, figures"]
+    assert said == [
+        "refit on all training data with 3 seeds, test, figures",
+        "the 3 networks as one model",
+    ]
 
 
 # Rule: more refits asked for later are added to those that are done.
@@ -92,7 +96,7 @@ def test_refits_that_are_done_stay_done(final_dir):
     more = finale(final_dir, executor := WritingExecutor(final_dir), n_refits=3)
     assert not more.is_done()
     more.run()
-    assert executor.ran == [("refit_2", "refit", "2", 8)]
+    assert executor.ran == [("refit_2", "refit", "2", 8), ("ensemble", "ensemble", "null", None)]
 
 
 def test_every_override_reaches_the_jobs(final_dir):
@@ -163,6 +167,7 @@ def test_several_refits_start_when_all_folds_have_ended(final_dir):
         "refit",
         "refit_1",
         "showcase_median",
+        "ensemble",
         "showcase",
     ]
 
@@ -356,21 +361,44 @@ def test_a_final_job_that_does_not_say_whose_it_is_is_kept_aside(final_dir):
 # Rule: a part that is declared is planned: run in its place, waited for, done again with what it
 # rests on.
 def test_a_declared_part_is_planned(final_dir, monkeypatch):
-    ensemble = Part(
-        name="ensemble",
-        job="ensemble",
-        fits=lambda asked: [Fit("ensemble")],
-        says=lambda asked: "ensemble of the refits",
-        after=("refits",),
+    distilled = Part(
+        name="distilled",
+        job="distil",
+        fits=lambda asked: [Fit("distilled")],
+        says=lambda asked: "a network that the ensemble teaches",
+        after=("ensemble",),
     )
-    monkeypatch.setattr("lightning_hpo.sweep.finale.plan.PARTS", (*PARTS, ensemble))
+    monkeypatch.setattr("lightning_hpo.sweep.finale.plan.PARTS", (*PARTS, distilled))
     executor, said = WritingExecutor(final_dir), []
     finale(final_dir, executor, n_splits=2, n_refits=2, say=said.append).run()
     names = [name for name, *_ in executor.ran]
-    assert names == ["fold_0", "fold_1", "refit", "refit_1", "ensemble"]
-    assert said[-1] == "ensemble of the refits"
+    assert names == ["fold_0", "fold_1", "refit", "refit_1", "ensemble", "distilled"]
+    assert said[-1] == "a network that the ensemble teaches"
     assert finale(final_dir, None, n_splits=2, n_refits=2).is_done()
     (final_dir / "refit_1" / "result.json").unlink()
+    assert not finale(final_dir, None, n_splits=2, n_refits=2).is_done()
     executor = WritingExecutor(final_dir)
     finale(final_dir, executor, n_splits=2, n_refits=2).run()
+    assert [name for name, *_ in executor.ran] == ["refit_1", "ensemble", "distilled"]
+
+
+# Rule: a kill between the refits and their ensemble costs the ensemble alone; a damaged network is
+# trained again, and what rests on it is made again.
+def test_the_ensemble_follows_its_networks(final_dir):
+    finale(final_dir, WritingExecutor(final_dir), n_splits=0, n_refits=2).run()
+    (final_dir / "ensemble" / "result.json").unlink()
+    assert not finale(final_dir, None, n_splits=0, n_refits=2).is_done()
+    finale(final_dir, executor := WritingExecutor(final_dir), n_splits=0, n_refits=2).run()
+    assert [name for name, *_ in executor.ran] == ["ensemble"]
+
+    (final_dir / "refit_1" / "model.ckpt").write_bytes(b"PK, and no more of it")
+    assert not finale(final_dir, None, n_splits=0, n_refits=2).is_done()
+    finale(final_dir, executor := WritingExecutor(final_dir), n_splits=0, n_refits=2).run()
     assert [name for name, *_ in executor.ran] == ["refit_1", "ensemble"]
+
+
+def test_without_an_ensemble_there_are_only_its_networks(final_dir):
+    asked = {"n_splits": 0, "n_refits": 2, "ensemble": False}
+    finale(final_dir, executor := WritingExecutor(final_dir), **asked).run()
+    assert [name for name, *_ in executor.ran] == ["refit", "refit_1"]
+    assert finale(final_dir, None, **asked).is_done()
