@@ -21,12 +21,14 @@ class HyperparameterSummary(pl.Callback):
     """Tells the loggers what was searched, and the objective; also when pruned.
 
     TensorBoard's HParams tab has both in a row; a tracker gets hyperparameters as the fit starts,
-    and the metric ``objective`` at its end.
+    and the metric ``objective`` at its end. ``at_end``: it is the last value of the monitor, as
+    under a schedule, not the best one.
     """
 
-    def __init__(self, params: Mapping[str, Any], best: BestEpoch) -> None:
+    def __init__(self, params: Mapping[str, Any], best: BestEpoch, *, at_end: bool = False) -> None:
         self.params = dict(params)
         self.best = best
+        self.at_end = at_end
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for logger in trainer.loggers:
@@ -45,11 +47,12 @@ class HyperparameterSummary(pl.Callback):
         # The loggers of other ranks have no writer.
         if self.best.value is None or not trainer.is_global_zero:
             return
+        value = self.best.last[self.best.monitor] if self.at_end else self.best.value
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
-                log_searched(logger, self.params, self.best.value)
+                log_searched(logger, self.params, value)
             elif is_a_tracker(logger):
-                logger.log_metrics({"objective": self.best.value}, step=trainer.global_step)
+                logger.log_metrics({"objective": value}, step=trainer.global_step)
 
 
 def log_searched(

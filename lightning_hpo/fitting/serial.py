@@ -15,8 +15,9 @@ from lightning_hpo.callbacks.reporting import (
 )
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import NonFiniteLoss, UserError
-from lightning_hpo.fitting import build, ranks
+from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.boundary import lightning_mistakes
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.messages import FitResult, JobContext
 
@@ -28,17 +29,17 @@ def fit(
     context: JobContext,
     observers: Sequence[pl.Callback] = (),
 ) -> FitResult:
-    """Train on one split and return the best validation value of the monitor."""
+    """Train on one split; the monitor's best value, and what else validations logged."""
     # Before anything is instantiated: initialisation and dropout derive from it.
     pl.seed_everything(seed, verbose=False)
     started_s = time.monotonic()
     best = BestEpoch(monitor=cfg.monitor, mode=cfg.mode)
-    data = build.data_module(cfg, split)
+    data = build.data_module(cfg, split, training_seed=splits.search_training_seed(cfg))
     module = build.module(cfg, data)
     callbacks = [
         FailOnNonFinite(monitor=cfg.monitor),
         best,
-        HyperparameterSummary(context.searched, best),
+        HyperparameterSummary(context.searched, best, at_end=TrialPlan.of(cfg).scheduled),
         CurvesLayout(best),
         *observers,
         *build.callbacks(cfg, with_validation=True),

@@ -17,6 +17,7 @@ from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
+from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
@@ -101,14 +102,20 @@ class StackedFits:
         )
 
     def _objective(self) -> float:
-        return fmean(end.best_loss for end in self.group.finished.values())
+        return fmean(map(self._objective_of, self.group.finished))
+
+    def _objective_of(self, fold: int) -> float:
+        """As jobs/objective.py has it of a fit that has come to its end."""
+        val = self.group.val[fold]
+        at_end = TrialPlan.of(self.cfg).scheduled and bool(np.isfinite(val).any())
+        return _last(val) if at_end else self.group.finished[fold].best_loss
 
     def write_apart(self, fold: int, context: JobContext) -> None:
         """What a fit of this fold alone leaves: metrics, events, indices, predictions, outputs."""
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
-        objective = self.group.finished[fold].best_loss
+        objective = self._objective_of(fold)
         stacked_files.write_events(
             context.folder, columns, every, params=context.searched, objective=objective
         )

@@ -103,12 +103,17 @@ def _judged(result: FitResult, rule: Rule, cfg: DictConfig) -> FitResult:
 
 
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
+    """Fit a part of the training data for all epochs; metrics at the best and at the last one.
+
+    ``new_split``: whether the samples that validate were drawn for this fit, or are those of the
+    search, which chose the winner by them.
+    """
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     plan, split = TrialPlan.of(cfg), splits.holdout_split(cfg)
     result = _fit_part(cfg, plan, split, seed, context, keep_best=False)
-    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
+    found = {"val_fraction": cfg.cv.val_fraction, "new_split": splits.holdout_is_new(cfg)}
+    found |= asdict(result)
     return _write(context.folder, found)
 
 
@@ -197,7 +202,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
-    if number is None:
+    if number is None and not is_of_outer_fold(cfg):
         found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s
         _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
@@ -212,6 +217,11 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def is_of_outer_fold(cfg: DictConfig) -> bool:
+    """Whether the study is of an outer fold, of which nothing but its test is looked at."""
+    return cfg.study.get("outer_fold") is not None
 
 
 def _settle_folds(final_dir: Path, monitor: str) -> None:

@@ -77,10 +77,15 @@ def finished_folds(cfg: DictConfig, folder: Path, numbers: Sequence[int]) -> lis
     return found
 
 
-def write_result(folder: Path, fold: int, result: FitResult, taken_from: int | None = None) -> None:
-    """Leave the result of ``fold`` in its ``folder``; a kill leaves all of it or nothing."""
+def write_result(
+    folder: Path, fold: int, result: FitResult, objective: float, taken_from: int | None = None
+) -> None:
+    """Leave the result of ``fold`` in its ``folder``; a kill leaves all of it or nothing.
+
+    ``objective``: what it counts for in the trial.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"fold": fold, **asdict(result)}
+    content = {"fold": fold, "objective": objective, **asdict(result)}
     if taken_from is not None:
         content["taken_from_trial"] = taken_from
     write_json(JobFolder(folder).result, content)

@@ -30,6 +30,7 @@ from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.fitting.serial import fit
 from lightning_hpo.flavour import pl
+from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.again import PlayedAgain
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
@@ -105,13 +106,15 @@ def _again(
         live = PlayedAgain(notes, n_values=len(told.intermediate_values))
     if plan.stacked:
         return _stacked_again(cfg, context, live, origin=origin)
-    kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=live is not None)
+    # The network of the epoch by which the trial was told.
+    at_end = live is not None or plan.scheduled
+    kept = KeptWeights(monitor=cfg.monitor, mode=cfg.mode, latest=at_end)
     told_live = EpochProgress(context.folder, monitor=cfg.monitor)
     reporters = [] if live is None else [PruningCallback(live, monitor=cfg.monitor)]
     seed = derive_seed(cfg.seed, "trial", origin, 0)
     with suppress(optuna.TrialPruned):
         result = fit(cfg, splits.search_split(cfg, 0), seed, context, [kept, told_live, *reporters])
-        return Again(result.value, result.epochs, kept.weights)
+        return Again(objective.value_of(result, plan), result.epochs, kept.weights)
     assert kept.latest_value is not None and live is not None
     return Again(kept.latest_value, len(live.values()), kept.weights)
 

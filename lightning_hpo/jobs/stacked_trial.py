@@ -1,5 +1,7 @@
 """A trial of the search whose folds train as one stack; several trials may share one stack."""
 
+from dataclasses import replace
+
 import optuna
 from omegaconf import DictConfig
 
@@ -10,7 +12,6 @@ from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.protocol.messages import JobContext, TrialResult
-from lightning_hpo.protocol.seeds import derive_seed
 
 
 class StackedTrial:
@@ -28,21 +29,21 @@ class StackedTrial:
         self.cfg = cfg
         self.context = context
         self.live = live
-        plan = TrialPlan.of(cfg)
+        self.plan = plan = TrialPlan.of(cfg)
         folds = range(plan.n_folds)
         # By several objectives nothing can be compared midway.
         reports = live is not None and not plan.objectives
         self.fits = StackedFits(
             cfg,
             splits=[splits.search_split(cfg, fold) for fold in folds],
-            seeds=[derive_seed(cfg.seed, "trial", origin, fold) for fold in folds],
+            seeds=[splits.search_seed(cfg, origin, fold) for fold in folds],
             report=self._report if reports else None,
         )
 
     def conclude(self) -> TrialResult:
         """Write the trial's files; its result, or what ended it before its time is raised."""
         self.fits.write_together(self.context)
-        return objective.of(self.fits.results(), further=self.cfg.study.objectives)
+        return objective.of(self.fits.results(), self.plan)
 
     def _report(self, epoch: int, value: float) -> None:
         assert self.live is not None
@@ -52,6 +53,7 @@ class StackedTrial:
 
 
 def run_stacked(trial: StackedTrial) -> TrialResult:
-    """Train one trial's folds as one stack."""
-    train([trial.fits])
+    """Train one trial's folds as one stack; its networks are those of the epoch that counts."""
+    stop = replace(trial.fits.stopping, restore_best=not trial.plan.scheduled)
+    train([trial.fits], stop=stop)
     return trial.conclude()

@@ -1,7 +1,6 @@
 """One trial: one hyperparameter configuration, all its folds, one number."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 import optuna
 from omegaconf import DictConfig
@@ -23,7 +22,6 @@ from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
-from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.strategies.pruning import over_folds
 
 
@@ -53,11 +51,11 @@ def run_trial(
         if fold < len(taken):
             fits.append(taken[fold].result)
         else:
-            seed = derive_seed(cfg.seed, "trial", origin, fold)
+            seed = splits.search_seed(cfg, origin, fold)
             fits.append(_fit_fold(cfg, plan, context, live, fold, seed))
         if live is not None and _stops(plan, live, fits):
-            return TrialResult(fmean(f.value for f in fits), tuple(fits), stopped_after_fold=fold)
-    return objective.of(fits, further=plan.objectives)
+            return objective.of(fits, plan, stopped_after_fold=fold)
+    return objective.of(fits, plan)
 
 
 def _fit_fold(
@@ -73,7 +71,7 @@ def _fit_fold(
         return fit(cfg, split, seed, context, _reporters(plan, live, fold))
     of_fold = JobContext(JobFolder(context.folder).fold(fold).path, context.searched)
     result = fit(cfg, split, seed, of_fold, _reporters(plan, live, fold))
-    write_result(of_fold.folder, fold, result)
+    write_result(of_fold.folder, fold, result, objective.value_of(result, plan))
     return result
 
 
@@ -93,7 +91,7 @@ def _stops(plan: TrialPlan, live: Reported, fits: Sequence[FitResult]) -> bool:
     if not plan.steps_are_folds:
         return False
     fold = len(fits) - 1
-    live.report(fits[-1].value, step=fold)
+    live.report(objective.value_of(fits[-1], plan), step=fold)
     if len(fits) == plan.n_folds or not live.should_prune():
         return False
     if isinstance(live, optuna.trial.Trial):
@@ -113,7 +111,8 @@ def _continue(
         if not plan.steps_are_folds:
             report_again(live, done.number, plan.steps_of(fold))
         of_fold = JobFolder(context.folder).fold(fold).path
-        write_result(of_fold, fold, done.result, taken_from=done.number)
+        value = objective.value_of(done.result, plan)
+        write_result(of_fold, fold, done.result, value, taken_from=done.number)
     if taken:
         say_what_continues(live, taken)
     return numbers[-1], taken

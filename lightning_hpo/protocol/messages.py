@@ -20,7 +20,8 @@ class JobContext:
 class Facts:
     """What a study records about its data and its machine.
 
-    ``n_samples``: training samples that there are, whatever the limit and the split.
+    ``n_samples``: training samples that there are, whatever the limit and the split, but for those
+    held out.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
     ``unread``: parts of the configuration that nothing reads, and why.
     ``can_be_shown``: whether there is a figure of trials side by side for these data.
@@ -79,7 +80,7 @@ class FitProgress:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The objective of a trial, the mean of its fits' best values; a float to any sweeper.
+    """The objective of a trial, a mean over its fits; a float to any sweeper.
 
     ``further``: the other objectives of a study with several; iterating gives all of them.
     ``stopped_after_fold``: the Wilcoxon pruner was sure after this fold; the mean is over the folds

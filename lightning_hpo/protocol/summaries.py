@@ -74,7 +74,9 @@ def holdout(found: Mapping[str, Any], monitor: str) -> dict[str, Any]:
     at_best = {n: found["metrics"][n] for n in _validated(found, [found["metrics"]], monitor)}
     logged = without_forks(recorded_stages(found), keep=monitor)
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
-    kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
+    # Older studies do not say by which split.
+    said = ("val_fraction", "new_split", "epochs", "best_epoch")
+    kept = {key: found[key] for key in said if key in found}
     return {**kept, **at_best, "last": at_end}
 
 

@@ -20,8 +20,9 @@ ERROR_FIGURES = (
 SEARCH_FIGURES = ("trials_side_by_side",)
 CAPTIONS = {
     "fit": "What the final network predicts over its input (black), beside the training and the "
-    "test samples. The band spans the networks of the folds; the dashed curve is the truth without "
-    "noise, where the data know it.",
+    "test samples. The band spans the networks of the folds, each as it was at its own best epoch, "
+    "under a schedule at its last one; the dashed curve is the truth without noise, where the data "
+    "know it.",
     "confusion_matrix": "Confusion matrix of the final model on the test set: each row is a true "
     "class, each column what the model took it for.",
     "confused_pairs": "The classes that the final model confuses most, and how often it took the "

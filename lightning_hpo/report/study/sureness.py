@@ -10,6 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.protocol.judging import Rule, rule_of
+from lightning_hpo.report.study import race
 from lightning_hpo.report.study.conditions import same_conditions
 from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.record import Record, by_value
@@ -27,14 +29,15 @@ def sureness(record: Record) -> list[str]:
     whole = [trial for trial in complete if STOPPED_AFTER_FOLD not in trial.user_attrs]
     ranked = by_value(whole, minimize=record.minimize)
     folds = spread(record.results)
+    lead = race.verdict(record.results) or _lead(ranked, record)
     if folds is None:
         return [
-            *_lead(ranked, record),
+            *lead,
             "The winner was not cross-validated, so nothing is known about how much its value "
             "depends on the split of the data.",
         ]
     return [
-        *_lead(ranked, record),
+        *lead,
         f"Over the folds {record.monitor} varies with a standard deviation of {folds.std:.2g}.",
         *_promise(ranked, folds, record),
         *_test_against_folds(folds, record),
@@ -77,7 +80,8 @@ def _fold_values(record: Record, number: int) -> list[float]:
     folder = StudyFolder(record.folder).trial(number)
     values: list[float] = []
     while (found := stored_object(folder.fold(len(values)).result)) is not None:
-        value = found.get("value")
+        # Of an older study the best value, which was what counted.
+        value = found.get("objective", found.get("value"))
         if not isinstance(value, int | float):
             return []
         values.append(float(value))
@@ -88,8 +92,8 @@ def _promise(ranked: Sequence[FrozenTrial], folds: Spread, record: Record) -> li
     """The search's best value against the interval of the folds' mean, which nobody chose.
 
     Whatever it is worth, a value is called flattering, and so is one confirmed, wrongly in at most
-    2.5 % of cases. Nothing is said where the folds are of another trial, nor where search and
-    final job differ in data or epochs.
+    2.5 % of cases, as an estimate of what the folds' mean estimates. Nothing is said where the
+    folds are of another trial, nor where search and final job differ in data or epochs.
     """
     if not ranked or record.results.get("final_trial") not in (None, ranked[0].number):
         return []
@@ -100,9 +104,9 @@ def _promise(ranked: Sequence[FrozenTrial], folds: Spread, record: Record) -> li
     # As losses, of which less is better.
     promised, low, high = (value, low, high) if record.minimize else (-value, -high, -low)
     compared = f"{number(value)} in the search, {number(folds.mean)} on average over the folds"
-    picked = f"was picked as the best of {len(ranked)}"
+    chosen = _chosen(len(ranked), rule_of(record.results.get("cv") or {}))
     if low > promised:
-        flatters = f"{picked} and flatters" if len(ranked) > 1 else "flatters"
+        flatters = f"{chosen} and flatters" if chosen else "flatters"
         return [
             f"{compared}, worse by more than noise: the search's value {flatters} the winner; "
             "expect the folds' mean."
@@ -111,11 +115,19 @@ def _promise(ranked: Sequence[FrozenTrial], folds: Spread, record: Record) -> li
         return [
             f"{compared}: to within {percent(MARGIN)} the folds confirm what the search promised."
         ]
-    expect = f" It {picked}, so expect the folds' mean." if len(ranked) > 1 else ""
+    expect = f" It {chosen.rstrip(',')}, so expect the folds' mean." if chosen else ""
     return [
         f"{compared}: {len(folds.folds)} folds neither confirm nor refute the search's value."
         f"{expect}"
     ]
+
+
+def _chosen(n_trials: int, rule: Rule) -> str:
+    """How luck could choose the search's value, and not the folds'; empty: it could not."""
+    if rule == "others":
+        own = "at its own best epoch"
+        return f"was picked as the best of {n_trials}, each {own}," if n_trials > 1 else f"is {own}"
+    return f"was picked as the best of {n_trials}" if n_trials > 1 else ""
 
 
 def _test_against_folds(folds: Spread, record: Record) -> list[str]:

@@ -75,6 +75,16 @@ def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> Non
     assert plugin == "hparams"
 
 
+# Rule: under a schedule the objective is the last value, as in the study.
+def test_the_objective_may_be_the_last_value(tmp_path: Path) -> None:
+    # The loss falls, so that its largest value is the first one.
+    best = BestEpoch(monitor="val/loss", mode="max")
+    fit(tmp_path, best, HyperparameterSummary({"a": 1}, best, at_end=True))
+    objective = events(tmp_path).Scalars("objective")[0].value
+    assert objective == pytest.approx(best.last["val/loss"])
+    assert best.last["val/loss"] < best.value
+
+
 def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:
     drawing = [kind(every_n_epochs=1, at_end=False) for kind in CLASSIFIERS_OWN]
     plain = fit(tmp_path / "plain", data=digits(seed=3))

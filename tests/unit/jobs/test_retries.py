@@ -15,7 +15,7 @@ def killed(tmp_path):
     """The folder of a trial that was killed after all of its folds but one."""
     killed = tmp_path / "0"
     for fold in range(2):
-        write_result(killed / f"fold_{fold}", fold, RESULT)
+        write_result(killed / f"fold_{fold}", fold, RESULT, 0.5)
     OmegaConf.save(CFG, killed / "config.yaml")
     return killed
 

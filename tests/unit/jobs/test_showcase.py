@@ -17,6 +17,7 @@ from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.jobs.showcase import label, run_showcase
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.metrics import read_curves
 from lightning_hpo.storage.study import create_storage
 from lightning_hpo.sweep.finale.shown import shown_trials
 
@@ -45,6 +46,8 @@ SMALL_MLP = [
     "callbacks=none",
     "trainer.max_epochs=6",
 ]
+# Too high a rate for the last epoch to be the best.
+LOUD_RATE = 1.0
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
@@ -147,6 +150,23 @@ def test_stacked_trials_of_a_regression_side_by_side(tmp_path: Path) -> None:
     assert [result["n_folds"] for result in found.values()] == [3, 3, 3]
     assert [result["epochs"] for result in found.values()] == [6, 6, 2]
     _figure_is_there(tmp_path)
+
+
+# Rule: under a schedule the value that is told is of the last epoch, and so is the network.
+@pytest.mark.parametrize("how", ["serial", "stacked"])
+def test_under_a_schedule_the_network_is_the_last_ones(tmp_path: Path, how: str) -> None:
+    told = [*SMALL_MLP, f"cv.parallel={how}", "scheduler=one_cycle", "cv.epochs_per_step=1"]
+    study = search(tmp_path, [LOUD_RATE], *told, pruned=0)
+    best = showcase(study, tmp_path, *told)["showcase_best"]
+    trial = tmp_path / "trials" / "0"
+    if how == "stacked":
+        assert best["value"] == best["told"]
+        of_first = read_curves(trial / "metrics.csv")["val/loss/fold_0"]
+    else:
+        of_first = read_curves(trial / "fold_0" / "metrics.csv")["val/loss"]
+        assert best["value"] == pytest.approx(of_first[-1], rel=1e-6)
+    assert of_first[-1] > min(of_first)
+    _has_the_value(tmp_path / "final" / "showcase_best", of_first[-1])
 
 
 # Rule: folds that train in turn: the first one's network, which has that fold's value.

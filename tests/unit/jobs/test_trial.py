@@ -52,7 +52,8 @@ def fits(monkeypatch) -> list[tuple[int, int]]:
                 reporter.trial.report(value, reporter.first_step + epoch)
                 if reporter.trial.should_prune():
                     raise optuna.TrialPruned
-        return FitResult(min(values), values.index(min(values)), len(values), {"a": 0.1}, 1.0)
+        best, last = min(values), {"val/loss": values[-1]}
+        return FitResult(best, values.index(best), len(values), {"a": 0.1}, 1.0, last=last)
 
     monkeypatch.setattr(trial_module, "fit", fit)
     return done
@@ -131,6 +132,28 @@ def test_the_mean_is_over_the_best_values_of_all_folds(fits, tmp_path):
     result = run(study_for(cfg), cfg, tmp_path, [[0.5, 0.25], [0.5, 0.75]])
     assert result.value == 0.375
     assert float(result) == 0.375
+
+
+# Rule: under a schedule a trial is its folds' last epochs, also to the Wilcoxon pruner, and also of
+# folds that it takes over; what other pruners see of each epoch stays.
+@pytest.mark.parametrize("pruner", ["MedianPruner", "WilcoxonPruner"])
+def test_under_a_schedule_the_last_epoch_counts(fits, tmp_path, monkeypatch, pruner):
+    cfg = config(pruner, n_splits=2)
+    cfg.scheduler = {"_target_": "a.schedule"}
+    values, study = [[0.25, 0.5], [0.25, 0.75]], study_for(cfg)
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        run(study, cfg, tmp_path, values)
+    study.enqueue_trial({}, user_attrs={"retry_of": 0})
+    result = run(study, cfg, tmp_path, values)
+    assert (result.value, [fit.value for fit in result.fits]) == (0.625, [0.25, 0.25])
+    epochs = {0: 0.25, 1: 0.5, 2: 0.25, 3: 0.75}
+    assert study.trials[1].intermediate_values == (
+        {0: 0.5, 1: 0.75} if pruner == "WilcoxonPruner" else epochs
+    )
+    assert study.trials[1].user_attrs["continues"] == {"0": 0}
+    left = [json.loads((tmp_path / f"1/fold_{k}/result.json").read_text()) for k in range(2)]
+    assert [fold["objective"] for fold in left] == [0.5, 0.75]
 
 
 VALUES = [[0.5, 0.25], [0.5, 0.75], [0.125, 0.25]]

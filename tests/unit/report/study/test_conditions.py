@@ -20,7 +20,8 @@ def left(folder: Path, configuration: Any) -> None:
 def configured(**changes: Any) -> dict[str, Any]:
     data = {"train_limit": changes.get("train_limit")}
     trainer = {"max_epochs": changes.get("max_epochs", 6), "devices": changes.get("devices", 1)}
-    return {"data": data, "trainer": trainer, "study": changes}
+    scheduler = changes.get("scheduler")
+    return {"data": data, "trainer": trainer, "scheduler": scheduler, "study": changes}
 
 
 def study(tmp_path: Path, **in_final: Any) -> Record:
@@ -29,20 +30,39 @@ def study(tmp_path: Path, **in_final: Any) -> Record:
     return replace(record(values(0.3)), folder=tmp_path)
 
 
-# Rule: data and epochs decide, and nothing else.
+# Rule: data, epochs and the schedule decide, and nothing else.
 @pytest.mark.parametrize(
     ("in_final", "same"),
-    [({}, True), ({"devices": 2}, True), ({"max_epochs": 15}, False), ({"train_limit": 9}, False)],
+    [
+        ({}, True),
+        ({"devices": 2}, True),
+        ({"max_epochs": 15}, False),
+        ({"train_limit": 9}, False),
+        ({"scheduler": {"_target_": "a.schedule"}}, False),
+    ],
 )
 def test_data_and_epochs_decide(tmp_path: Path, in_final: dict[str, Any], same: bool) -> None:
     assert same_conditions(study(tmp_path, **in_final), 0) is same
 
 
-# Rule: the last epoch is not the best one, which a trial's value is of.
-def test_folds_at_their_last_epoch_are_others(tmp_path: Path) -> None:
+# Rule: a trial's own best epoch may be compared with those that others choose, and last epochs with
+# each other, but not with what study.final_epochs chose, nor as older studies judged their folds.
+@pytest.mark.parametrize(
+    ("judged", "same"),
+    [
+        ({"judged_at": "others"}, True),
+        ({"judged_at": "last"}, True),
+        ({"judged_at": "fixed"}, False),
+        ({"at_last_epoch": False}, True),
+        ({"at_last_epoch": True}, False),
+    ],
+)
+def test_where_folds_were_judged_decides(
+    tmp_path: Path, judged: dict[str, Any], *, same: bool
+) -> None:
     found = study(tmp_path)
-    cv = {**(found.results["cv"] or {}), "at_last_epoch": True}
-    assert not same_conditions(replace(found, results={**found.results, "cv": cv}), 0)
+    cv = {**(found.results["cv"] or {}), **judged}
+    assert same_conditions(replace(found, results={**found.results, "cv": cv}), 0) is same
 
 
 # Rule: what is not known is not the same.

@@ -43,7 +43,8 @@ def searched(tmp_path: Path, *trials: list[float], cv: dict[str, Any] | None = N
         for fold, loss in enumerate(losses):
             place = tmp_path / f"trials/{number}/fold_{fold}"
             place.mkdir(parents=True)
-            (place / "result.json").write_text(json.dumps({"fold": fold, "value": loss}))
+            found = {"fold": fold, "value": 0.0, "objective": loss}
+            (place / "result.json").write_text(json.dumps(found))
     return replace(record(values(*map(fmean, trials)), cv=cv), folder=tmp_path)
 
 
@@ -53,6 +54,18 @@ def test_a_lead_on_every_fold_is_a_clear_one(tmp_path: Path) -> None:
     best = [loss - by for loss, by in zip(second, (0.05, 0.06, 0.05, 0.04, 0.05), strict=True)]
     assert sureness.sureness(searched(tmp_path, second, best))[0] == (
         "The best trial leads the second by 0.05, over the 5 folds of the search by more than "
+        "noise: the winner is a clear one."
+    )
+
+
+# Rule: folds of an older study counted with their best value.
+def test_the_folds_of_older_trials_are_read(tmp_path: Path) -> None:
+    study = searched(tmp_path, [0.5, 0.6], [0.2, 0.32])
+    for path in tmp_path.glob("trials/*/fold_*/result.json"):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps({"fold": found["fold"], "value": found["objective"]}))
+    assert sureness.sureness(study)[0] == (
+        "The best trial leads the second by 0.29, over the 2 folds of the search by more than "
         "noise: the winner is a clear one."
     )
 
@@ -105,6 +118,21 @@ def test_a_promise_is_held_against_the_folds(
     other = 0.5 if direction == "minimize" else 0.1
     found = record(values(promised, other), cv=folds(*EXACT), direction=direction)
     assert expected in sureness.sureness(found)[2]
+
+
+# Rule: where others chose the folds' epochs, the trials' own choice of theirs is named as a cause.
+@pytest.mark.usefixtures("comparable")
+def test_a_trial_at_its_own_best_epoch_is_said_to_be() -> None:
+    def said(promised: float, *others: float) -> str:
+        cv = folds(*EXACT) | {"judged_at": "others"}
+        return " ".join(sureness.sureness(record(values(promised, *others), cv=cv)))
+
+    own = "was picked as the best of 2, each at its own best epoch, and flatters the winner"
+    assert own in said(0.27, 0.5)
+    assert "value is at its own best epoch and flatters the winner" in said(0.27)
+    expect = "each at its own best epoch, so expect the folds' mean."
+    assert said(0.2855, 0.5).find(f"It was picked as the best of 2, {expect}") > 0
+    assert "It is at its own best epoch, so expect the folds' mean." in said(0.2855)
 
 
 # Rule: study 1 of the reference, 0.158 and then 0.313 with a standard deviation of 0.284, is not
