@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run
+    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, unlock
     from lightning_hpo.callbacks.current import current_trial
     from lightning_hpo.callbacks.reporting import PruningCallback
     from lightning_hpo.data.base import Arrays, TensorDataModule
@@ -44,10 +44,11 @@ __all__ = [
     "load_study",
     "rerun",
     "run",
+    "unlock",
 ]
 
 _HOMES = {
-    "api": ("StudyRecord", "compare", "load_study", "rerun", "run"),
+    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "unlock"),
     "callbacks.current": ("current_trial",),
     "callbacks.reporting": ("PruningCallback",),
     "data.base": ("Arrays", "TensorDataModule"),

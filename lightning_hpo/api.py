@@ -1,4 +1,4 @@
-"""The functions of the package: start a study, read one, compare several, run a trial again."""
+"""The functions of the package: start a study, read one, compare several, open a lock box."""
 
 import os
 import pickle
@@ -29,6 +29,7 @@ from lightning_hpo.storage.maker import require_own
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
     from lightning_hpo.flavour import pl
+    from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
 
@@ -54,7 +55,11 @@ class StudyRecord:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The searched parameters of the best trial, by their keys; empty where none completed."""
+        """The searched parameters of the best trial, by their keys; empty where none completed.
+
+        Of the search: the model's are those of trial ``results["final_trial"]``, which a race may
+        have chosen.
+        """
         best = self.results["best"]
         return {} if best is None else dict(best["params"])
 
@@ -269,5 +274,30 @@ def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Compari
     """
     try:
         return again.rerun(Path(study_dir), number, trust=trust, way_out="trust=True")
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
+
+
+def unlock(study_dir: str | Path, *, trust: bool = False) -> "Opening":
+    """Open a study's lock box: test its final network on what ``data.lock_box`` kept from it all.
+
+    Open it once, when nothing will be changed any more: each opening is added to ``lock_box.json``
+    in the study's folder, and the study's report tells of it when it is built again.
+
+    Args:
+        study_dir: the study's folder.
+        trust: also where another user or machine made the study, whose code then runs.
+
+    Returns:
+        The opening's ``number``, 1 for a box that nobody had opened, its ``metrics``, ``n_samples``
+        and the ``intervals`` at 95 % of the metrics that have one.
+
+    Raises :class:`UserError` where the study has no lock box or no final network, where its data
+    are gone or have changed, or where another one made it.
+    """
+    from lightning_hpo.unlock import open_box
+
+    try:
+        return open_box(Path(study_dir), trust=trust, way_out="trust=True")
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error

@@ -7,7 +7,7 @@ channel, and, for training alone, augmented.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
-from lightning_hpo.data.folds import Split, split_indices, subset
+from lightning_hpo.data.folds import Split, set_apart, split_indices, subset
+from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
 from lightning_hpo.errors import UserError
@@ -57,14 +58,15 @@ class TensorDataModule(pl.LightningDataModule):
     """Serves ``load()``'s arrays from the device of the attached trainer, else from the CPU.
 
     A subclass defines ``load``, and perhaps ``name``, by which results call the data. Test data
-    reach the device in ``setup("test")`` only.
+    reach the device in ``setup("test")`` only; where ``split.held`` says so, they are what it holds
+    out of the training data.
 
     Args:
         batch_size: samples of a training batch, at least 1.
         eval_batch_size: samples of a validation or test batch, at least 1.
         train_limit: first reduce the training data to at most so many samples, at least 1, chosen
             by the split's seed, so that all folds see the same ones; a budget's limit may exceed
-            what there is. None: take all.
+            what there is. None: take all. Held out of all of them, before, is what the split says.
         split: says what validates, as a ``Split`` or a mapping of its fields; None: a stratified
             holdout of a tenth.
         augment: changes training batches; empty (``{}`` from a configuration) or None: none. One
@@ -76,8 +78,9 @@ class TensorDataModule(pl.LightningDataModule):
     in ``setup``.
 
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
-    ``classes``; ``train_indices``, ``val_indices`` into the limited training data; ``mean``,
-    ``std`` (C,) float32.
+    ``classes``; ``train_indices``, ``val_indices`` into the training data, or into what a limit
+    leaves of them; ``apart``, what is held out of all training data; ``mean``, ``std`` (C,)
+    float32.
     """
 
     name: str = "data"
@@ -86,6 +89,7 @@ class TensorDataModule(pl.LightningDataModule):
     classes: tuple[str, ...] | None
     train_indices: Tensor
     val_indices: Tensor
+    apart: Apart
     # Of order, augmentation and copies in place of ``seed``, by which a subclass may also load.
     training_seed: int | None = None
 
@@ -140,8 +144,7 @@ class TensorDataModule(pl.LightningDataModule):
             self.mean, self.std = moments(self._train[0], self.train_indices)
         self.mean, self.std = self.mean.to(self.device), self.std.to(self.device)
         if stage in ("test", "predict"):
-            test = self._test or _tensors(self._arrays.test_x, self._arrays.test_y)
-            self._test = self._to_device(test)
+            self._test = self._to_device(self._test or self._tested(self._arrays))
 
     @property
     def device(self) -> torch.device:
@@ -158,6 +161,11 @@ class TensorDataModule(pl.LightningDataModule):
         """Training samples that there are, whatever the split and the limit."""
         assert self._arrays is not None, "setup() comes first"
         return len(self._arrays.train_x)
+
+    @property
+    def n_free(self) -> int:
+        """Those of them that train and validate, whatever the limit: all but what is held out."""
+        return len(self.apart.free)
 
     def raw(self, stage: str) -> tuple[Tensor, Tensor]:
         """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
@@ -235,17 +243,32 @@ class TensorDataModule(pl.LightningDataModule):
             self.num_classes = int(arrays.train_y.max()) + 1 if _is_integer(arrays.train_y) else 0
 
     def _limited(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
-        """Applies ``train_limit``, then splits what is left; returns the training tensors."""
+        """Holds out, applies ``train_limit``, splits what is left; returns the training tensors."""
         x, y = arrays.train_x, arrays.train_y
         labels, groups = self._labels(y), self._groups()
+        self.apart = set_apart(self.split, len(y), labels=labels, groups=groups)
+        free = self.apart.free
         if self.train_limit is not None:
-            limit, by = min(self.train_limit, len(y)), labels if self.split.stratified else None
-            chosen = subset(len(y), limit, seed=self.split.seed, labels=by)
+            of_free = labels[free] if labels is not None and self.split.stratified else None
+            limit = min(self.train_limit, len(free))
+            chosen = free[subset(len(free), limit, seed=self.split.seed, labels=of_free)]
             x, y = x[chosen], y[chosen]
             labels, groups = (v if v is None else v[chosen] for v in (labels, groups))
-        parts = split_indices(self.split, len(y), labels=labels, groups=groups)
-        self.train_indices, self.val_indices = parts
+            free = np.arange(limit)
+        labels, groups = (v if v is None else v[free] for v in (labels, groups))
+        of_rest = replace(self.split, held=Held())
+        parts = split_indices(of_rest, len(free), labels=labels, groups=groups)
+        self.train_indices, self.val_indices = (
+            torch.from_numpy(free[part.numpy()]) for part in parts
+        )
         return _tensors(x, y)
+
+    def _tested(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
+        """The test data, or what is held out of the training data in their place."""
+        held = self.apart.tested(self.split.held.tested)
+        if held is None:
+            return _tensors(arrays.test_x, arrays.test_y)
+        return _tensors(arrays.train_x[held], arrays.train_y[held])
 
     def _labels(self, y: NDArray[Any]) -> NDArray[Any] | None:
         name = self.split.labels

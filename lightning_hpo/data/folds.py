@@ -5,7 +5,8 @@ proportions. groups: (n,) what each sample belongs to, such as a patient; given,
 parts. All indices are sorted and zero-based.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Literal, get_args
 
@@ -23,12 +24,15 @@ from sklearn.model_selection import (
 )
 from torch import Tensor
 
+from lightning_hpo.data.held import Apart, Held, Indices
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.seeds import derive_seed
 
 Method = Literal["holdout", "kfold", "none", "own"]
 Order = Literal["shuffled", "time"]
-Indices = NDArray[np.int64]
+# What errors call a fraction, and what they say it is for.
+VAL_FRACTION, LOCK_BOX = "val_fraction", "data.lock_box"
+_USES = {VAL_FRACTION: "for validation", LOCK_BOX: "for the lock box"}
 
 
 # Not frozen: a data module that saves its hyperparameters keeps one, and a logger of Lightning's
@@ -56,6 +60,9 @@ class Split:
             after all that trains. Fold k then trains on the first k + 1 of ``n_splits`` + 1 parts.
         groups: by what name the data know the group of each sample; None: there are none.
         labels: by what name they know the class of each sample, to stratify by; None: their own.
+        draw: of the holdout parts that ``seed`` can draw, which one; the search's is 0. In the
+            order of time there is only one.
+        held: what leaves the data before they are split, as a ``Held`` or a mapping of its fields.
 
     Raises :class:`UserError` for a field of the chosen method outside its range.
     """
@@ -70,12 +77,17 @@ class Split:
     order: Order = "shuffled"
     groups: str | None = None
     labels: str | None = None
+    draw: int = 0
+    held: Held = field(default_factory=Held)
 
     @property
     def n_folds(self) -> int:
         return self.n_splits * self.repeats
 
     def __post_init__(self) -> None:
+        if isinstance(self.held, Mapping):
+            # As a checkpoint has it.
+            self.held = Held(**self.held)
         if self.method not in get_args(Method):
             raise UserError(
                 f"split.method must be one of {', '.join(get_args(Method))}, got {self.method!r}."
@@ -115,23 +127,88 @@ class Split:
 def split_indices(
     split: Split, n: int, *, labels: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Returns the training and the validation indices, int64; the latter are empty for ``none``."""
+    """Returns the training and the validation indices, int64; the latter are empty for ``none``.
+
+    What ``split.held`` holds out is in neither.
+    """
     if split.method == "own":
         raise UserError(
             "split.method=own is for data with a validation part of their own; use holdout, kfold"
             " or none."
         )
+    free = set_apart(split, n, labels=labels, groups=groups).free
+    labels, groups = (v if v is None else v[free] for v in (labels, groups))
+    train, val = _split_all(split, len(free), labels=labels, groups=groups)
+    return torch.from_numpy(free[train]), torch.from_numpy(free[val])
+
+
+def set_apart(
+    split: Split, n: int, *, labels: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
+) -> Apart:
+    """Holds out of ``n`` samples what ``split.held`` says, first the lock box.
+
+    Stratified, by groups and in the order of time as the split is; the same for all of its methods,
+    folds and repeats.
+    """
+    held, nothing = split.held, np.arange(0)
+    labels = labels if split.stratified else None
+    free, box, outer = np.arange(n), nothing, nothing
+    if held.lock_box is not None:
+        free, box = _lock_box(split, held.lock_box, n, labels=labels, groups=groups)
+    if held.n_outer:
+        labels, groups = (v if v is None else v[free] for v in (labels, groups))
+        kept, left = _outer_fold(split, len(free), labels=labels, groups=groups)
+        free, outer = free[kept], free[left]
+    return Apart(free, box, outer)
+
+
+def _held_by(split: Split) -> int:
+    """The seed that draws what is held out."""
+    return split.seed if split.held.seed is None else split.held.seed
+
+
+def _outer_fold(
+    split: Split, n: int, *, labels: NDArray[Any] | None, groups: NDArray[Any] | None
+) -> tuple[Indices, Indices]:
+    n_outer, seed = split.held.n_outer, derive_seed(_held_by(split), "outer")
+    folds = replace(
+        split, method="kfold", n_splits=n_outer, fold=split.held.outer, repeats=1, seed=seed
+    )
+    try:
+        return _fold(folds, n, labels=labels, groups=groups)
+    except UserError as error:
+        raise UserError(f"study.nested={n_outer} asks for other outer folds: {error}") from None
+
+
+def _lock_box(
+    split: Split,
+    share: float,
+    n: int,
+    *,
+    labels: NDArray[Any] | None,
+    groups: NDArray[Any] | None,
+) -> tuple[Indices, Indices]:
+    if split.order == "time":
+        return latest(n, val_fraction=share, key=LOCK_BOX)
+    seed = derive_seed(_held_by(split), "lock_box")
+    return holdout(n, val_fraction=share, seed=seed, labels=labels, groups=groups, key=LOCK_BOX)
+
+
+def _split_all(
+    split: Split, n: int, *, labels: NDArray[Any] | None, groups: NDArray[Any] | None
+) -> tuple[Indices, Indices]:
+    """As if nothing were held out."""
     if split.method == "none":
-        train, val = np.arange(n), np.arange(0)
-    elif split.method == "kfold":
-        train, val = _fold(split, n, labels=labels if split.stratified else None, groups=groups)
-    elif split.order == "time":
-        train, val = latest(n, val_fraction=split.val_fraction)
-    else:
-        labels = labels if split.stratified else None
-        fraction, seed = split.val_fraction, split.seed
-        train, val = holdout(n, val_fraction=fraction, seed=seed, labels=labels, groups=groups)
-    return torch.from_numpy(train), torch.from_numpy(val)
+        return np.arange(n), np.arange(0)
+    labels = labels if split.stratified else None
+    if split.method == "kfold":
+        return _fold(split, n, labels=labels, groups=groups)
+    if split.order == "time":
+        return latest(n, val_fraction=split.val_fraction)
+    fraction, seed = split.val_fraction, split.seed
+    if split.draw:
+        seed = derive_seed(seed, "holdout split", split.draw)
+    return holdout(n, val_fraction=fraction, seed=seed, labels=labels, groups=groups)
 
 
 def _fold(
@@ -151,29 +228,31 @@ def holdout(
     seed: int,
     labels: NDArray[Any] | None = None,
     groups: NDArray[Any] | None = None,
+    key: str = VAL_FRACTION,
 ) -> tuple[Indices, Indices]:
     """Holds ``ceil(n * val_fraction)`` samples out; returns (train, val).
 
-    With ``groups`` it is so many of the groups, whose classes are as they come.
+    With ``groups`` it is so many of the groups, whose classes are as they come. ``key``: what
+    errors call the fraction.
     """
     _check_val_fraction(val_fraction)
     if groups is not None:
-        _check_parts(len(np.unique(groups)), val_fraction, of="groups")
+        _check_parts(len(np.unique(groups)), val_fraction, of="groups", key=key)
         splitter = GroupShuffleSplit(1, test_size=val_fraction, random_state=seed)
         train, val = next(splitter.split(np.zeros(n), groups=groups))
         return np.sort(train), np.sort(val)
     fewest = 1 if labels is None else len(np.unique(labels))
-    n_val = _check_parts(n, val_fraction, fewest=fewest)
+    n_val = _check_parts(n, val_fraction, fewest=fewest, key=key)
     if labels is not None:
         _check_smallest_class(labels, at_least=2)
     train, val = train_test_split(np.arange(n), test_size=n_val, random_state=seed, stratify=labels)
     return np.sort(train), np.sort(val)
 
 
-def latest(n: int, *, val_fraction: float) -> tuple[Indices, Indices]:
+def latest(n: int, *, val_fraction: float, key: str = VAL_FRACTION) -> tuple[Indices, Indices]:
     """Holds the last ``ceil(n * val_fraction)`` samples out; returns (train, val)."""
     _check_val_fraction(val_fraction)
-    n_train = n - _check_parts(n, val_fraction)
+    n_train = n - _check_parts(n, val_fraction, key=key)
     return np.arange(n_train), np.arange(n_train, n)
 
 
@@ -256,14 +335,21 @@ def _interleave_classes(order: Indices, labels: NDArray[np.integer]) -> Indices:
     return order[np.argsort(position[order], kind="stable")]
 
 
-def _check_parts(n: int, val_fraction: float, *, fewest: int = 1, of: str = "samples") -> int:
+def _check_parts(
+    n: int,
+    val_fraction: float,
+    *,
+    fewest: int = 1,
+    of: str = "samples",
+    key: str = VAL_FRACTION,
+) -> int:
     """How many of ``n`` validate; raises unless ``fewest`` remain in each part."""
     n_val = ceil(n * val_fraction)
     if min(n_val, n - n_val) < fewest:
         raise UserError(
-            f"val_fraction={val_fraction} of {n} {of} gives {n - n_val} for training and "
-            f"{n_val} for validation, but each part needs {fewest}; "
-            "change val_fraction or take more data."
+            f"{key}={val_fraction} of {n} {of} gives {n - n_val} for training and "
+            f"{n_val} {_USES[key]}, but each part needs {fewest}; "
+            f"change {key} or take more data."
         )
     return n_val
 

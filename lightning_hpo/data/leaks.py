@@ -15,9 +15,12 @@ from lightning_hpo.flavour import pl
 def require_test_apart(parts: Resplit) -> None:
     """Raise :class:`UserError` if test samples are among those that are split; looks at no sample.
 
-    Sets the data module up for its test: not for one that is still to be trained on.
+    Sets the data module up for its test: not for one that is still to be trained on. What is held
+    out of the training data, and takes the place of the test, is apart from them.
     """
     data = parts.data
+    if parts.split.held.tested != "test":
+        return
     if not pl.utilities.model_helpers.is_overridden("test_dataloader", data):
         return
     with parts.set_aside():

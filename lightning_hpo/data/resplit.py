@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_hpo.data.folds import Split, split_indices
+from lightning_hpo.data.folds import Split, set_apart, split_indices
+from lightning_hpo.data.held import Apart
 from lightning_hpo.data.labels import Values, labels_of, named, require_classes
 from lightning_hpo.data.loaders import dataset_of, loader_of, over
 from lightning_hpo.data.seeding import seeded
@@ -28,7 +29,8 @@ class Resplit:
 
     ``train_indices`` and ``val_indices`` count all its training and validation samples: in the
     order of the dataset of which both are parts, else the training samples first. Test and predict
-    loaders stay as they are.
+    loaders stay as they are, unless ``split.held`` puts what it holds out in their place: ``apart``
+    counts as those do.
 
     Args:
         data: its hooks ``setup``, ``train_dataloader`` and ``val_dataloader`` become this one's.
@@ -41,6 +43,7 @@ class Resplit:
 
     train_indices: Tensor
     val_indices: Tensor
+    apart: Apart
 
     def __init__(
         self,
@@ -57,6 +60,10 @@ class Resplit:
         self._loaders: tuple[DataLoader[Any], DataLoader[Any]] | None = None
         self._views: Views | None = None
         self._replace("setup", *_LOADERS)
+        if split.held.tested != "test":
+            # For good: nothing of this study may open the data's own test.
+            data.test_dataloader = self.held_dataloader  # type: ignore[method-assign]
+            data.predict_dataloader = self.held_dataloader  # type: ignore[method-assign]
         setattr(data, PARTS, self)
 
     def _replace(self, *hooks: str) -> None:
@@ -93,6 +100,12 @@ class Resplit:
             return []
         return over(self._loaders[1], part(self._views.val, self.val_indices.tolist()))
 
+    def held_dataloader(self) -> Any:
+        """What is held out and tested, as validation sees samples."""
+        held = self.apart.tested(self.split.held.tested)
+        assert held is not None and self._loaders is not None and self._views is not None
+        return over(self._loaders[1], part(self._views.val, held.tolist()))
+
     @property
     def datasets(self) -> tuple[Any, Any]:
         """The user's own, which training and validation read before they are split."""
@@ -108,14 +121,16 @@ class Resplit:
                 _look(views)
             self._views, self._loaders = views, (loaders[0], loaders[1])
             groups, labels = self._groups(self._views), self._labels(self._views)
-            indices = split_indices(self.split, len(self._views), labels=labels, groups=groups)
+            n = len(self._views)
+            self.apart = set_apart(self.split, n, labels=labels, groups=groups)
+            indices = split_indices(self.split, n, labels=labels, groups=groups)
             self.train_indices, self.val_indices = indices
             # What cannot be made again is told here, not in the middle of a fit.
             self.train_dataloader(), self.val_dataloader()
         except CannotTell as reason:
             raise UserError(
                 f"the samples of {type(self.data).__name__} cannot be split into folds: {reason};"
-                f" {_WAYS_ON}"
+                f" {_WAYS_OUT if self.split.held.holds else _WAYS_ON}"
             ) from None
 
     def _groups(self, views: Views) -> Values | None:
@@ -123,7 +138,8 @@ class Resplit:
         return None if name is None else named(self.data, views, name, key="cv.groups")
 
     def _labels(self, views: Views) -> Values | None:
-        if not self.split.stratified or self.split.method == "none" or self.split.order == "time":
+        needs_none = self.split.method == "none" and not self.split.held.holds
+        if not self.split.stratified or needs_none or self.split.order == "time":
             return None
         name = self.split.labels
         if name is None:
@@ -148,6 +164,10 @@ def _look(views: Views) -> None:
 _WAYS_ON = (
     "give its constructor the argument 'split' or the class a method datasets(view), name the"
     " evaluation dataset with cv.eval_dataset, or set cv=holdout cv.final=false"
+)
+_WAYS_OUT = (
+    "give the class a method datasets(view), name the evaluation dataset with cv.eval_dataset, or"
+    " leave out data.lock_box and study.nested"
 )
 
 

@@ -24,6 +24,7 @@ from lightning_hpo.explain.classification import Classified, Predicted, augmente
 from lightning_hpo.explain.curves import holdout_curves, learning_curves
 from lightning_hpo.explain.predictions import is_regression
 from lightning_hpo.explain.regression import foreign_figures, regression_figures
+from lightning_hpo.explain.reliability import reliability_figure
 from lightning_hpo.explain.seen import seen_in
 from lightning_hpo.explain.weights import filter_figures, layer_weights, weight_histograms
 from lightning_hpo.flavour import pl
@@ -97,6 +98,7 @@ def _attempts(
 
     yield "learning_curves", lambda: of_training(learning_curves)
     yield "learning_curves_holdout", lambda: of_training(holdout_curves)
+    yield "reliability", lambda: reliability_figure(FinalFolder(final_dir))
     yield "augmented_samples", lambda: augmented_samples(data)
     yield "filters", lambda: filter_figures(module)
     yield "weight_histograms", lambda: weight_histograms(untrained, layer_weights(module))

@@ -59,12 +59,14 @@ def keeps_its_split(node: DictConfig) -> bool:
     return "split" not in node and not takes(node, "split")
 
 
-def require_offered(cfg: DictConfig, name: str, purpose: str) -> None:
+def require_offered(
+    cfg: DictConfig, name: str, purpose: str, *, otherwise: str = "set cv=holdout cv.final=false"
+) -> None:
     """Raise :class:`UserError` where ``study.hand_over`` leaves out what a ``purpose`` needs."""
     if name not in offered(cfg):
         raise UserError(
             f"data that are {purpose} must be handed '{name}', which study.hand_over leaves out;"
-            " add it there, or set cv=holdout cv.final=false."
+            f" add it there, or {otherwise}."
         )
 
 
@@ -98,7 +100,8 @@ def unread(cfg: DictConfig) -> dict[str, str]:
     found = {}
     for group, of in _HANDED.items():
         node = cfg[of]
-        own = ", ".join(f"{of}.{key}" for key in node if not str(key).startswith("_"))
+        keys = (str(key) for key in node if key != "lock_box")
+        own = ", ".join(f"{of}.{key}" for key in keys if not key.startswith("_"))
         if group not in offered(cfg):
             found[group] = f"study.hand_over leaves it out; search parameters of {of} ({own})"
         elif group in node:

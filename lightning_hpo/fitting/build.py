@@ -4,6 +4,7 @@ With the entry points and the jobs, this is where configuration stops: everythin
 keyword arguments. A user's own class gets only those of our arguments that its constructor takes.
 """
 
+import copy
 import os
 import re
 import warnings
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from lightning_hpo.composition.instantiate import make
+from lightning_hpo.composition.instantiate import make, target_of
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
@@ -25,6 +26,9 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import arguments, observers, provenance
 from lightning_hpo.flavour import pl
 
+# The key of all data that is no argument of theirs: it is a part of the split.
+_LOCK_BOX = "lock_box"
+_HOLD_NOTHING = "leave out data.lock_box and study.nested"
 # Arguments of a data module that say how its samples are read, not which they are.
 _OF_LOADERS = re.compile(r"\w*workers|persistent\w*|pin_memory|prefetch_factor|\w*batch_size")
 
@@ -43,11 +47,13 @@ def data_module(
     if split.method == "kfold" and arguments.takes(cfg.data, "split"):
         arguments.require_offered(cfg, "split", "cross-validated")
     _check_split(cfg.data, split)
+    if split.held.holds:
+        _check_held(cfg)
     arguments.require_effect(cfg, "augment", of="data")
     ours = {"split": lambda: split, "augment": lambda: _augmentation(cfg), "seed": lambda: cfg.seed}
     with seeded(cfg.seed):
         given = arguments.handed(cfg.data, ours, offered=arguments.offered(cfg))
-        data = make(cfg.data, **given)
+        data = make(_data_node(cfg), **given)
     draw_by(cfg.seed, data)
     if isinstance(data, TensorDataModule):
         data.training_seed = training_seed if "seed" in given else None
@@ -133,7 +139,7 @@ def _augmentation(cfg: DictConfig) -> Any:
 
 
 def _resplit(cfg: DictConfig, data: pl.LightningDataModule, split: Split) -> None:
-    plain: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    plain: Any = OmegaConf.to_container(_data_node(cfg), resolve=True)
     kept = {key: value for key, value in plain.items() if not _OF_LOADERS.fullmatch(str(key))}
     Resplit(
         data,
@@ -142,6 +148,35 @@ def _resplit(cfg: DictConfig, data: pl.LightningDataModule, split: Split) -> Non
         eval_dataset=cfg.cv.get("eval_dataset"),
         known_as=(cfg.seed, repr(kept)),
     )
+
+
+def _data_node(cfg: DictConfig) -> DictConfig:
+    """``cfg.data`` with what its target's constructor is to be given."""
+    if _LOCK_BOX not in cfg.data:
+        return cfg.data
+    # With all around it, to which it may refer.
+    whole = copy.deepcopy(cfg)
+    with open_dict(whole.data):
+        del whole.data[_LOCK_BOX]
+    return whole.data
+
+
+def _check_held(cfg: DictConfig) -> None:
+    """Samples are held out by whoever splits: by our data modules, or from outside."""
+    if arguments.keeps_its_split(cfg.data):
+        return
+    target = target_of(cfg.data)
+    if not (isinstance(target, type) and issubclass(target, TensorDataModule)):
+        raise UserError(
+            f"{cfg.data._target_} splits its samples itself, so that none can be held out of them;"
+            f" derive it from TensorDataModule, let it take no 'split', or {_HOLD_NOTHING}."
+        )
+    if "split" in cfg.data:
+        raise UserError(
+            "what is held out of the data must be ours to choose, but data.split is given"
+            f" ({cfg.data.split}); take it out, or {_HOLD_NOTHING}."
+        )
+    arguments.require_offered(cfg, "split", "held out", otherwise=_HOLD_NOTHING)
 
 
 def _check_split(node: DictConfig, split: Split) -> None:

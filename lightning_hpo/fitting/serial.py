@@ -15,7 +15,7 @@ from lightning_hpo.callbacks.reporting import (
 )
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import NonFiniteLoss, UserError
-from lightning_hpo.fitting import build, ranks
+from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.boundary import lightning_mistakes
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
@@ -34,7 +34,7 @@ def fit(
     pl.seed_everything(seed, verbose=False)
     started_s = time.monotonic()
     best = BestEpoch(monitor=cfg.monitor, mode=cfg.mode)
-    data = build.data_module(cfg, split)
+    data = build.data_module(cfg, split, training_seed=splits.search_training_seed(cfg))
     module = build.module(cfg, data)
     callbacks = [
         FailOnNonFinite(monitor=cfg.monitor),

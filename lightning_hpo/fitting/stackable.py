@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
-from lightning_hpo.fitting import build
+from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.observers import listed
 from lightning_hpo.fitting.plan import steps_are_folds
 from lightning_hpo.flavour import pl
@@ -49,7 +49,7 @@ class Fold:
     def of(cls, cfg: DictConfig, split: Split, seed: int) -> "Fold":
         """Seeded and built as a fit of the fold alone is, so both begin with the same weights."""
         pl.seed_everything(seed, verbose=False)
-        data: Any = build.data_module(cfg, split)
+        data: Any = build.data_module(cfg, split, training_seed=splits.search_training_seed(cfg))
         module: Any = build.module(cfg, data)
         epochs = int(cfg.trainer.max_epochs)
         return cls(member_of(module, data, seed, epochs=epochs), module, data)

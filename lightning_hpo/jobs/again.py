@@ -96,13 +96,13 @@ def rerun(
 
     context = JobContext(_new_folder(trial), dict(trials[number].params))
     again = PlayedAgain(JobFolder(context.folder).reported, n_values=len(before))
-    with suppress(optuna.TrialPruned), denormals_as_zero(), _quietly_with(threads):
+    with suppress(optuna.TrialPruned), denormals_as_zero(), quietly_with(threads):
         run_trial(cfg, context, again, origin=lineage(trials, number)[-1])
     return Comparison(_in_order(before), _in_order(again.values()))
 
 
 @contextmanager
-def _quietly_with(threads: int) -> Iterator[None]:
+def quietly_with(threads: int) -> Iterator[None]:
     """With so many threads of torch, and without what stands in the study's log; then as before."""
     import torch
 

@@ -21,10 +21,12 @@ from lightning_hpo.callbacks.progress import EpochProgress, ProgressFile
 from lightning_hpo.callbacks.records import BestPredictions, FoldIndices, LastPredictions
 from lightning_hpo.callbacks.reporting import StageOfMetrics, callbacks_of
 from lightning_hpo.composition.instantiate import make
+from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attribution import AttributionMethod
 from lightning_hpo.explain.final import explain
+from lightning_hpo.explain.reliability import calibrate
 from lightning_hpo.explain.weights import layer_weights
 from lightning_hpo.fitting import build, ranks, splits
 from lightning_hpo.fitting.hyperparameters import plain_splits
@@ -101,12 +103,17 @@ def _judged(result: FitResult, rule: Rule, cfg: DictConfig) -> FitResult:
 
 
 def run_holdout(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit a part of the training data for all epochs; metrics at the best and at the last one."""
+    """Fit a part of the training data for all epochs; metrics at the best and at the last one.
+
+    ``new_split``: whether the samples that validate were drawn for this fit, or are those of the
+    search, which chose the winner by them.
+    """
     cfg = without_early_stopping(cfg)
     seed = derive_seed(cfg.seed, "holdout")
     plan, split = TrialPlan.of(cfg), splits.holdout_split(cfg)
     result = _fit_part(cfg, plan, split, seed, context, keep_best=False)
-    found = {"val_fraction": cfg.cv.val_fraction, **asdict(result)}
+    found = {"val_fraction": cfg.cv.val_fraction, "new_split": splits.holdout_is_new(cfg)}
+    found |= asdict(result)
     return _write(context.folder, found)
 
 
@@ -141,8 +148,8 @@ def _fit_part(
         if keep_best
         else LastPredictions(folder.predictions)
     )
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    observers = [FoldIndices(folder.indices), kept, told, *([outputs] if outputs else [])]
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [FoldIndices(folder.indices), kept, progress, *([outputs] if outputs else [])]
     return fit(cfg, split, seed, context, observers)
 
 
@@ -195,7 +202,8 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
-    if number is None:
+    if number is None and not is_of_outer_fold(cfg):
+        found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s
         _write(context.folder, {**found, "left_out": _WHILE_DRAWING, "seconds": seconds})
         drawn = explain(
@@ -209,6 +217,11 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         )
         found["left_out"] = drawn.left_out
     return _write(context.folder, {**found, "seconds": time.monotonic() - started_s})
+
+
+def is_of_outer_fold(cfg: DictConfig) -> bool:
+    """Whether the study is of an outer fold, of which nothing but its test is looked at."""
+    return cfg.study.get("outer_fold") is not None
 
 
 def _settle_folds(final_dir: Path, monitor: str) -> None:
@@ -277,8 +290,8 @@ def _train_refit(
     """
     epochs = _refit_epochs(cfg, plan, context.folder.parent)
     logged = StageOfMetrics()
-    told = EpochProgress(context.folder, monitor=cfg.monitor)
-    observers = [logged, told, *build.callbacks(cfg, with_validation=False)]
+    progress = EpochProgress(context.folder, monitor=cfg.monitor)
+    observers = [logged, progress, *build.callbacks(cfg, with_validation=False)]
     changes = {} if splits.refit_validates(cfg) else {"limit_val_batches": 0}
     trainer = build.trainer(cfg, context.folder, observers, max_epochs=epochs, **changes)
     ends.enter_context(finishing(trainer.loggers))

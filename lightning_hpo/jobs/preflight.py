@@ -1,5 +1,6 @@
 """What can be known before any training: data, device, folds, model, Trainer and monitor."""
 
+import copy
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +13,7 @@ from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
 from lightning_hpo.data.leaks import require_test_apart
 from lightning_hpo.data.resplit import parts_of
+from lightning_hpo.errors import UserError
 from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, observers, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
@@ -36,6 +38,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         build.data_module(cfg, splits.final_split(cfg, last))
     if cfg.study.final and cfg.cv.get("final_holdout"):
         build.data_module(cfg, splits.holdout_split(cfg))
+    if cfg.study.get("nested"):
+        _build_outer_fold(cfg)
     if cfg.study.final and arguments.keeps_its_split(cfg.data):
         parts = parts_of(build.data_module(cfg, splits.refit_split(cfg)))
         if parts is not None:
@@ -45,6 +49,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
+    _require_test(cfg, module)
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
@@ -54,7 +59,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     return Facts(
         data_name=told.name(data),
         data_sha256=told.checksum(data),
-        n_samples=data.n_samples if isinstance(data, TensorDataModule) else None,
+        n_samples=data.n_free if isinstance(data, TensorDataModule) else None,
         device=_device_name(rehearsed.trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
@@ -63,6 +68,27 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         notes=tuple(_handed_over(cfg, data)),
         remarks=() if remark is None else (remark,),
     )
+
+
+def _build_outer_fold(cfg: DictConfig) -> None:
+    """The last outer fold, as the study of it will split it."""
+    of_fold = copy.deepcopy(cfg)
+    n_outer = int(cfg.study.nested)
+    OmegaConf.update(of_fold, "study.outer_fold", n_outer - 1, force_add=True)
+    OmegaConf.update(of_fold, "study.outer_folds", n_outer, force_add=True)
+    for split in (splits.search_split(of_fold, 0), splits.refit_split(of_fold)):
+        build.data_module(of_fold, split)
+
+
+def _require_test(cfg: DictConfig, module: pl.LightningModule) -> None:
+    """Samples that are held out are looked at by the module's test, and by nothing else."""
+    has_test = pl.utilities.model_helpers.is_overridden("test_step", module)
+    if (splits.held(cfg).holds or cfg.study.get("nested")) and not has_test:
+        raise UserError(
+            "samples that are held out are for the module's test, but"
+            f" {type(module).__name__} has no test_step; give it one, or leave out data.lock_box"
+            " and study.nested."
+        )
 
 
 def _handed_over(cfg: DictConfig, data: pl.LightningDataModule) -> Iterator[str]:

@@ -19,6 +19,7 @@ from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.jobs.ensemble import run_ensemble
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
 from lightning_hpo.jobs.preflight import run_preflight
+from lightning_hpo.jobs.race import run_race
 from lightning_hpo.jobs.showcase import run_showcase
 from lightning_hpo.jobs.stacked_trial import StackedTrial
 from lightning_hpo.jobs.trial import run_trial
@@ -37,7 +38,7 @@ _OF_PARTS: Mapping[str, Callable[[DictConfig, JobContext], Any]] = {
 }
 # Those that validate have a row in TensorBoard's HParams tab.
 _VALIDATE = ("fold", "holdout")
-_JOBS = ("trial", "preflight", "showcase", *_OF_PARTS)
+_JOBS = ("trial", "preflight", "race", "showcase", *_OF_PARTS)
 
 
 @denormals_as_zero()
@@ -58,6 +59,8 @@ def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
     if cfg.study.job == "trial":
         live = _live_trial(cfg)
         return run_trial(cfg, _with_params(context, live), live)
+    if cfg.study.job == "race":
+        return run_race(cfg, _with_params(context, _trial(cfg, cfg.study.trial_number, None)))
     if cfg.study.job not in _OF_PARTS:
         raise UserError(f"study.job must be one of {_JOBS}, got {cfg.study.job!r}.")
     if cfg.study.job in _VALIDATE:

@@ -15,7 +15,6 @@ from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import JobContext, TrialResult
-from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.stack.training import Stopping
 
 
@@ -41,7 +40,7 @@ class StackedTrial:
         self.fits = StackedFits(
             cfg,
             splits=[splits.search_split(cfg, fold) for fold in folds],
-            seeds=[derive_seed(cfg.seed, "trial", origin, fold) for fold in folds],
+            seeds=[splits.search_seed(cfg, origin, fold) for fold in folds],
             report=self._report if reports else None,
         )
 

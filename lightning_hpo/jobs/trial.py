@@ -25,7 +25,6 @@ from lightning_hpo.protocol import trial_values
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
-from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.strategies.pruning import over_folds
 
 
@@ -55,7 +54,7 @@ def run_trial(
         if fold < len(taken):
             fits.append(taken[fold].result)
         else:
-            seed = derive_seed(cfg.seed, "trial", origin, fold)
+            seed = splits.search_seed(cfg, origin, fold)
             fits.append(_fit_fold(cfg, plan, context, live, fold, seed))
         if live is not None and _stops(plan, live, fits):
             return objective.of(fits, plan, stopped_after_fold=fold)

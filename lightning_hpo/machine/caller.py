@@ -7,11 +7,14 @@ other end of the standard input: where that ends, the program is gone, and nobod
 import json
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
 VARIABLE = "LIGHTNING_HPO_CALLER"
 
+# Set by our command line, which shows no traceback by it; see entry.py.
+_OURS = ("HYDRA_FULL_ERROR",)
 _files: list[Path] = []
 
 
@@ -21,6 +24,16 @@ def meet() -> None:
     if file is not None:
         _files.append(Path(file))
         threading.Thread(target=_end_with_it, daemon=True).start()
+
+
+def environment(file: Path) -> dict[str, str]:
+    """For the caller: the environment of a study that imports what this program can.
+
+    ``file``: in which it is told.
+    """
+    paths = os.pathsep.join(filter(None, sys.path))
+    inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
+    return inherited | {VARIABLE: str(file), "PYTHONPATH": paths}
 
 
 def is_present() -> bool:

@@ -18,11 +18,12 @@ from torchmetrics.classification import MulticlassAccuracy
 from lightning_hpo.data.loader import Minibatches, StepsPerCall, steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
+from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.minibatches import MinibatchLoop
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 # How a network is trained, which a checkpoint of it does not need.
-NOT_STORED = ["optimizer", "scheduler", "steps_per_call", "cuda_graph"]
+NOT_STORED = ["optimizer", "scheduler", "steps_per_call", "cuda_graph", "distillation"]
 
 SchedulerFactory = Callable[..., LRScheduler]  # of an optimizer and total_steps
 Batch = tuple[Tensor, Tensor]  # inputs (B, ...) float, labels (B,) int64 or targets (B,) float
@@ -66,6 +67,10 @@ class BaseModule(pl.LightningModule):
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return self.loss(outputs, y)
 
+    def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
+        """What a training step minimises, for a loss that looks at the inputs too."""
+        return self.training_loss(outputs, y)
+
     def evaluated(self, x: Tensor) -> Tensor:
         """The outputs that validation, test and prediction take."""
         outputs: Tensor = self(x)
@@ -97,7 +102,7 @@ class BaseModule(pl.LightningModule):
         assert not isinstance(batch, Minibatches)
         x, y = batch
         outputs = self(x)
-        loss = self.training_loss(outputs, y)
+        loss = self.fitted_loss(x, outputs, y)
         self.train_metrics.update(loss, outputs, y)
         return loss
 
@@ -144,8 +149,8 @@ class BaseClassifier(BaseModule):
 
     A subclass builds its layers and defines ``forward(x) -> logits`` of shape (B, K) for labels
     (B,) int64. Its own arguments are hyperparameters: a checkpoint holds them and opens without
-    any. How the network is trained (``optimizer``, ``scheduler``, ``steps_per_call``,
-    ``cuda_graph``) is not stored.
+    any. How the network is trained (``optimizer``, ``scheduler``, ``distillation``,
+    ``steps_per_call``, ``cuda_graph``) is not stored.
 
     Args:
         num_classes: K, at least 2.
@@ -156,6 +161,7 @@ class BaseClassifier(BaseModule):
         label_smoothing: in [0, 1), of the training loss alone, so that val/loss and test/loss stay
             comparable between trials that smooth differently.
         test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
+        distillation: a teacher's outputs are part of the training loss; None: the labels alone.
         steps_per_call: minibatches that one ``training_step`` trains on, at least 1, or "epoch".
         cuda_graph: train on them as captured CUDA graphs.
 
@@ -170,6 +176,7 @@ class BaseClassifier(BaseModule):
         scheduler: SchedulerFactory | None = None,
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
+        distillation: Distillation | None = None,
         steps_per_call: StepsPerCall = 1,
         cuda_graph: bool = False,
     ) -> None:
@@ -186,6 +193,12 @@ class BaseClassifier(BaseModule):
         self.save_hyperparameters(ignore=NOT_STORED)
         self.label_smoothing = label_smoothing
         self.test_time_flip = test_time_flip
+        self.distillation = distillation
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        if self.distillation is not None:
+            self.distillation.to(self.device)
 
     def evaluated(self, x: Tensor) -> Tensor:
         outputs = super().evaluated(x)
@@ -197,6 +210,10 @@ class BaseClassifier(BaseModule):
 
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(outputs.float(), y, label_smoothing=self.label_smoothing)
+
+    def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
+        loss = super().fitted_loss(x, outputs, y)
+        return loss if self.distillation is None else self.distillation(x, outputs, loss)
 
 
 def as_evaluated(module: nn.Module) -> Callable[[Tensor], Tensor]:

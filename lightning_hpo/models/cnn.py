@@ -14,6 +14,7 @@ from lightning_hpo.models.base import (
     image_shape,
     require_integer,
 )
+from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.fc import dense_stack
 from lightning_hpo.models.init import Scheme, initialise
 
@@ -37,8 +38,8 @@ class CNNClassifier(BaseClassifier):
         batch_norm: normalise after each pooling and hidden linear layer, before the ReLU: before
             the pooling there are four times as many values.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, optimizer, scheduler, steps_per_call, cuda_graph: as in
-            ``BaseClassifier``.
+        label_smoothing, test_time_flip, distillation, optimizer, scheduler, steps_per_call,
+            cuda_graph: as in ``BaseClassifier``.
 
     Raises :class:`UserError` for an argument outside its range.
     """
@@ -58,6 +59,7 @@ class CNNClassifier(BaseClassifier):
         init: Scheme = "kaiming",
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
+        distillation: Distillation | None = None,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -70,6 +72,7 @@ class CNNClassifier(BaseClassifier):
             scheduler=scheduler,
             label_smoothing=label_smoothing,
             test_time_flip=test_time_flip,
+            distillation=distillation,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

@@ -58,7 +58,7 @@ class CapturedStep(EagerStep):
         optimizer.zero_grad(set_to_none=True)
         with torch.cuda.graph(graph):
             outputs = self.module(self.x)
-            loss = self.module.training_loss(outputs, self.y)
+            loss = self.module.fitted_loss(self.x, outputs, self.y)
             with torch.autocast(self.device_type, enabled=False):
                 loss.backward()
                 optimizer.step()

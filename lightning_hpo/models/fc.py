@@ -14,6 +14,7 @@ from lightning_hpo.models.base import (
     require_fraction,
     require_integer,
 )
+from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.init import Scheme, initialise
 
 
@@ -29,8 +30,8 @@ class FCClassifier(BaseClassifier):
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each hidden linear layer, before the ReLU.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, optimizer, scheduler, steps_per_call, cuda_graph: as in
-            ``BaseClassifier``.
+        label_smoothing, test_time_flip, distillation, optimizer, scheduler, steps_per_call,
+            cuda_graph: as in ``BaseClassifier``.
 
     Raises :class:`UserError` for an argument outside its range.
     """
@@ -47,6 +48,7 @@ class FCClassifier(BaseClassifier):
         init: Scheme = "kaiming",
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
+        distillation: Distillation | None = None,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -59,6 +61,7 @@ class FCClassifier(BaseClassifier):
             scheduler=scheduler,
             label_smoothing=label_smoothing,
             test_time_flip=test_time_flip,
+            distillation=distillation,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

@@ -30,7 +30,7 @@ class TrainsByMinibatch(Protocol):
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
-    def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+    def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
         """The mean loss of a minibatch, of which the gradients are taken."""
 
     def optimizers(self) -> Any: ...
@@ -76,7 +76,7 @@ class EagerStep:
     def _update(self, x: Tensor, y: Tensor) -> Tensor:
         self.optimizer.zero_grad()
         outputs = self.module(x)
-        loss = self.module.training_loss(outputs, y)
+        loss = self.module.fitted_loss(x, outputs, y)
         # Lightning opens autocast around the whole call. Backward and the optimizer belong outside,
         # and the weights that it has cast are stale after a step (before 2.6 it keeps them).
         with torch.autocast(self.device_type, enabled=False):

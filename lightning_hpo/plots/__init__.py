@@ -19,6 +19,7 @@ from lightning_hpo.plots.feature_maps import feature_maps
 from lightning_hpo.plots.images import attribution_panel, filters, grad_cam_panel
 from lightning_hpo.plots.layers import hidden_activations, weight_histograms
 from lightning_hpo.plots.regression import fitted_curve, predicted_against_true, residuals
+from lightning_hpo.plots.reliability import reliability
 from lightning_hpo.plots.style import save_png
 from lightning_hpo.plots.trials import (
     trial_curves,
@@ -40,6 +41,7 @@ __all__ = [
     "hidden_activations",
     "learning_curves",
     "predicted_against_true",
+    "reliability",
     "residuals",
     "save_png",
     "trial_curves",

@@ -4,6 +4,7 @@
     folder.trial(3).config            # studies/cnn_dropout/trials/3/config.yaml
     folder.final.fold(2).result       # studies/cnn_dropout/final/fold_2/result.json
     folder.final.refits()             # those that have begun, in their order
+    folder.race.job(0, 17).result     # studies/cnn_dropout/race/round_0/trial_17/result.json
 
 Nothing here makes a folder or reads a file; a path is given whether anything lies there or not.
 """
@@ -120,6 +121,11 @@ class FinalFolder:
         """All refits as one model."""
         return self.path / "ensemble.ckpt"
 
+    @property
+    def calibration(self) -> Path:
+        """The temperature of the checkpoint's network, and what it does."""
+        return self.path / "calibration.json"
+
     def checkpoint_of(self, name: str) -> Path:
         """Where the fit of this name leaves its network, if it does."""
         known = {"refit": self.checkpoint, "ensemble": self.ensemble_checkpoint}
@@ -160,6 +166,27 @@ class FinalFolder:
 
 
 @dataclass(frozen=True)
+class RaceFolder:
+    """``race/``: the evaluations of the search's best trials, by round and trial."""
+
+    path: Path
+
+    @property
+    def candidates(self) -> Path:
+        """What decides this race: its candidates and its size."""
+        return self.path / "candidates.json"
+
+    @property
+    def result(self) -> Path:
+        """How it ended; there when it is over."""
+        return self.path / "race.json"
+
+    def job(self, number: int, trial: int) -> JobFolder:
+        """The evaluation of ``trial`` in round ``number``."""
+        return JobFolder(self.path / f"round_{number}" / f"trial_{trial}")
+
+
+@dataclass(frozen=True)
 class StudyFolder:
     """One study's folder, ``studies/<name>`` by default."""
 
@@ -184,6 +211,11 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def lock_box(self) -> Path:
+        """The record of the lock box's openings; there once it was opened."""
+        return self.path / "lock_box.json"
+
+    @property
     def owners(self) -> Path:
         """The locks of the controllers that work on this study."""
         return self.path / "owners"
@@ -205,6 +237,19 @@ class StudyFolder:
     @property
     def final(self) -> FinalFolder:
         return FinalFolder(self.path / "final")
+
+    @property
+    def race(self) -> RaceFolder:
+        return RaceFolder(self.path / "race")
+
+    @property
+    def nested(self) -> Path:
+        """Of a nested cross-validation: a study for each outer fold."""
+        return self.path / "nested"
+
+    def outer(self, fold: int) -> "StudyFolder":
+        """The study of one outer fold."""
+        return StudyFolder(self.nested / f"fold_{fold}")
 
     def trial(self, number: int) -> JobFolder:
         return JobFolder(self.trials / str(number))

@@ -20,7 +20,8 @@ class JobContext:
 class Facts:
     """What a study records about its data and its machine.
 
-    ``n_samples``: training samples that there are, whatever the limit and the split.
+    ``n_samples``: training samples that there are, whatever the limit and the split, but for those
+    held out.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
     ``unread``: parts of the configuration that nothing reads, and why.
     ``can_be_shown``: whether there is a figure of trials side by side for these data.

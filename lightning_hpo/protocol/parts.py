@@ -17,6 +17,7 @@ from lightning_hpo.protocol.summaries import (
     ensemble_words,
     holdout,
     holdout_words,
+    refit_results,
     refit_words,
     test_results,
 )
@@ -121,7 +122,7 @@ REFITS = Part(
     after=("folds", "holdout"),
     alone=True,
     folders=FinalFolder.refits,
-    summary=lambda refits, monitor: {"refits": refits, **test_results(refits)},
+    summary=lambda refits, monitor: {**refit_results(refits), **test_results(refits)},
     words=refit_words,
 )
 ENSEMBLE = Part(

@@ -26,6 +26,14 @@ def test_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def refit_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``refits``: one entry for each; ``calibration``: of the first one's network."""
+    return {
+        "refits": [{k: v for k, v in of.items() if k != "calibration"} for of in refits],
+        "calibration": refits[0].get("calibration") if refits else None,
+    }
+
+
 def cross_validation(folds: Sequence[Mapping[str, Any]], monitor: str) -> dict[str, Any]:
     """What the folds' validations logged, the monitor always, with mean and standard deviation.
 
@@ -66,7 +74,9 @@ def holdout(found: Mapping[str, Any], monitor: str) -> dict[str, Any]:
     at_best = {n: found["metrics"][n] for n in _validated(found, [found["metrics"]], monitor)}
     logged = without_forks(recorded_stages(found), keep=monitor)
     at_end = {n: found["last"][n] for n in sorted(logged) if n in found["last"]}
-    kept = {key: found[key] for key in ("val_fraction", "epochs", "best_epoch")}
+    # Older studies do not say by which split.
+    said = ("val_fraction", "new_split", "epochs", "best_epoch")
+    kept = {key: found[key] for key in said if key in found}
     return {**kept, **at_best, "last": at_end}
 
 
@@ -103,6 +113,8 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
         lines.append(_test_line(found))
     elif found["no_test"]:
         lines.append(f"no test: {found['no_test']}")
+    if (calibration := found.get("calibration")) and calibration["temperature"] is not None:
+        lines.append(_calibration_line(calibration))
     if refits and refits[0].get("val_fraction"):
         kept = f"{refits[0]['val_fraction']:.0%} of the training data"
         lines.append(f"the refit kept {kept} to validate on")
@@ -110,6 +122,15 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
     if left_out:
         lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
     return lines
+
+
+def _calibration_line(found: Mapping[str, Any]) -> str:
+    where = "test" if "test" in found["ece"] else "held_out"
+    errors = found["ece"][where]
+    return (
+        f"calibration: temperature {found['temperature']:.4g}; expected error on the"
+        f" {where.replace('_', '-')} samples {errors['before']:.4f}, with it {errors['after']:.4f}"
+    )
 
 
 def _test_line(found: Mapping[str, Any]) -> str:

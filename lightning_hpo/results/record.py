@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.results.importances import Importances, rate_parameters
-from lightning_hpo.results.results import Results, is_guest, read
+from lightning_hpo.results.results import Results, is_guest, read, taken
 from lightning_hpo.storage.readonly import opened_study
 
 
@@ -47,6 +47,13 @@ class Record:
         best = self.results["best"]
         numbers = {trial.number: trial for trial in self.trials}
         return None if best is None else numbers.get(best["number"])
+
+    @property
+    def taken(self) -> FrozenTrial | None:
+        """The trial that was chosen: the winner of the race, or without one the best."""
+        found = taken(self.results)
+        numbers = {trial.number: trial for trial in self.trials}
+        return None if found is None else numbers.get(found["number"])
 
     @property
     def space(self) -> dict[str, BaseDistribution]:

@@ -48,6 +48,34 @@ class Corrected(TypedDict):
     at_last_epoch: bool
 
 
+class Candidate(TypedDict):
+    """One of those that raced: ``value`` is the search's, ``values`` the race's by round.
+
+    Null after it left, and where it failed; ``left``: why it left.
+    """
+
+    number: int
+    value: float
+    params: dict[str, Any]
+    values: list[float | None]
+    left: str | None
+    n_parameters: int | None
+
+
+class RaceOf(TypedDict):
+    """The race of the best trials: who ran in each round, who won.
+
+    ``told_apart``: those that the winner beats by more than noise, by paired t-tests that hold
+    together. ``split_anew``: whether the rounds differed in their splits, not in seeds alone.
+    """
+
+    rounds: list[list[int]]
+    candidates: list[Candidate]
+    winner: int | None
+    told_apart: list[int]
+    split_anew: bool
+
+
 class DataOf(TypedDict, total=False):
     """What the data module told of its data."""
 
@@ -59,10 +87,14 @@ class DataOf(TypedDict, total=False):
 class Results(TypedDict, total=False):
     """The content of ``results.json``.
 
-    Null is what did not run. ``cv`` and ``holdout`` also have the metrics that were logged, by
+    Null is what did not run. ``best`` is the search's; after a ``race`` the final job takes its
+    winner. ``cv`` and ``holdout`` also have the metrics that were logged, by
     their names, ``cv`` each with ``_mean`` and ``_std``; ``seconds`` are those of ``search`` and
     ``final``. ``application``: the script of another Hydra application, whose jobs the trials are;
-    null for trials of ours. What other versions wrote may lack all but the required keys.
+    null for trials of ours. ``lock_box``: the share of the training samples in it. ``outer``: of
+    which outer fold of how many this study is; ``nested``: of the outer folds, as
+    :mod:`lightning_hpo.results.nested` gives them. What other versions wrote may lack all but the
+    required keys.
     """
 
     study_name: Required[str]
@@ -74,6 +106,7 @@ class Results(TypedDict, total=False):
     experiment: str | None
     pareto: Sequence[Mapping[str, Any]] | None
     forced_resumes: Sequence[Mapping[str, Any]]
+    race: RaceOf | None
     final_trial: int | None
     cv: Mapping[str, Any] | None
     holdout: Mapping[str, Any] | None
@@ -83,7 +116,11 @@ class Results(TypedDict, total=False):
     no_test: str | None
     ensemble: Mapping[str, Any] | None
     bias_corrected: Corrected | None
+    calibration: Mapping[str, Any] | None
     data: DataOf
+    lock_box: float | None
+    outer: Mapping[str, int] | None
+    nested: Mapping[str, Any] | None
     seed: int
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
@@ -96,6 +133,23 @@ class Results(TypedDict, total=False):
 def write(study_dir: Path, results: Results) -> None:
     """Write ``results.json``, with null for what JSON has no number for."""
     write_json(StudyFolder(study_dir).results, as_json(results))
+
+
+def raced(found: Results) -> tuple[RaceOf, Candidate] | None:
+    """The race and who won it; None where there was none, or all failed in it."""
+    race = found.get("race")
+    if race is None:
+        return None
+    won = [each for each in race["candidates"] if each["number"] == race["winner"]]
+    return (race, won[0]) if won else None
+
+
+def taken(found: Results) -> Best | None:
+    """The trial that was chosen: the winner of the race, or without one the search's best."""
+    if (race := raced(found)) is None:
+        return found["best"]
+    _, won = race
+    return Best(number=won["number"], value=won["value"], params=won["params"])
 
 
 def is_guest(found: Results) -> bool:

@@ -23,6 +23,13 @@ SHAPE: dict[str, Any] = {
     "pruner": _TEXT,
     "trials": {"total": int, "complete": int, "pruned": int, "failed": int},
     "best": {"number": int, "value": _NUMBER, "params": {}},
+    "race": {
+        "rounds": list,
+        "candidates": [{"number": int, "value": _NUMBER, "params": {}, "values": list}],
+        "winner": (int, type(None)),
+        "told_apart": list,
+        "split_anew": bool,
+    },
     "cv": {
         "n_splits": int,
         "repeats": int,
@@ -35,12 +42,16 @@ SHAPE: dict[str, Any] = {
     "test": _METRICS,
     "test_std": _METRICS,
     "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
+    "calibration": {"temperature": _NUMBER, "why": _TEXT, "ece": {_METRIC: _METRICS}}
+    | {"test_loss": _METRICS},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "bias_corrected": {
         **dict.fromkeys(("value", "low", "high"), _NUMBER),
         **dict.fromkeys(("trials", "left_out", "samples"), int),
     },
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
+    "lock_box": _NUMBER,
+    "nested": {"n_folds": int, "folds": [{"fold": int, "params": {}, "test": _METRICS}]} | _METRICS,
     "seconds": {"search": _NUMBER, "final": _NUMBER},
     "versions": {},
 }
@@ -79,7 +90,9 @@ def _odd(found: Any, shape: Any, where: str) -> Iterator[str]:
         elif found is not None:
             yield _line(where, "a list", found)
     elif not isinstance(found, shape):
-        yield _line(where, "a text" if str in _kinds(shape) else "a number", found)
+        named = {str: "a text", list: "a list", bool: "true or false"}
+        what = next((named[kind] for kind in _kinds(shape) if kind in named), "a number")
+        yield _line(where, what, found)
 
 
 def _kinds(shape: Any) -> tuple[type, ...]:

@@ -10,6 +10,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+
 
 def number(value: object) -> str:
     """Four significant digits for a float, anything else as it is written."""
@@ -37,6 +40,14 @@ def percent(fraction: float) -> str:
 
 def count(many: int, noun: str) -> str:
     return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
+
+
+def ordinal(number: int) -> str:
+    """``first`` of 1, ..., ``fifth`` of 5, then ``6th``."""
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    is_teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if is_teen else _ENDINGS.get(number % 10, 'th')}"
 
 
 def listing(items: Sequence[str]) -> str:

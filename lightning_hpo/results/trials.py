@@ -1,6 +1,7 @@
 """The trials of a study: the best one, how many ended how, the Pareto front."""
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 import optuna
@@ -24,6 +25,23 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     whole = [t for t in complete if STOPPED_AFTER_FOLD not in t.user_attrs]
     pick = min if study.direction is StudyDirection.MINIMIZE else max
     return pick(whole, key=lambda trial: trial.value or 0.0, default=None)
+
+
+def contenders(study: optuna.Study) -> list[FrozenTrial]:
+    """The whole completed trials of a study with one objective, best first.
+
+    Of those with the same parameters the best one.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(study.directions) > 1:
+        return []
+    sign = 1 if study.direction is StudyDirection.MINIMIZE else -1
+    whole = [(sign * t.value, t) for t in complete if t.value is not None and isfinite(t.value)]
+    whole = [(loss, t) for loss, t in whole if STOPPED_AFTER_FOLD not in t.user_attrs]
+    found: dict[str, FrozenTrial] = {}
+    for _, trial in sorted(whole, key=lambda pair: pair[0]):
+        found.setdefault(repr(sorted(trial.params.items())), trial)
+    return list(found.values())
 
 
 def chosen_trial(study: optuna.Study, number: int | None) -> FrozenTrial | None:

@@ -20,9 +20,15 @@ from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.protocol.versions import versions
-from lightning_hpo.results import bias_corrected
+from lightning_hpo.results import bias_corrected, nested
 from lightning_hpo.results.results import Results
-from lightning_hpo.results.trials import best_trial, counts, has_reports, pareto_front
+from lightning_hpo.results.trials import (
+    best_trial,
+    contenders,
+    counts,
+    has_reports,
+    pareto_front,
+)
 from lightning_hpo.storage.embedded import url_of
 
 log = logging.getLogger(__name__)
@@ -123,22 +129,30 @@ def results(
 ) -> Results:
     """The content of ``results.json``; parts that did not run are null.
 
-    So is a final job of parameters that are no longer the best, nor those that were chosen.
+    So is a final job of parameters that are no longer the best, nor those that won a race or were
+    chosen.
     """
-    best = best_trial(study)
-    numbers = {best.number if best else None, config.study.get("final_trial")}
+    best, race = best_trial(study), _race(study, study_dir, config)
+    taken = race["winner"] if race else None
+    if taken is None and best is not None:
+        taken = best.number
+    numbers = {taken, config.study.get("final_trial")}
     found = {
         "experiment": config.hydra.runtime.choices.get("experiment"),
         **_search_results(study, monitor=config.monitor),
         "bias_corrected": bias_corrected.of_search(
             study, study_dir, at_last_epoch=bool(config.get("scheduler"))
         ),
+        "race": race,
         **_final_results(StudyFolder(study_dir).final, numbers, monitor=config.monitor),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
             "noise_variance": facts.noise_variance,
         },
+        "outer": _outer(config),
+        "nested": nested.summary(study_dir, config.study.get("nested")),
+        "lock_box": OmegaConf.select(config, "data.lock_box"),
         "seed": config.seed,
         "sampler": config.hydra.sweeper.sampler.get("_target_"),
         "pruner": (config.get("pruner") or {}).get("_target_"),
@@ -147,6 +161,23 @@ def results(
     }
     # By its name the study is found again.
     return cast(Results, {"study_name": study.study_name, **redacted(found)})
+
+
+def _race(study: optuna.Study, study_dir: Path, config: Any) -> dict[str, Any] | None:
+    """The race of the study's folder, unless others are best by now, or none was asked for."""
+    found = stored_object(StudyFolder(study_dir).race.result)
+    asked = config.study.get("race") is not False and config.study.get("final_trial") is None
+    if found is None or not asked:
+        return None
+    numbers = [candidate["number"] for candidate in found.get("candidates", ())]
+    best = [trial.number for trial in contenders(study)[: len(numbers)]]
+    return found if numbers and numbers == best else None
+
+
+def _outer(config: Any) -> dict[str, int] | None:
+    """Of which outer fold this study is; None: it is whole."""
+    fold, n_folds = config.study.get("outer_fold"), config.study.get("outer_folds")
+    return None if fold is None else {"fold": fold, "n_folds": n_folds}
 
 
 def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:

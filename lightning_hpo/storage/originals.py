@@ -52,7 +52,8 @@ def check_links(study_dir: Path) -> None:
     written anew.
     """
     study = StudyFolder(study_dir)
-    folders = [study_dir, study.owners, study.logs, *study.final.path.glob("**/")]
+    of_jobs = (path for top in (study.final, study.race) for path in top.path.glob("**/"))
+    folders = [study_dir, study.owners, study.logs, *of_jobs]
     for folder in filter(Path.is_dir, folders):
         for path in folder.iterdir():
             if path.is_symlink() and not path.is_dir() and path.name != study.database.name:

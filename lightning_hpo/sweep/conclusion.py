@@ -20,8 +20,16 @@ def conclude(
 
     ``facts``: None where the jobs are another application's.
     """
-    written.save_plugin_file(study, study_dir)
     written.log_best(study)
+    found = save(study, study_dir, config, facts, display)
+    display.last_words(last_words.summary(found, study_dir))
+
+
+def save(
+    study: optuna.Study, study_dir: Path, config: DictConfig, facts: Facts | None, display: Display
+) -> results.Results:
+    """Write what is found, as far as the study has come, and build the report."""
+    written.save_plugin_file(study, study_dir)
     if facts is None:
         found = written.guest_results(
             study,
@@ -33,9 +41,11 @@ def conclude(
     else:
         found = written.results(study, study_dir=study_dir, config=config, facts=facts)
     results.write(study_dir, found)
-    display.stage("report")
-    report(study_dir, study)
-    display.last_words(last_words.summary(found, study_dir))
+    if found.get("outer") is None:
+        # Of an outer fold nothing but its test is looked at.
+        display.stage("report")
+        report(study_dir, study)
+    return found
 
 
 def report(study_dir: Path, study: optuna.Study) -> None:

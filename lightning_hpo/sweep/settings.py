@@ -4,7 +4,7 @@ In another application the plugin's own keys apply, everything that is ours is s
 no key of its configuration is taken for one of ours, whatever its name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -19,6 +19,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
 from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
+from lightning_hpo.sweep import held
 from lightning_hpo.sweep.display.display import Verbosity
 from lightning_hpo.sweep.display.progress import Steps
 from lightning_hpo.sweep.search.loop import Limits
@@ -64,8 +65,10 @@ class Settings:
             self._require_seconds("study.trial_timeout_s")
             self._check_devices()
             self._check_whole_fits()
+            held.check_nested(self._select)
+            held.check_final(self._select, self._select_final)
         self.slots(1)
-        _ = self.verbosity
+        _ = self.verbosity, self.race
 
     @staticmethod
     def _require_integer(key: str, select: Callable[[str], Any], *, low: int) -> None:
@@ -140,6 +143,10 @@ class Settings:
                 f"a study needs the metrics of its fits, which trainer.fast_dev_run={fast} leaves"
                 " out; try a small one with trainer.max_epochs=1 +trainer.limit_train_batches=1."
             )
+
+    def check_searched(self, names: Iterable[str]) -> None:
+        """Raise :class:`UserError` for what no study can search that holds samples out."""
+        held.check_searched(names, self._select)
 
     @property
     def study_dir(self) -> Path:
@@ -256,6 +263,17 @@ class Settings:
         return cost * final / search
 
     @property
+    def nested(self) -> int | None:
+        """Outer folds of a nested cross-validation; None: there is none."""
+        found: int | None = self._select("study.nested")
+        return found
+
+    @property
+    def refit_needs_folds(self) -> bool:
+        """Whether the folds of the final job may say how long its refit trains."""
+        return self._select("study.final_epochs") is None and not self._select("scheduler")
+
+    @property
     def replay(self) -> str | None:
         """The folder of the study to be replayed."""
         return self._select("study.replay")
@@ -272,6 +290,14 @@ class Settings:
         """Parameter sets that the study begins with."""
         points = self._select("study.enqueue")
         return [] if points is None else OmegaConf.to_container(points, resolve=True)  # type: ignore[return-value]
+
+    @property
+    def race(self) -> bool | None:
+        """Whether the best trials race before the final job; None: where that is cheap enough."""
+        asked = self._select("study.race", "auto")
+        if asked != "auto" and not isinstance(asked, bool):
+            raise UserError(f"study.race must be auto, true or false, got study.race={asked}.")
+        return None if asked == "auto" else asked
 
     @property
     def final_trial(self) -> int | None:

@@ -50,6 +50,7 @@ from lightning_hpo.sweep.evaluation import evaluate
 from lightning_hpo.sweep.fleet.controllers import Fleet
 from lightning_hpo.sweep.fleet.ownership import Owner
 from lightning_hpo.sweep.identity import Identity, check_searchable, settle
+from lightning_hpo.sweep.nested import failure_of_nested
 from lightning_hpo.sweep.preparation import prepare
 from lightning_hpo.sweep.search import fingerprint
 from lightning_hpo.sweep.search.arguments import read_params
@@ -144,10 +145,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
                     search = self._search(study, space, executor, fleet, display)
                     failure = self._search_and_evaluate(search, fleet, display, facts)
             owner.look()
-            # What failed a study, such as a full disk, may keep its results from being written too;
-            # the first one is told.
+            # What failed a study, such as a full disk, may keep its results from being written too.
             hindrances: tuple[type[Exception], ...] = (OSError, *storage_errors())
             with suppress(*(hindrances if failure is not None else ())):
+                failure = failure or failure_of_nested(study, self.settings, facts, display)
                 conclude(study, study_dir, self.config, facts, display)
         if failure is not None:
             raise failure
@@ -199,6 +200,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         if self.identity is None:
             return space
         check_searchable(space.distributions)
+        self.settings.check_searched(space.distributions)
         return replace(space, fixed_overrides=(*space.fixed_overrides, *self.identity.told))
 
     def _check_space(self, space: SearchSpace) -> None:

@@ -22,7 +22,7 @@ from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 
 CONF = config_dir()
 # Composed on top of the defaults list, not as a choice within it.
-ADDED = ("experiment", "budget")
+ADDED = ("experiment", "budget", "distillation")
 # Listed by the stock plugin only to explain that Optuna no longer has it.
 REMOVED_SAMPLERS = {"motpe"}
 

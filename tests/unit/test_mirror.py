@@ -13,6 +13,7 @@ PACKAGE = Path(lightning_hpo.__file__).parent
 # Modules without a test file of their own, and why.
 ELSEWHERE = {
     "explain/attempts.py": "one type and no code",
+    "jobs/opening.py": "it needs a whole study: tests/study/test_lock_box.py",
 }
 
 # Test files that belong to no module, and what they are about.
@@ -25,6 +26,7 @@ OF_NO_MODULE = {
     "test_benchmarks.py": "benchmarks",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
+    "test_nested_benchmark.py": "benchmarks/nested.py",
     "test_mirror.py": "the tree of the tests",
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",

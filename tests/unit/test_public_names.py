@@ -32,6 +32,7 @@ PUBLIC = {
     "load_study",
     "rerun",
     "run",
+    "unlock",
 }
 
 
@@ -99,7 +100,7 @@ def test_what_types_are_checked_by_is_what_is_imported():
         ("import lightning_hpo", ["torch", "hydra", "optuna", "numpy"]),
         ("import lightning_hpo; dir(lightning_hpo)", ["torch", "hydra", "optuna", "numpy"]),
         ("from lightning_hpo import UserError", ["torch", "hydra", "optuna", "numpy"]),
-        ("from lightning_hpo import run, load_study, rerun", ["torch", "scipy", "sklearn"]),
+        ("from lightning_hpo import run, load_study, rerun, unlock", ["torch", "scipy", "sklearn"]),
     ],
 )
 def test_an_import_brings_nothing_heavy(script, heavy):
@@ -125,7 +126,7 @@ def test_compare_and_rerun_are_functions_in_any_order_of_imports(before):
     assert printed(script + show) == ["lightning_hpo.api", "lightning_hpo.api", "True"]
 
 
-@pytest.mark.parametrize("module", ["compare", "rerun"])
+@pytest.mark.parametrize("module", ["compare", "rerun", "unlock"])
 def test_the_commands_of_these_names_stay(module):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", f"lightning_hpo.{module}", "--help"],

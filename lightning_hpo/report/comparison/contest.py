@@ -11,7 +11,7 @@ import yaml
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.figures.canvas import BLUE, GREEN, INK, ORANGE, VERMILLION
 from lightning_hpo.results.record import Record
-from lightning_hpo.results.results import DataOf
+from lightning_hpo.results.results import DataOf, taken
 from lightning_hpo.results.rows import rows_of
 from lightning_hpo.results.samples import Row, Study, metrics_of
 
@@ -139,6 +139,6 @@ def lookup(configuration: Mapping[str, Any], key: str) -> Any:
 def _searched_with(record: Record) -> Mapping[str, Any]:
     if not record.trials:
         return {}
-    best = record.results["best"]
+    best = taken(record.results)
     number = best["number"] if best else record.trials[0].number
     return read_configuration(StudyFolder(record.folder).trial(number).config)

@@ -23,6 +23,7 @@ from lightning_hpo.report.html.markup import (
     table,
     text,
 )
+from lightning_hpo.results.results import taken
 from lightning_hpo.results.samples import Row, counterpart_on_test, differences
 from lightning_hpo.results.statistics import Difference
 from lightning_hpo.results.text import duration, listing, number, plus_minus
@@ -147,8 +148,8 @@ FACTS: tuple[tuple[str, Callable[[Entry], str]], ...] = (
 
 
 def winners(contest: Contest) -> str:
-    """The best trials' parameters side by side; what a study did not search stands in brackets."""
-    best = [entry.record.results["best"] for entry in contest.entries]
+    """The chosen trials' parameters side by side; what was not searched stands in brackets."""
+    best = [taken(entry.record.results) for entry in contest.entries]
     names = list(dict.fromkeys(name for found in best if found for name in found["params"]))
     if not names:
         return paragraphs(["No study has searched parameters and a completed trial."])
@@ -177,7 +178,7 @@ def winners(contest: Contest) -> str:
 
 
 def _parameter(entry: Entry, name: str) -> str:
-    found = entry.record.results["best"]
+    found = taken(entry.record.results)
     if found and name in found["params"]:
         return number(found["params"][name])
     fixed = lookup(entry.configuration, name)

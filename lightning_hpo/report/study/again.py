@@ -6,6 +6,7 @@ from lightning_hpo.report.html import markup
 from lightning_hpo.report.html.markup import command, definitions, text
 from lightning_hpo.results.commands import search_on
 from lightning_hpo.results.record import Record
+from lightning_hpo.results.results import taken
 from lightning_hpo.results.text import duration
 
 
@@ -21,7 +22,8 @@ def content(record: Record) -> str:
             more = search_on(typed, total=total, is_guest=record.is_guest)
             html += "<h3>Search on, with twice as many trials</h3>\n" + command(more)
     if record.trials and not record.is_guest:
-        number = results["best"]["number"] if results["best"] else record.trials[0].number
+        chosen = taken(results)
+        number = chosen["number"] if chosen else record.trials[0].number
         html += f"<h3>Run one trial again, here number {text(number)}</h3>\n"
         html += command(f"python -m lightning_hpo.rerun {folder} {number}")
     if not record.is_guest:

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from lightning_hpo.protocol.averages import mean
 from lightning_hpo.results.readings import spread
 from lightning_hpo.results.record import Record
-from lightning_hpo.results.results import Counts
+from lightning_hpo.results.results import Candidate, Counts, RaceOf, raced
 from lightning_hpo.results.text import count, listing, number, plus_minus
 
 _ENDS: tuple[Literal["pruned", "failed"], ...] = ("pruned", "failed")
@@ -13,7 +14,9 @@ _ENDS: tuple[Literal["pruned", "failed"], ...] = ("pruned", "failed")
 def headline(record: Record) -> str:
     """The study in one sentence or two, for the top of the page."""
     best, totals = record.results["best"], record.results["trials"]
-    if best is not None:
+    if (race := raced(record.results)) is not None:
+        opening = _of_race(record, *race)
+    elif best is not None:
         least = "lowest" if record.minimize else "highest"
         opening = (
             f"Trial {best['number']} won with {record.monitor} = {number(best['value'])}, the "
@@ -35,6 +38,16 @@ def headline(record: Record) -> str:
     return (
         f"{opening} Cross-validated on {cv['n_splits']} folds, {record.monitor} is "
         f"{plus_minus(folds.mean, folds.std)}, mean and standard deviation."
+    )
+
+
+def _of_race(record: Record, race: RaceOf, won: Candidate) -> str:
+    values = [value for value in won["values"] if value is not None]
+    complete = count(record.results["trials"]["complete"], "completed trial")
+    return (
+        f"Trial {won['number']} won the race of the best {len(race['candidates'])} of {complete} "
+        f"with a mean {record.monitor} of {number(mean(values))} over "
+        f"{count(len(values), 'round')}."
     )
 
 

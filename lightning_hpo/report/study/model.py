@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning_hpo.protocol.stages import quantity
 from lightning_hpo.report.html.markup import bullets, paragraphs
+from lightning_hpo.report.study import confidence
 from lightning_hpo.report.study.stored import (
     ERROR_FIGURES,
     SEARCH_FIGURES,
@@ -43,6 +44,7 @@ def errs(record: Record) -> str:
         html = paragraphs([f"{subject} {100 * (1 - accuracy):.1f} of 100 test samples wrong."])
     return (
         html
+        + paragraphs(confidence.words(record.results))
         + stored_figures(
             figures_of(record),
             lambda stem: stem in ERROR_FIGURES,

@@ -1,6 +1,7 @@
 """Errors read against the noise of the data, and the fit without early stopping, in sentences."""
 
 from math import isfinite
+from typing import Any
 
 from lightning_hpo.protocol.stages import quantity
 from lightning_hpo.results.readings import Spread, spread, test_value
@@ -8,6 +9,10 @@ from lightning_hpo.results.results import DataOf, Results
 from lightning_hpo.results.statistics import interval
 from lightning_hpo.results.text import number, percent
 
+_SPLITS: dict[Any, str] = {
+    True: " and validated on the rest, a split of its own",
+    False: " and validated on the samples by which the search chose",
+}
 _SQUARED = ("loss", "mse")  # metrics that a noise variance can be compared with
 
 
@@ -63,14 +68,19 @@ def _judged(folds: Spread, variance: float) -> str:
 
 
 def holdout_words(results: Results) -> list[str]:
-    """The fit on a part of the training data for all epochs, if it was done."""
+    """The fit on a part of the training data for all epochs, if it was done.
+
+    It says whether the samples that judged it were drawn for it (see ``fitting.splits``), or chose
+    the winner; older studies, which have no such record, do not.
+    """
     found, monitor = results.get("holdout"), str(results["monitor"])
     if not found:
         return []
     last = ", ".join(f"{name} = {number(value)}" for name, value in found["last"].items())
     sentence = (
         f"Without early stopping, trained on {percent(1 - found['val_fraction'])} of the training "
-        f"data for all {found['epochs']} epochs, the best parameters end at {last}."
+        f"data for all {found['epochs']} epochs{_SPLITS.get(found.get('new_split'), '')}, the best "
+        f"parameters end at {last}."
     )
     if monitor not in found:
         return [sentence]

@@ -1,23 +1,31 @@
 """A study's page: reads its record, builds the sections, writes ``report.html``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.html.document import Section, assemble, section, write_page
-from lightning_hpo.report.study import again, asked, model, search, winner
+from lightning_hpo.report.study import again, asked, lock_box, model, search, winner, worth
 from lightning_hpo.report.study.headline import headline
 from lightning_hpo.results.record import Record, read_record
 
 SECTIONS: tuple[Section[Record], ...] = (
     Section("asked", "What was asked", asked.content),
     Section("winner", "The result, and how sure we are", winner.content),
+    Section("worth", "What this procedure is worth", worth.content),
+    Section("lock_box", "The lock box", lock_box.content),
     Section("search", "How it was found", search.content),
     Section("sees", "What it sees", model.sees),
     Section("errs", "Where it errs", model.errs),
     Section("again", "How to run it again", again.content),
 )
+# Those that only some studies have.
+_IF_ANY: dict[str, Callable[[Record], bool]] = {
+    "worth": worth.has_one,
+    "lock_box": lock_box.has_one,
+}
 # Of another application's networks nothing is known.
 _OF_MODEL = ("sees", "errs")
 
@@ -45,5 +53,6 @@ def page(record: Record) -> str:
             (key, title, section(build, record))
             for key, title, build in SECTIONS
             if not (record.is_guest and key in _OF_MODEL)
+            if key not in _IF_ANY or _IF_ANY[key](record)
         ),
     )

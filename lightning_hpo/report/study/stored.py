@@ -11,6 +11,7 @@ ERROR_FIGURES = (
     "confusion_matrix",
     "confused_pairs",
     "mistakes",
+    "reliability",
     "predicted_against_true",
     "residuals",
     "learning_curves",
@@ -19,14 +20,18 @@ ERROR_FIGURES = (
 SEARCH_FIGURES = ("trials_side_by_side",)
 CAPTIONS = {
     "fit": "What the final network predicts over its input (black), beside the training and the "
-    "test samples. The band spans the networks of the folds; the dashed curve is the truth without "
-    "noise, where the data know it.",
+    "test samples. The band spans the networks of the folds, each as it was at its own best epoch, "
+    "under a schedule at its last one; the dashed curve is the truth without noise, where the data "
+    "know it.",
     "confusion_matrix": "Confusion matrix of the final model on the test set: each row is a true "
     "class, each column what the model took it for.",
     "confused_pairs": "The classes that the final model confuses most, and how often it took the "
     "one for the other on the test set.",
     "mistakes": "Test samples that the final model got wrong with the greatest confidence, and "
     "Grad-CAM's view of what spoke for the class that it took them for, and for the true one.",
+    "reliability": "How often the final network is right at each confidence, as it is and with the "
+    "temperature that the folds' held-out samples chose. On the dashed line it is right as often "
+    "as it says.",
     "predicted_against_true": "Predicted against true values of the training and of the test "
     "samples: a perfect model has them all on the line.",
     "residuals": "What is predicted too much or too little over the predicted values, of the "

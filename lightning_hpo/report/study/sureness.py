@@ -11,6 +11,7 @@ from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.judging import Rule, rule_of
+from lightning_hpo.report.study import race
 from lightning_hpo.report.study.conditions import same_conditions
 from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.record import Record, by_value
@@ -28,15 +29,16 @@ def sureness(record: Record) -> list[str]:
     whole = [trial for trial in complete if STOPPED_AFTER_FOLD not in trial.user_attrs]
     ranked = by_value(whole, minimize=record.minimize)
     folds = spread(record.results)
+    lead = race.verdict(record.results) or _lead(ranked, record)
     if folds is None:
         return [
-            *_lead(ranked, record),
+            *lead,
             *_corrected(record),
             "The winner was not cross-validated, so nothing is known about how much its value "
             "depends on the split of the data.",
         ]
     return [
-        *_lead(ranked, record),
+        *lead,
         *_corrected(record),
         f"Over the folds {record.monitor} varies with a standard deviation of {folds.std:.2g}.",
         *_promise(ranked, folds, record),

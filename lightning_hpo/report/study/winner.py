@@ -20,10 +20,10 @@ from lightning_hpo.report.html.markup import (
     table,
     text,
 )
-from lightning_hpo.report.study import noise
+from lightning_hpo.report.study import noise, race
 from lightning_hpo.report.study.sureness import sureness
 from lightning_hpo.results.record import Record
-from lightning_hpo.results.results import Results
+from lightning_hpo.results.results import Results, taken
 from lightning_hpo.results.text import listing, number, percent, plus_minus, value_range
 
 _JUDGED_AT: Mapping[Rule, str] = {
@@ -117,12 +117,12 @@ def refit_words(results: Results) -> list[str]:
 
 def content(record: Record) -> str:
     """The winner, its folds and its test result, and how sure all of that is."""
-    best = record.results["best"]
+    best = taken(record.results)
     html = ""
     if best is not None:
-        html += _winner_parameters(best, record.winner)
-        if record.winner is not None:
-            html += bullets(borders(record.winner)) or paragraphs(
+        html += _winner_parameters(best, record.taken)
+        if record.taken is not None:
+            html += bullets(borders(record.taken)) or paragraphs(
                 ["No parameter lies at the border of its range."]
             )
     elif record.objectives > 1:
@@ -141,6 +141,7 @@ def content(record: Record) -> str:
             *noise.holdout_words(record.results),
         ]
     )
+    html += race.content(record)
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(sureness(record))
     return html + optional(fold_spread(record))
@@ -161,6 +162,7 @@ def tiles(results: Results) -> str:
     """The key figures, large: the search's best value, the folds' means, the test results."""
     cv, best, monitor = results.get("cv") or {}, results["best"], results["monitor"]
     shown = [(f"best {monitor}", number(best["value"]), "in the search")] if best else []
+    shown += race.tiles(results)
     for key, mean in cv.items():
         if key.endswith("_mean"):
             name = key.removesuffix("_mean")

@@ -1,1 +1,1 @@
-"""The final job: its tasks, what waits for what, the trials to be shown."""
+"""The race and the final job: their tasks, what waits for what, the trials to be shown."""

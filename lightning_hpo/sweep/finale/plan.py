@@ -21,6 +21,13 @@ from lightning_hpo.sweep.finale.tasks import Task, TaskRun
 _FIRST_JOB_ID = 1_000_000
 
 
+def decisive(overrides: Sequence[str]) -> list[str]:
+    """What decides the model: bookkeeping, such as study.n_trials, does not."""
+    bookkeeping = ("study.", "hydra.", "hydra/")
+    kept = "study.final_epochs="
+    return [o for o in overrides if o.startswith(kept) or not o.startswith(bookkeeping)]
+
+
 class FitObserver(Protocol):
     """Sees the fits of the final job start and end; the live display is one."""
 
@@ -52,10 +59,7 @@ class Finale:
 
     @property
     def identity(self) -> list[str]:
-        """What decides the model: bookkeeping, such as study.n_trials, does not."""
-        bookkeeping = ("study.", "hydra.", "hydra/")
-        kept = "study.final_epochs="
-        return [o for o in self.overrides if o.startswith(kept) or not o.startswith(bookkeeping)]
+        return decisive(self.overrides)
 
     def is_done(self) -> bool:
         """Whether this very final job has already been done: nothing more would come of it."""

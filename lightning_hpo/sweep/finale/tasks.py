@@ -32,7 +32,8 @@ class TaskRun:
 
     ``started`` is told of each try; ``ended`` with the job's result, or None when its process died,
     after which it is tried once more, or when an extra one failed. ``failure``: the message for one
-    that fails, with ``{reason}`` for the reason.
+    that fails, with ``{reason}`` for the reason. ``spared``: is told of a failure that is not the
+    user's mistake, in place of raising it; None: it is raised.
     """
 
     executor: Executor
@@ -40,6 +41,7 @@ class TaskRun:
     started: Callable[[Job], None]
     ended: Callable[[Job, Mapping[str, Any] | None], None]
     failure: Callable[[Job], str]
+    spared: Callable[[Job, StudyFailed], None] | None = None
     waiting: list[Job] = field(init=False)
     running: set[Job] = field(init=False, default_factory=set)
     again: set[Job] = field(init=False, default_factory=set)
@@ -88,10 +90,16 @@ class TaskRun:
         try:
             result = required_result(end, failure=self.failure(job))
         except (StudyFailed, UserError) as error:
-            if not self.tasks[job].extra:
-                raise
-            self.failed.append(error)
-            name = self.tasks[job].name
-            self.waiting = [other for other in self.waiting if name not in self.tasks[other].after]
+            self._take_failure(job, error)
             result = None
         self.ended(job, result)
+
+    def _take_failure(self, job: Job, error: UserError) -> None:
+        if self.spared is not None and isinstance(error, StudyFailed):
+            self.spared(job, error)
+            return
+        if not self.tasks[job].extra:
+            raise error
+        self.failed.append(error)
+        name = self.tasks[job].name
+        self.waiting = [other for other in self.waiting if name not in self.tasks[other].after]

@@ -63,6 +63,7 @@ _SAYS_NOTHING = {
     "cv.groups": None,
     "cv.labels": None,
     "cv.eval_dataset": None,
+    "data.lock_box": None,
 }
 
 
@@ -98,6 +99,8 @@ def _values(config: DictConfig, *, has_checksum: bool) -> Iterator[tuple[str, An
     raw: Any = OmegaConf.to_container(config, resolve=False)
     if set(offered(config)) != set(OURS):
         yield "study.hand_over", ", ".join(sorted(offered(config)))
+    if OmegaConf.select(config, "study.outer_fold") is not None:
+        yield "study.outer_fold", f"{config.study.outer_fold} of {config.study.outer_folds}"
     for part in _PARTS:
         if raw.get(part) is None:
             continue

@@ -15,7 +15,7 @@ from lightning_hpo.entry import config_dir
         ("pruner=null", "pruner=none leaves it out"),
         ("augment=null", "augment=none leaves it out"),
         ("optimizer=null", "there are adam, adamw, radam, sgd"),
-        ("model=inf", "there are cnn, fc, mlp"),
+        ("model=inf", "there are cnn, fc, mlp, torchvision"),
         ("data=3", "there are csv, curve, digits, fashion_mnist"),
     ],
 )

@@ -85,7 +85,9 @@ def test_the_trainer_validates_tests_and_predicts() -> None:
     assert data.n_loads == 1
 
 
+# Lightning remarks that the second Trainer leaves the GPU unused.
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:GPU available but not used")
 def test_tensors_live_on_the_trainers_gpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")

@@ -49,6 +49,19 @@ def test_the_seed_alone_decides(method: Method) -> None:
     assert val(3) != val(4)
 
 
+# Rule: one seed draws as many holdout parts as are asked for; the folds are one and the same.
+def test_one_seed_has_several_holdout_parts() -> None:
+    def val(draw: int, method: Method = "holdout") -> list[int]:
+        split = Split(method=method, draw=draw)
+        return split_indices(split, 100, labels=LABELS)[1].tolist()
+
+    parts = [val(draw) for draw in range(3)]
+    assert parts[0] == holdout(100, val_fraction=0.1, seed=0, labels=LABELS)[1].tolist()
+    assert len({tuple(part) for part in parts}) == 3
+    assert [np.bincount(LABELS[part]).tolist() for part in parts] == [[6, 3, 1]] * 3
+    assert val(1, "kfold") == val(0, "kfold")
+
+
 def test_split_indices_are_sorted_int64_tensors() -> None:
     for method in ("holdout", "kfold", "none"):
         for part in split_indices(Split(method=method), 50):

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_hpo.callbacks.averaging import AveragedWeights
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.held import Held
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build
@@ -243,3 +244,32 @@ class Synced(pl.plugins.LayerSync):
 def test_outside_of_slurm_nothing_is_added(monkeypatch) -> None:
     monkeypatch.delenv("SLURM_NTASKS", raising=False)
     assert build._alone_in_the_world(composed(), {}) == {}
+
+
+class SplitsItself(pl.LightningDataModule):
+    def __init__(self, split: Split) -> None:
+        super().__init__()
+
+
+# Rule: nothing is held out where we cannot see to it; said before anything trains.
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"_target_": f"{__name__}.SplitsItself"}, r"SplitsItself splits its samples itself"),
+        (
+            {"_target_": "lightning_hpo.data.digits.DigitsDataModule", "split": None},
+            r"but data\.split is given \(None\); take it out, or leave out data\.lock_box",
+        ),
+    ],
+)
+def test_data_whose_split_is_not_ours_have_no_lock_box(data: dict, message: str) -> None:
+    cfg = composed()
+    cfg.data = {**data, "lock_box": 0.1}
+    with pytest.raises(UserError, match=message):
+        build.data_module(cfg, Split(held=Held(lock_box=0.1)))
+
+
+def test_data_with_a_lock_box_must_be_handed_the_split() -> None:
+    cfg = composed("study.hand_over=[seed]")
+    with pytest.raises(UserError, match=r"held out must be handed 'split'.*leave out data\.lock"):
+        build.data_module(cfg, Split(held=Held(lock_box=0.1)))

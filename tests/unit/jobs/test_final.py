@@ -108,6 +108,7 @@ def test_the_result_tells_the_best_and_the_last_epoch(tmp_path: Path, asked: lis
     ((cfg, split, _),) = asked
     assert list(cfg.callbacks) == ["timer"]
     assert (split.method, split.val_fraction, split.seed) == ("holdout", 0.25, 7)
+    assert (split.draw, found["new_split"]) == (1, True)
 
 
 # Rule: the refit takes the epochs that were asked for, else those up to the best epoch of the mean

@@ -194,3 +194,30 @@ def test_a_mistake_in_a_module_is_told_as_it_is(tmp_path: Path, module, message)
 def test_what_a_module_raises_itself_passes(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="label"):
         prepared_own(tmp_path, Unreadable)
+
+
+# Rule: what could be neither held out nor tested is said before the search.
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.lock_box=0.001", r"data\.lock_box=0\.001 of 1437 samples .* 2 for the lock box"),
+        ("study.nested=200", r"study\.nested=200 asks for other outer folds: .*\[2, 1\d\d\]"),
+    ],
+)
+def test_samples_that_cannot_be_held_out_are_refused(
+    tmp_path: Path, override: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        prepared(tmp_path, override)
+
+
+@pytest.mark.parametrize("override", ["data.lock_box=0.1", "study.nested=2"])
+def test_samples_that_are_held_out_need_a_test_of_the_module(tmp_path: Path, override: str) -> None:
+    cfg = composed(override)
+    cfg.model = {"_target_": f"{__name__}.Validates"}
+    with pytest.raises(UserError, match="Validates has no test_step; give it one, or leave out"):
+        run_preflight(cfg, JobContext(tmp_path))
+
+
+def test_samples_that_are_held_out_are_not_counted(tmp_path: Path) -> None:
+    assert prepared(tmp_path, "data.lock_box=0.1").n_samples == 1437 - 144

@@ -73,8 +73,10 @@ def test_the_fit_without_early_stopping_is_summarised_by_its_best_and_its_last_e
     found = {"val_fraction": 0.1, "epochs": 9, "best_epoch": 4, "value": 0.5, "seconds": 1.0}
     metrics = {"train/loss": 0.5, "val/loss": 0.25, "n_parameters": 7.0}
     last = {"val/loss": 0.75, "train/loss": 0.125, "lr-Adam": 0.1}
-    assert summaries.holdout(found | {"metrics": metrics, "last": last}, "val/loss") == {
+    found |= {"new_split": True, "metrics": metrics, "last": last}
+    assert summaries.holdout(found, "val/loss") == {
         "val_fraction": 0.1,
+        "new_split": True,
         "epochs": 9,
         "best_epoch": 4,
         "val/loss": 0.25,

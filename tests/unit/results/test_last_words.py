@@ -88,6 +88,34 @@ def test_another_applications_study_is_told_by_its_search_alone() -> None:
     ]
 
 
+# Rule: the race's winner is what the study found; the search's best is named beside it.
+def test_the_winner_of_a_race_is_told_with_its_mean() -> None:
+    best = {"number": 1, "value": 0.25, "params": {"x": 1}, "values": [0.5, None], "left": "out"}
+    other = {"number": 0, "value": 0.5, "params": {"x": 2}, "values": [0.25, 0.5], "left": None}
+    race = {"rounds": [[1, 0], [0, 1]], "candidates": [best, other], "winner": 0}
+    found = FOUND | {"race": race | {"told_apart": [], "split_anew": True}}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[2:7] == [
+        "best: trial 1 with val/loss 0.2500",
+        "    model.dropout = 0.1235",
+        "    optimizer = null",
+        "race: trial 0 won, val/loss 0.3750 over 2 rounds",
+        "    x = 2",
+    ]
+    assert lines[-1].endswith("rerun studies/s 0   # the race's winner again")
+    found["race"]["winner"] = 1
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5] == "race: trial 1 won, val/loss 0.5000 over 1 round"
+    assert not lines[6].startswith(" ")
+
+
+def test_what_a_procedure_is_worth_is_told_where_it_was_asked() -> None:
+    nested = {"n_folds": 5, "folds": [], "test/loss_mean": 0.31, "test/loss_std": 0.02}
+    told = summary(FOUND | {"nested": nested}, Path("studies/s"))
+    assert "nested cross-validation, 5 outer folds: test/loss 0.3100 ± 0.0200" in told.splitlines()
+    assert "nested" not in summary(FOUND | {"nested": None}, Path("studies/s"))
+
+
 # Rule: the ensemble is a row of its own, never a part of the networks' mean.
 def test_the_ensemble_is_told_beside_its_networks() -> None:
     refits = [{"test": {"test/loss": 0.5}}, {"test": {"test/loss": 0.75}}]

@@ -77,3 +77,14 @@ def test_a_folder_without_results_says_where_to_look(tmp_path: Path, folder: str
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"A study's folder holds results\.json, got .* has none"):
         results.read(tmp_path / folder)
+
+
+# Rule: after a race its winner is the chosen trial; where all failed in it, the search's best is.
+@pytest.mark.parametrize(("won", "number"), [(7, 7), (None, 3)])
+def test_the_chosen_trial_is_the_winner_of_the_race(won: int | None, number: int) -> None:
+    best = {"number": 3, "value": 0.5, "params": {"x": 1}}
+    other = {"number": 7, "value": 0.75, "params": {"x": 2}}
+    found: Any = {"best": best, "race": {"candidates": [best, other], "winner": won}}
+    assert results.taken(found) == (other if won else best)
+    assert results.taken({"best": best}) == best  # type: ignore[typeddict-item]
+    assert results.taken(found | {"race": None})["number"] == 3

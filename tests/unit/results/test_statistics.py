@@ -24,6 +24,7 @@ from lightning_hpo.results.statistics import (
     paired,
     prediction,
     welch,
+    wilson,
 )
 
 
@@ -183,3 +184,14 @@ def test_intervals_contain_one_more_value(n: int) -> None:
     reaches = [(*prediction(list(row[1:])), row[0]) for row in drawn]
     inside = share(low <= one <= high for low, high, one in reaches)
     assert inside == pytest.approx(0.95, abs=0.012)
+
+
+# By hand: (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n) with z = 1.959964.
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [(0, 10, 0.0, 0.277533), (5, 10, 0.236593, 0.763407), (144, 144, 0.974018, 1.0)],
+)
+def test_the_interval_of_a_share_lies_between_0_and_1(
+    right: int, n: int, low: float, high: float
+) -> None:
+    assert wilson(right, n) == pytest.approx((low, high), abs=1e-5)

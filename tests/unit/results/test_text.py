@@ -9,7 +9,7 @@ from optuna.distributions import (
 )
 
 from lightning_hpo.results import text
-from lightning_hpo.results.text import roughly
+from lightning_hpo.results.text import ordinal, roughly
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,10 @@ def test_a_duration_in_the_units_that_fit(seconds: float | None, words: str) -> 
 )
 def test_a_range_and_its_scale(distribution: BaseDistribution, values: str, scale: str) -> None:
     assert (text.value_range(distribution), text.scale(distribution)) == (values, scale)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "first"), (5, "fifth"), (6, "6th"), (11, "11th"), (22, "22nd")]
+)
+def test_how_many_eth_it_is(number: int, words: str) -> None:
+    assert ordinal(number) == words

@@ -62,3 +62,22 @@ def test_a_trial_that_the_final_job_cannot_take_is_refused_before_the_search(num
     study = study_of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     with pytest.raises(UserError, match=rf"got {number}; there are \[0\]"):
         trials.check_final_trial(study, number, to_come=to_come)
+
+
+def contender(value: float, x: float, **attributes: object) -> optuna.trial.FrozenTrial:
+    space = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    return optuna.trial.create_trial(
+        params={"x": x}, distributions=space, value=value, user_attrs=attributes
+    )
+
+
+# Rule: of the same parameters only the best trial counts; a mean over some folds does not.
+def test_the_contenders_are_whole_trials_with_parameters_of_their_own():
+    study = optuna.create_study()
+    inf = float("inf")
+    study.add_trials([contender(0.5, 0.1), contender(0.25, 0.2), contender(0.375, 0.1)])
+    study.add_trials([contender(0.125, 0.3, stopped_after_fold=1), contender(inf, 0.4)])
+    assert [trial.number for trial in trials.contenders(study)] == [1, 2]
+    of_two = optuna.create_study(directions=["minimize", "maximize"])
+    of_two.add_trial(optuna.trial.create_trial(values=[1.0, 1.0]))
+    assert trials.contenders(of_two) == []

@@ -37,6 +37,7 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         "test_std": None,
         "no_test": None,
         "ensemble": None,
+        "calibration": None,
     }
     # A baseline has no trials.
     (tmp_path / "trial.json").write_text("null")
@@ -99,3 +100,37 @@ def test_the_results_of_another_application(tmp_path, monkeypatch, pruner, repor
     assert found["storage"] == f"sqlite:///{tmp_path}/study.db"
     # Nothing is told of what only our jobs have.
     assert not found.keys() & {"cv", "test", "refits", "data", "seed", "experiment"}
+
+
+def raced(folder: Path, *numbers: int) -> None:
+    """What a race of these trials, best of the search first, leaves behind."""
+    (folder / "race").mkdir()
+    found = {"winner": numbers[-1], "candidates": [{"number": number} for number in numbers]}
+    (folder / "race" / "race.json").write_text(json.dumps(found))
+
+
+# Rule: a race is told as long as its candidates are the best, unless none was asked for.
+@pytest.mark.parametrize(
+    ("numbers", "keys", "told"),
+    [
+        ((0, 1), {}, True),
+        ((0, 1), {"race": True}, True),
+        ((0, 1), {"race": False}, False),
+        ((0, 1), {"final_trial": 1}, False),
+        ((1, 2), {}, False),
+        ((1, 0), {}, False),
+    ],
+)
+def test_the_race_of_the_best_trials_is_told(tmp_path, numbers, keys, told):
+    study = optuna.create_study()
+    for x in (0.25, 0.5, 0.75):
+        space = {"x": optuna.distributions.FloatDistribution(0, 1)}
+        study.add_trial(optuna.trial.create_trial(params={"x": x}, distributions=space, value=x))
+    raced(tmp_path, *numbers)
+    found = written._race(study, tmp_path, OmegaConf.create({"study": keys}))
+    assert (found is not None and found["winner"] == numbers[-1]) is told
+
+
+def test_without_a_race_there_is_none(tmp_path):
+    study = study_of(TrialState.COMPLETE)
+    assert written._race(study, tmp_path, OmegaConf.create({"study": {}})) is None

@@ -188,6 +188,8 @@ def test_a_trainer_that_no_study_can_use(trainer, message):
         ("n_trials", -1, "study.n_trials must be an integer of at least 0, got study.n_trials=-1"),
         ("final_trial", "best", "study.final_trial must be an integer of at least 0"),
         ("final_trial", True, "study.final_trial must be an integer"),
+        ("race", "yes", "study.race must be auto, true or false, got study.race=yes"),
+        ("race", None, "study.race must be auto, true or false"),
         ("timeout_s", 0, r"study.timeout_s must be a number of seconds above 0.*study.timeout_s=0"),
         ("trial_timeout_s", "1h", "study.trial_timeout_s must be a number of seconds"),
         ("objectives", ["seconds"], "study.objectives must map metrics to directions"),

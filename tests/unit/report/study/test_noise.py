@@ -92,6 +92,20 @@ def test_the_fit_without_early_stopping_is_told_with_its_end_and_its_best_epoch(
     assert holdout_words(results_of("cnn", [], final=True)) == []
 
 
+# Rule: the fit without early stopping says whether the samples that judge it chose the winner.
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (True, "2000 epochs and validated on the rest, a split of its own, the best parameters"),
+        (False, "2000 epochs and validated on the samples by which the search chose, the best"),
+    ],
+)
+def test_the_fit_without_early_stopping_says_what_judged_it(words: str, *, new: bool) -> None:
+    results = regression_results("curve")
+    results["holdout"]["new_split"] = new
+    assert words in holdout_words(results)[0]
+
+
 def test_a_fit_that_ends_at_its_best_epoch_may_have_been_too_short() -> None:
     results = regression_results("curve")
     results["holdout"]["best_epoch"] = 1999

@@ -33,6 +33,8 @@ def plain() -> dict[str, Any]:
         ("+budget=quick", "trainer.max_epochs", 5),
         ("+budget=quick", "data.train_limit", 15000),
         ("data.train_limit=100", "data.train_limit", 100),
+        ("data.lock_box=0.1", "data.lock_box", 0.1),
+        ("study.outer_fold=1 study.outer_folds=5", "study.outer_fold", "1 of 5"),
         ("seed=3", "seed", 3),
         ("cv.val_fraction=0.2", "cv.val_fraction", 0.2),
         ("cv=kfold", "cv.n_splits", 5),
@@ -48,7 +50,7 @@ def plain() -> dict[str, Any]:
     ],
 )
 def test_what_decides_a_trial_is_kept(plain, typed, name, value):
-    now = found(typed)
+    now = found(*typed.split())
     assert now.get(name) == value
     assert plain.get(name) != value
 
@@ -57,6 +59,7 @@ def test_what_decides_a_trial_is_kept(plain, typed, name, value):
     "typed",
     [
         "study.n_trials=99",
+        "study.nested=5",
         "cv.repeats=2",
         "study.n_jobs=1",
         "study.timeout_s=5",
