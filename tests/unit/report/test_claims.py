@@ -20,7 +20,7 @@ from report_study import regression_results
 
 import lightning_hpo.report
 from lightning_hpo.report.comparison.words import headline, lead, noise_summary
-from lightning_hpo.report.study import noise, search, sureness, winner
+from lightning_hpo.report.study import confidence, noise, race, search, sureness, winner
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.samples import Row, differences
 
@@ -130,6 +130,33 @@ def after_the_best(*losses: float) -> Says:
     return says
 
 
+def calibrated(**change: float) -> Says:
+    """What is said of a temperature by which the test loss changed so."""
+    ece = {part: {"n": 9, "before": 0.08, "after": 0.02} for part in ("held_out", "test")}
+    found: Any = {"temperature": 1.75, "ece": ece, "test_loss": {"change": 0.0, **change}}
+
+    def says(patch: pytest.MonkeyPatch) -> str:
+        return " ".join(confidence.words(record(values(0.5), calibration=found).results))
+
+    return says
+
+
+def raced(told_apart: list[int], losses: list[float | None]) -> Says:
+    """What is said of a race that trial 1 won, against trial 0 with these losses."""
+
+    def candidate(number: int, of_rounds: list[float | None]) -> dict[str, Any]:
+        told = {"number": number, "value": 0.5, "params": {}, "left": None, "n_parameters": 1}
+        return {**told, "values": of_rounds}
+
+    def says(patch: pytest.MonkeyPatch) -> str:
+        candidates = [candidate(0, losses), candidate(1, [0.1, 0.2])]
+        found = {"rounds": [[0, 1]] * 2, "candidates": candidates, "winner": 1}
+        found |= {"told_apart": told_apart, "split_anew": True}
+        return " ".join(race.verdict(record(values(0.5), race=found).results))
+
+    return says
+
+
 def compared(*folds: list[float]) -> Says:
     """Everything that is said of two or more studies with these losses of the folds."""
 
@@ -215,6 +242,30 @@ CLAIMS = (
         after_the_best(0.2, 0.5),
     ),
     Claim(
+        "study/race.py",
+        "by more than noise (paired t-tests that hold together)",
+        (raced([], [0.3, 0.4]), raced([], [0.3, None])),
+        raced([0], [0.3, 0.4]),
+    ),
+    Claim(
+        "study/race.py",
+        "cannot be told apart",
+        (raced([0], [0.3, 0.4]), raced([], [0.3, None])),
+        raced([], [0.3, 0.4]),
+    ),
+    Claim(
+        "study/confidence.py",
+        "Its probabilities get better by it",
+        (calibrated(low=-0.1, high=0.1), calibrated(low=0.1, high=0.2)),
+        calibrated(low=-0.2, high=-0.1),
+    ),
+    Claim(
+        "study/confidence.py",
+        "Its probabilities get worse by it",
+        (calibrated(low=-0.1, high=0.1), calibrated(low=-0.2, high=-0.1)),
+        calibrated(low=0.1, high=0.2),
+    ),
+    Claim(
         "comparison/words.py",
         "more than noise",
         (UNCLEAR, compared([1.0], [2.0]), compared([1.0, 1.0], [2.0, 2.0]), compared([], [])),
@@ -234,7 +285,12 @@ NO_CLAIMS = {
     },
     "study/search.py": {"of the completed trials apart most clearly": "told with its doubt, below"},
     "study/asked.py": {"Noise variance of the data": "a number's name"},
-    "study/page.py": {"The result, and how sure we are": "a title"},
+    "study/page.py": {
+        "The result, and how sure we are": "a title",
+        "What this procedure is worth": "a title",
+    },
+    "study/confidence.py": {"these samples do not tell": "says that nothing is seen"},
+    "study/worth.py": {"is worth on average, where it has": "an estimate, told with its interval"},
     "study/winner.py": {"How sure is that?": "a title"},
     "study/stored.py": {
         "the truth without noise": "describes a picture",
