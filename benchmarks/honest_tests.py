@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from lightning_hpo.results.crossed import crossed, risk_interval, single_networks
-from lightning_hpo.results.statistics import Difference
+from lightning_hpo.results.statistics import Difference, welch
 
 Losses = NDArray[np.float64]
 
@@ -101,6 +101,11 @@ WORSE = 0.2
 
 def of_trainings(a_rn: Losses, b_rn: Losses) -> Difference:
     return crossed(a_rn, b_rn)
+
+
+def by_refits_alone(a_rn: Losses, b_rn: Losses) -> Difference:
+    """As if there were no other test samples."""
+    return welch(list(a_rn.mean(axis=1)), list(b_rn.mean(axis=1)), overlap=(0, 0))
 
 
 def of_networks(a_rn: Losses, b_rn: Losses) -> Difference:

@@ -330,6 +330,10 @@ def _test_sets(rng: np.random.Generator, repetitions: int) -> None:
                 for by in (0.0, honest_tests.WORSE)
             )
             _line(f"two rows, {trainings} refits, {samples} test samples", name, wrong, sees)
+    name, asked = next(iter(honest_tests.TESTED)), {"trainings": 5, "samples": 200}
+    world, judge = honest_tests.TESTED[name], honest_tests.by_refits_alone
+    wrong = honest_tests.called_different(rng, world, judge, repetitions=repetitions, **asked)
+    _line("two rows, 5 refits, 200 test samples, by the refits alone", name, wrong)
 
 
 def _networks(rng: np.random.Generator, repetitions: int) -> None:
