@@ -1,5 +1,6 @@
 """Data of known truth and ridge regressions on them, for benchmarks/honesty.py."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ class World:
     """Data of ``n`` samples and one block of ``features`` for each of ``models``.
 
     ``worse``: the share of its signal that the last model's block lacks, in [0, 1]. ``noise``: its
-    standard deviation, each block's signal having 1.
+    standard deviation, each block's signal having 1. ``chance``: of what each training adds to
+    each weight by chance.
     """
 
     n: int = 200
@@ -22,6 +24,7 @@ class World:
     n_folds: int = 5
     models: int = 2
     worse: float = 0.0
+    chance: float = 0.0
 
     def draw(self, rng: np.random.Generator, repetitions: int, n: int) -> tuple[Array, Array]:
         """Inputs (models, repetitions, n, features) and targets (repetitions, n)."""
@@ -56,13 +59,20 @@ def errors(inputs: Array, targets: Array, weights: Array) -> Array:
     return (targets - np.einsum("rni,ri->rn", inputs, weights)) ** 2
 
 
-def out_of_fold(inputs: Array, targets: Array, folds: NDArray[np.int64]) -> Array:
+def out_of_fold(
+    inputs: Array,
+    targets: Array,
+    folds: NDArray[np.int64],
+    chance: Callable[[tuple[int, ...]], Array] | None = None,
+) -> Array:
     """Squared errors of one model on each sample (repetitions, n), each by its fold."""
     rows, found = np.arange(len(folds))[:, None], np.empty(targets.shape)
     for fold in range(folds.shape[1]):
         val = folds[:, fold]
         train = np.delete(folds, fold, axis=1).reshape(len(folds), -1)
         weights = fitted(inputs[rows, train], targets[rows, train])
+        if chance is not None:
+            weights = weights + chance(weights.shape)
         found[rows, val] = errors(inputs[rows, val], targets[rows, val], weights)
     return found
 
@@ -98,3 +108,23 @@ def with_test(rng: np.random.Generator, world: World, repetitions: int, n: int) 
 
 def overlap(world: World) -> float:
     return 1 / (world.n_folds - 1)
+
+
+def samples_of_folds(
+    rng: np.random.Generator, world: World, repetitions: int, *, same: bool
+) -> list[tuple[Array, NDArray[np.int64]]]:
+    """Of each model its errors on each sample, and which fold validated it (repetitions, n)."""
+    inputs, targets = world.draw(rng, repetitions, world.n)
+    folds, found = shuffled(rng, repetitions, world), []
+
+    def chance(shape: tuple[int, ...]) -> Array:
+        return world.chance * rng.normal(size=shape)
+
+    for model in range(world.models):
+        split = folds if same else shuffled(rng, repetitions, world)
+        values = out_of_fold(inputs[model], targets, split, chance)
+        numbers = np.empty(targets.shape, dtype=np.int64)
+        each = np.broadcast_to(np.arange(world.n_folds)[:, None], split.shape[1:])
+        numbers[np.arange(repetitions)[:, None, None], split] = each
+        found.append((values, numbers))
+    return found

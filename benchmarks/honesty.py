@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import honest_tests
 from benchmarks.conditions import conditions
@@ -27,10 +28,12 @@ from benchmarks.honest_worlds import (
     folds_of,
     out_of_fold,
     overlap,
+    samples_of_folds,
     shuffled,
     with_test,
 )
 from lightning_hpo.results.bias_corrected import bias_corrected
+from lightning_hpo.results.crossed import over_folds
 from lightning_hpo.results.statistics import (
     Difference,
     interval,
@@ -45,6 +48,14 @@ def unpaired(a: Array, b: Array, world: World) -> list[Difference]:
     """Of each repetition, by folds of two splits."""
     of_both = (overlap(world), overlap(world))
     return [welch(list(x), list(y), overlap=of_both) for x, y in zip(a, b, strict=True)]
+
+
+def by_samples(
+    a: tuple[Array, NDArray[np.int64]], b: tuple[Array, NDArray[np.int64]], world: World
+) -> list[Difference]:
+    """Of each repetition, by every sample and the folds that validated it."""
+    pairs = zip(*a, *b, strict=True)
+    return [over_folds(x, y, f, g, overlap=overlap(world)) for x, f, y, g in pairs]
 
 
 def on_folds(a: Array, b: Array, world: World) -> list[Difference]:
@@ -174,6 +185,14 @@ def _pairs(rng: np.random.Generator, repetitions: int) -> None:
                 for each in (world, replace(world, worse=_WORSE))
             ]
             _line(what, name, *rates)
+    restless = {"restless": World(n=1000, features=5, chance=0.5)}
+    for (name, world), same in product((WORLDS | restless).items(), (True, False)):
+        fewer = repetitions if world.n < 1000 else repetitions // 2
+        rates = [
+            called_different(by_samples(*samples_of_folds(rng, each, fewer, same=same), world))
+            for each in (world, replace(world, worse=_WORSE))
+        ]
+        _line(f"two models, {'the same' if same else 'other'} folds, by samples", name, *rates)
 
 
 def _together(rng: np.random.Generator, repetitions: int) -> None:

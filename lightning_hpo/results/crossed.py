@@ -15,6 +15,7 @@ from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-lea
 from lightning_hpo.results.statistics import NO_SPREAD, Difference, judged_by
 
 Losses = NDArray[np.float64]
+Folds = NDArray[np.int64]
 
 # The "plus four" of a share's interval (Agresti and Coull 1998, The American Statistician 52).
 _PLUS_FOUR = (0.0, 0.0, 1.0, 1.0)
@@ -93,6 +94,40 @@ def mcnemar(a_n: Losses, b_n: Losses) -> Difference:
     few = min(only_a, only_b)
     p = 2 * stats.binom.cdf(few, differ, 0.5) - stats.binom.pmf(few, differ, 0.5)
     return judged_by(mean, abs(mean) / float(stats.norm.isf(p / 2)), inf, method)
+
+
+def over_folds(
+    a_n: Losses, b_n: Losses, folds_a: Folds, folds_b: Folds, *, overlap: float
+) -> Difference:
+    """Of two cross-validations by what each gave on every sample; ``folds_a`` (N,): which fold.
+
+    Samples and the folds' trainings vary, and the sum has Nadeau and Bengio's factor for the
+    training samples that folds share (2003, Machine Learning 52, 239-281), ``overlap`` being the
+    validated samples of a fold in those that it trains on. By samples the first of these variances
+    has many degrees of freedom, where the folds' means alone have as many as there are folds.
+    """
+    apart_n = a_n - b_n
+    same = np.array_equal(folds_a, folds_b)
+    of_each = [(apart_n, folds_a)] if same else [(a_n, folds_a), (b_n, folds_b)]
+    parts = [_of_samples(apart_n), *(_of_fold_trainings(*each) for each in of_each)]
+    factor = 1 + len(np.unique(folds_a)) * overlap
+    mean = _mean_over_folds(a_n, folds_a) - _mean_over_folds(b_n, folds_b)
+    which = f"{len(np.unique(folds_a))} {'identical' if same else 'different'} folds"
+    method = f"{len(apart_n)} samples of {which} (corrected t, Nadeau and Bengio 2003)"
+    return _judged(mean, [(factor * v, freedom) for v, freedom in parts], method, of="")
+
+
+def _mean_over_folds(values_n: Losses, folds_n: Folds) -> float:
+    return float(np.mean([values_n[folds_n == fold].mean() for fold in np.unique(folds_n)]))
+
+
+def _of_fold_trainings(values_n: Losses, folds_n: Folds) -> "Part":
+    """What the trainings of the folds add to the variance of samples."""
+    groups = [values_n[folds_n == fold] for fold in np.unique(folds_n)]
+    means = np.array([group.mean() for group in groups])
+    within = float(np.mean([group.var(ddof=1) for group in groups])) / len(values_n)
+    k = len(groups)
+    return max(float(means.var(ddof=1)) / k - within, 0.0), k - 1
 
 
 Part = tuple[float, float]  # a variance of a mean, and its degrees of freedom

@@ -17,7 +17,13 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.protocol.stages import counterpart
-from lightning_hpo.results.crossed import crossed, crossed_pairs, risk_interval, single_networks
+from lightning_hpo.results.crossed import (
+    crossed,
+    crossed_pairs,
+    over_folds,
+    risk_interval,
+    single_networks,
+)
 from lightning_hpo.results.readings import overlap_of
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.statistics import (
@@ -27,7 +33,14 @@ from lightning_hpo.results.statistics import (
     paired,
     welch,
 )
-from lightning_hpo.results.tested import Tested, required_samples, stacked, table
+from lightning_hpo.results.tested import (
+    OutOfFold,
+    Tested,
+    out_of_fold,
+    required_samples,
+    stacked,
+    table,
+)
 
 # What a fold's entry holds beside its metrics.
 _OF_FOLD = ("fold", "epoch", "epochs", "best_epoch")
@@ -102,6 +115,17 @@ class Study:
         if metric not in self.of_test:
             return None
         return table(self._samples, [test.get(metric) for test in self.tested()])
+
+    def out_of_fold(self, metric: str) -> OutOfFold | None:
+        """A metric of the folds on each sample; None where that was not kept."""
+        values = [fold.get(metric) for fold in self.folds]
+        known = [float(value) for value in values if value is not None]
+        return out_of_fold(self._fold_samples, known) if len(known) == len(values) else None
+
+    @cached_property
+    def _fold_samples(self) -> list[Samples | None]:
+        final = StudyFolder(self.folder).final
+        return [required_samples(final.fold(fold["fold"]).samples) for fold in self.folds]
 
     @cached_property
     def _samples(self) -> list[Samples | None]:
@@ -234,6 +258,10 @@ def difference(a: Row, b: Row, metric: str) -> Difference | None:
     of_a, of_b = a.on_samples(metric), b.on_samples(metric)
     if of_a is not None and of_b is not None and of_a.is_of_the_samples_of(of_b):
         return _on_samples(a, b, metric, of_a, of_b)
+    if a.over_folds(metric) and b.over_folds(metric):
+        found = _over_folds(a.studies[0], b.studies[0], metric)
+        if found is not None:
+            return found
     if len(x) == len(y) > 1:
         if a.over_folds(metric) and b.over_folds(metric) and a.studies[0].same_folds(b.studies[0]):
             return paired(x, y, overlap=a.overlap(metric))
@@ -252,6 +280,14 @@ def _on_samples(a: Row, b: Row, metric: str, x: Tested, y: Tested) -> Difference
     if a.over_seeds and b.over_seeds and a.seeds(metric) == b.seeds(metric):
         return crossed_pairs(x.losses_rn, y.losses_rn, what=_SEEDS)
     return crossed(x.losses_rn, y.losses_rn)
+
+
+def _over_folds(a: Study, b: Study, metric: str) -> Difference | None:
+    """Of two cross-validations of the same samples; None where these were not kept."""
+    x, y = a.out_of_fold(metric), b.out_of_fold(metric)
+    if x is None or y is None or a.data != b.data or not x.is_of_the_samples_of(y):
+        return None
+    return over_folds(x.values, y.values, x.folds, y.folds, overlap=(a.overlap + b.overlap) / 2)
 
 
 def differences(rows: Sequence[Row], metric: str) -> list[tuple[Row, Row, Difference]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.quantities import has_mean, quantities
 from lightning_hpo.protocol.samples import Samples, read_samples
-from lightning_hpo.results.crossed import Losses
+from lightning_hpo.results.crossed import Folds, Losses
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,43 @@ def table(networks: Sequence[Samples | None], means: Sequence[float | None]) -> 
                 for v, each in zip(values, known, strict=True)
             ]
             return stacked(tables)
+    return None
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """A metric on each sample (N,) that a cross-validation validated once, by the fold that did.
+
+    Samples ascend by ``index``.
+    """
+
+    values: Losses
+    index: NDArray[np.int64]
+    folds: Folds
+    quantity: str
+
+    def is_of_the_samples_of(self, other: "OutOfFold") -> bool:
+        return self.quantity == other.quantity and np.array_equal(self.index, other.index)
+
+
+def out_of_fold(folds: Sequence[Samples | None], means: Sequence[float]) -> OutOfFold | None:
+    """By the samples of each fold, whose means were logged; None where they are not known.
+
+    Nor are they where a sample was validated several times, or a fold has a single one.
+    """
+    known = [each for each in folds if each is not None]
+    if len(known) < max(len(folds), 2) or len({each.kind for each in known}) > 1:
+        return None
+    every = np.concatenate([each.index for each in known])
+    if len(np.unique(every)) < len(every) or min(len(each.index) for each in known) < 2:
+        return None
+    numbers = np.repeat(np.arange(len(known)), [len(each.index) for each in known])
+    of_each, order = [dict(quantities(each)) for each in known], np.argsort(every)
+    for quantity in of_each[0]:
+        values = [of[quantity] for of in of_each]
+        if all(map(has_mean, values, means)):
+            together = np.concatenate(values).astype(np.float64)
+            return OutOfFold(together[order], every[order], numbers[order], quantity)
     return None
 
 

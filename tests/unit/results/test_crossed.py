@@ -8,10 +8,13 @@ from scipy import stats
 from study_folders import T_2
 
 from benchmarks.honest_tests import Classification, Regression
+from benchmarks.honest_worlds import World, samples_of_folds
+from benchmarks.honesty import by_samples, called_different, on_folds
 from lightning_hpo.results.crossed import (
     crossed,
     crossed_pairs,
     mcnemar,
+    over_folds,
     risk_interval,
     single_networks,
 )
@@ -140,3 +143,67 @@ def test_refits_alone_are_no_measure_of_other_samples() -> None:
         not welch(list(a.mean(1)), list(b.mean(1)), overlap=none).within_noise for a, b in pairs
     ]
     assert np.mean(wrong) > 0.4
+
+
+# ---------------------------------------------------------------- over folds
+
+# Means of two folds 1 and 3, of their samples' variances 2 each.
+VALUES, FOLDS = np.array([0.0, 2, 2, 4]), np.array([0, 0, 1, 1])
+
+
+# Rule: the samples' variance, 8/3 of 4, and what folds differ by beyond their samples, 2/2 less
+# 2/4; both grow by the factor 1 + 2 · 1 of two folds that each train on the other.
+def test_folds_and_their_samples_are_in_a_difference() -> None:
+    found = over_folds(VALUES, np.zeros(4), FOLDS, FOLDS, overlap=1)
+    of_samples, of_trainings = 8 / 3 / 4, 2 / 2 - 2 / 4
+    assert (found.mean, found.error) == (2, pytest.approx(sqrt(3 * (of_samples + of_trainings))))
+    weights = of_samples**2 / 3 + of_trainings**2 / 1
+    assert found.freedom == pytest.approx((of_samples + of_trainings) ** 2 / weights)
+    assert found.method == "4 samples of 2 identical folds (corrected t, Nadeau and Bengio 2003)"
+
+
+# Rule: where folds differ by no more than their samples explain, these judge alone.
+def test_folds_that_differ_by_their_samples_alone_add_nothing() -> None:
+    even = np.array([0, 1, 1, 0])
+    found = over_folds(VALUES, np.zeros(4), even, even, overlap=1)
+    assert (found.error, found.freedom) == (pytest.approx(sqrt(3 * 8 / 3 / 4)), 3)
+
+
+# Rule: of other folds each row's trainings count, on samples that are paired all the same.
+def test_other_folds_are_paired_by_their_samples() -> None:
+    shared = np.array([5.0, 1, 7, 3])
+    found = over_folds(VALUES + shared, shared, FOLDS, np.array([0, 1, 0, 1]), overlap=1)
+    assert found.mean == 2
+    # Fold means 4 and 8, and 6 and 2: both of variance 8, with samples of variance 2 in each.
+    of_trainings = 8 / 2 - 2 / 4
+    assert found.error == pytest.approx(sqrt(3 * (8 / 3 / 4 + 2 * of_trainings)))
+    assert found.method.startswith("4 samples of 2 different folds")
+
+
+# Rule: equals are called different in at most 5 of 100 cases, whatever moves the folds: samples,
+# the luck of training samples, or the trainings' own chance.
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(n=60, features=5),
+        World(n=60, features=20),
+        World(n=200, features=5, chance=0.5),
+    ],
+)
+@pytest.mark.parametrize("same", [True, False])
+def test_equals_over_folds(world: World, same: bool) -> None:
+    a, b = samples_of_folds(np.random.default_rng(0), world, 600, same=same)
+    assert called_different(by_samples(a, b, world)) < 0.06
+
+
+# Rule: a clearly worse model is seen more often than by the folds' means alone.
+def test_a_clearly_worse_model_is_seen_by_its_samples() -> None:
+    world = World(n=200, features=5, worse=0.5)
+    a, b = samples_of_folds(np.random.default_rng(0), world, 400, same=True)
+    means = [
+        np.stack([[values[r][folds[r] == k].mean() for k in range(5)] for r in range(400)])
+        for values, folds in (a, b)
+    ]
+    by_both = called_different(by_samples(a, b, world))
+    assert by_both > 0.65
+    assert by_both > called_different(on_folds(*means, world)) + 0.1

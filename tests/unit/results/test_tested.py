@@ -1,6 +1,7 @@
 """Tables of a test metric on each sample, and verdicts of rows that have them."""
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lightning_hpo.compare import comparison
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.samples import Samples
-from lightning_hpo.results.crossed import crossed, crossed_pairs, risk_interval
+from lightning_hpo.results.crossed import crossed, crossed_pairs, over_folds, risk_interval
 from lightning_hpo.results.results import read
 from lightning_hpo.results.rows import rows_of
 from lightning_hpo.results.samples import Row, Study, difference, reach_of_intervals
@@ -156,3 +157,50 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, content: bytes | No
     with pytest.raises(UserError, match=r"refit/samples\.npz must hold .* damaged; put back") as e:
         a.interval("acc")
     assert "\n" not in str(e.value)
+
+
+# ---------------------------------------------------------------- samples of folds
+
+
+def folded(root: Path, name: str, folds: list[list[int]], wrong: list[int], **more: Any) -> Row:
+    """A study whose folds validated these samples, of which ``wrong`` were taken for the other."""
+    accuracies = [fmean(i not in wrong for i in fold) for fold in folds]
+    folder = study(root, name, accuracies, **more)
+    for number, fold in enumerate(folds):
+        target = np.array(fold) % 2
+        classes = np.array([1 - t if i in wrong else t for i, t in zip(fold, target, strict=True)])
+        found = Samples.of(np.array(fold), np.eye(2)[classes] * 4.0, target)
+        found.write(StudyFolder(folder).final.fold(number).samples)
+    return Row((Study(folder, read(folder)),))
+
+
+HALVES, EVEN = [[0, 1, 2, 3], [4, 5, 6, 7]], [[0, 2, 4, 6], [1, 3, 5, 7]]
+
+
+# Rule: where both kept them, cross-validations of the same samples are judged by each sample.
+@pytest.mark.parametrize(("folds", "which"), [(HALVES, "identical"), (EVEN, "different")])
+def test_folds_with_samples_are_judged_by_both(
+    tmp_path: Path, folds: list[list[int]], which: str
+) -> None:
+    a, b = folded(tmp_path, "a", HALVES, [0]), folded(tmp_path, "b", folds, [1, 5, 6])
+    right_a, right_b = (np.array([i not in w for i in range(8)], float) for w in ([0], [1, 5, 6]))
+    numbers = [np.array([0] * 4 + [1] * 4), np.array([i in folds[1] for i in range(8)], int)]
+    found = difference(a, b, "val/accuracy")
+    assert found == over_folds(right_a, right_b, *numbers, overlap=1)
+    assert found is not None
+    assert found.method.startswith(f"8 samples of 2 {which} folds")
+
+
+# Rule: of other data, or of samples that were validated several times, the folds' means are judged.
+def test_folds_of_other_samples_are_judged_by_their_means(tmp_path: Path) -> None:
+    a = folded(tmp_path, "a", HALVES, [0, 1, 5])
+    others = [
+        folded(tmp_path, "data", EVEN, [1], data={"name": "other", "sha256": "other"}),
+        folded(tmp_path, "some", [[0, 2, 4], [1, 3, 5]], [1]),
+        folded(tmp_path, "twice", [*EVEN, *HALVES], [1]),
+        Row((Study(f := study(tmp_path, "none", [0.5, 0.75]), read(f)),)),
+    ]
+    for other in others:
+        found = difference(a, other, "val/accuracy")
+        assert found is not None
+        assert "samples of" not in found.method
