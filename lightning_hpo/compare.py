@@ -5,7 +5,8 @@ folder is a row of its own: a sample over the folds of its final cross-validatio
 set over its refits. Intervals and tests are of Student's t, two-sided:
 
 - over folds with the variance factor 1/k + 1/(k - 1) in place of 1/k, since the training parts of
-  folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281);
+  folds overlap (Nadeau and Bengio 2003, Machine Learning 52, 239-281), where samples were kept on
+  the variances of samples and of folds, and paired sample by sample;
 - paired where two studies have the same validation samples in each fold, or the same seeds;
 - on the test set, where each network's losses were kept sample by sample, over trainings and over
   samples at once; two single networks by McNemar's test (results/crossed.py);
