@@ -38,9 +38,9 @@ def calibrate(final: FinalFolder, *, classes: bool = False) -> dict[str, Any] | 
     test = None
     errors = {"held_out": _errors(*held_out, temperature)}
     if tested is not None:
-        logits_nk, target_n = tested.output, tested.target
-        errors["test"] = _errors(logits_nk, target_n, temperature)
-        change, low, high = change_of_loss(logits_nk, target_n, temperature)
+        errors["test"] = _errors(tested.output, tested.target, temperature)
+    if tested is not None and len(tested.target) > 1:
+        change, low, high = change_of_loss(tested.output, tested.target, temperature)
         test = {"change": change, "low": low, "high": high}
     found = {"temperature": temperature, "ece": errors, "test_loss": test}
     write_json(final.calibration, found)

@@ -76,6 +76,8 @@ def _save(target: str, final: FinalFolder, refits: Sequence[JobFolder]) -> str |
         return f"{missing[0].relative_to(final.path)} is missing or damaged"
     try:
         kind = pkgutil.resolve_name(target)
+        if kind.forward is pl.LightningModule.forward:
+            return f"{target} has no forward"
         # Ours on a CPU by themselves: no fit has left a device behind.
         ensemble = Ensemble.of([kind.load_from_checkpoint(p, map_location="cpu") for p in paths])
         unfinished = file.with_name(f"{file.name}.part")

@@ -95,12 +95,14 @@ def read_samples(path: Path) -> Samples | None:
 
 def losses(output: NDArray[np.float32], target: NDArray[Any]) -> NDArray[np.float32]:
     """(N,): cross-entropies of logits (N, K) for classes, squared errors of values (N,)."""
-    if output.ndim == 1:
-        return np.square(output - target, dtype=np.float32)
-    highest = output.max(1, keepdims=True)
-    exponentials = np.exp(output - highest, dtype=np.float64)
-    of_target = (output - highest)[np.arange(len(output)), target]
-    return (np.log(exponentials.sum(1)) - of_target).astype(np.float32)
+    # A network may have diverged.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if output.ndim == 1:
+            return np.square(output - target, dtype=np.float32)
+        below = output - output.max(1, keepdims=True)
+        exponentials = np.exp(below, dtype=np.float64)
+        of_target = below[np.arange(len(output)), target]
+        return (np.log(exponentials.sum(1)) - of_target).astype(np.float32)
 
 
 def accuracy(samples: Samples) -> float:

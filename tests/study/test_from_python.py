@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command import HERE, TIMEOUT_S, states, until
 from own_model import Diabetes, Linear
 
-from lightning_hpo import load_study, rerun, run
+from lightning_hpo import UserError, load_study, rerun, run
 
 pytestmark = pytest.mark.sweep
 
@@ -36,6 +36,7 @@ def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeyp
         "+experiment=own",
         "study.n_trials=2",
         "study.showcase=false",
+        "study.n_refits=2",
         "study.dir=here/${study.name}",
         config_dir=HERE / "conf",
     )
@@ -48,6 +49,11 @@ def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeyp
     module, data = found.model(), found.data()
     assert (type(module), type(data), module.training) == (Linear, Diabetes, False)
     assert module.device == torch.device("cpu")
+    # Its steps call its layer, so nobody but itself can say what it gives for a sample.
+    with pytest.raises(UserError, match=r"damaged \(own_model.Linear has no forward\)"):
+        found.model(ensemble=True)
+    never = "forward was called 0 times for a batch, not once"
+    assert found.results["ensemble"]["no_test"] == f"refit kept no test samples: {never}"
     assert rerun(found.folder, 0).equal
 
 

@@ -131,7 +131,7 @@ def hparams_tab(folder: Path) -> tuple[set[str], dict[str, tuple[dict, dict]]]:
 def test_tensorboard_has_the_figures_of_the_final_model(study_dir):
     events = EventAccumulator(str(study_dir / "final" / "refit")).Reload()
     figures = {"confusion_matrix", "learning_curves", "grad_cam", "filters_1", "filters_2"}
-    figures |= {"weight_histograms", "feature_maps", "confused_pairs", "mistakes"}
+    figures |= {"weight_histograms", "feature_maps", "confused_pairs", "mistakes", "reliability"}
     assert set(events.Tags()["images"]) == figures
     figures |= {"trials_side_by_side"}
     assert {p.stem for p in (study_dir / "final" / "figures").glob("*.png")} == figures

@@ -37,6 +37,13 @@ def test_large_logits_have_finite_losses() -> None:
     assert losses(logits, np.array([0, 1])).tolist() == pytest.approx([np.log(2), 1e4])
 
 
+def test_a_network_that_diverged_has_no_loss() -> None:
+    output = np.array([[np.inf, 0.0], [np.nan, 1.0]])
+    found = Samples.of(PLACES, output, np.array([0, 1])).judged_by({"test/loss": float("nan")})
+    assert np.isnan(found.loss).all()
+    assert found.metric is None
+
+
 @pytest.mark.parametrize(
     ("output", "target", "reason"),
     [
