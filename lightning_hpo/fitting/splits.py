@@ -99,7 +99,7 @@ def held(cfg: DictConfig) -> Held:
     In a study of an outer fold, the samples of that fold take the place of the test data.
     """
     lock_box = OmegaConf.select(cfg, "data.lock_box")
-    outer, n_outer = cfg.study.get("outer_fold"), cfg.study.get("outer_folds")
+    outer, n_outer = (OmegaConf.select(cfg, f"study.outer_{key}") for key in ("fold", "folds"))
     if outer is None or n_outer is None:
         return Held() if lock_box is None else Held(lock_box, seed=cfg.seed)
     return Held(lock_box, n_outer=int(n_outer), outer=int(outer), tested="outer", seed=cfg.seed)

@@ -36,7 +36,6 @@ def run_race(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
     result = run_trial(cfg, context, live)
     found = {
         "value": result.value,
-        "folds": [fit.value for fit in result.fits],
         "n_parameters": round(fmean(fit.metrics["n_parameters"] for fit in result.fits)),
         "epochs": sum(fit.epochs for fit in result.fits),
         "seconds": time.monotonic() - started_s,

@@ -127,7 +127,8 @@ def test_data_of_a_users_own_have_a_lock_box(tmp_path):
     status, out, err = unlock(study_dir)
     assert status == 0, err
     assert "26 samples, the first opening" in out
-    assert "test_loss" in out and "95 % interval" not in out
+    (line,) = [line for line in out.splitlines() if "test_loss" in line]
+    assert "95 % interval" in line and line.endswith("(Student's t over the samples)")
 
 
 def test_a_search_and_a_final_job_on_more_data_have_one_box(study_dir):

@@ -100,7 +100,8 @@ def _words(record: Record, race: RaceOf) -> list[str]:
 
 
 def _table(race: RaceOf) -> str:
-    columns = ["Trial", "in the search", *(f"round {n + 1}" for n in range(len(race["rounds"])))]
+    rounds = [f"round {n + 1}" for n in range(len(race["rounds"]))]
+    columns = ["Trial", "how it ended", "in the search", *rounds, "against the winner"]
     of_winner = (each for each in race["candidates"] if each["number"] == race["winner"])
     rows, won = [], next(of_winner, None)
     for each in race["candidates"]:
@@ -108,13 +109,13 @@ def _table(race: RaceOf) -> str:
         rows.append(
             [
                 cell(str(each["number"]), head=True),
+                cell(text(end)),
                 cell(number(each["value"])),
                 *(cell("" if v is None else number(v)) for v in each["values"]),
                 cell(_behind(each, won)),
-                cell(text(end)),
             ]
         )
-    return table("The race, round by round", [*columns, "against the winner", "how it ended"], rows)
+    return table("The race, round by round", columns, rows)
 
 
 def _behind(candidate: Candidate, won: Candidate | None) -> str:
@@ -123,7 +124,7 @@ def _behind(candidate: Candidate, won: Candidate | None) -> str:
         return ""
     pairs = zip(candidate["values"], won["values"], strict=True)
     found = [a - b for a, b in pairs if a is not None and b is not None]
-    return f"{mean(found):+.4g}" if found else ""
+    return f"{mean(found):+.2g}" if found else ""
 
 
 def _trials(candidates: Sequence[Candidate]) -> str:

@@ -126,6 +126,8 @@ def test_a_round_of_a_race_has_a_split_and_seeds_of_its_own() -> None:
 
 def test_data_that_keep_their_split_are_not_split_anew() -> None:
     assert splits.race_is_split_anew(composed())
+    assert splits.race_is_split_anew(foreign("cv=kfold"))
+    assert not splits.race_is_split_anew(foreign())
     assert not splits.race_is_split_anew(composed("cv.method=time", "cv.stratified=false"))
 
 

@@ -84,7 +84,7 @@ def test_the_section_has_a_picture_and_a_table() -> None:
     assert "The best 3 trials trained again in 2 rounds on fresh splits with fresh seeds." in html
     assert "In the search trial 0 was the best, with 0 against 0.25." in html
     # 0.5 and 0.75 behind, and 1.5 in the only round.
-    assert "<td>+0.625</td>" in html and "<td>+1.5</td>" in html
+    assert "<td>+0.62</td>" in html and "<td>+1.5</td>" in html
     assert "<td>failed in round 2</td>" in html
     assert html.count("<figure") == 1
 
