@@ -159,7 +159,9 @@ class Stack:
 
     def _finish(self, row: int) -> Finished:
         progress = self._progress
-        flat = progress.best_flat if self.stopping.restore_best else self.network.flat
+        # One that has stopped went on with the others to the end of the step.
+        is_kept = self.stopping.restore_best or not bool(progress.running[row])
+        flat = progress.kept_flat if is_kept else self.network.flat
         self.network.copy_to(self.members[self.ids[row]].network, row, flat)
         return Finished(
             float(progress.best_loss[row]),
@@ -204,7 +206,7 @@ class _Progress:
 
     def __init__(self, flat: Tensor) -> None:
         n, device = len(flat), flat.device
-        self.best_flat = flat.clone()
+        self.kept_flat = flat.clone()  # of the best epoch, or of the last one up to its stop
         self.best_loss = torch.full((n,), torch.inf, device=device)
         self.best_epoch = torch.zeros(n, dtype=torch.int64, device=device)
         self.epochs = torch.zeros(n, dtype=torch.int64, device=device)
@@ -217,7 +219,8 @@ class _Progress:
         improved = (loss < self.best_loss) & self.running
         self.best_loss = torch.where(improved, loss, self.best_loss)
         self.best_epoch.masked_fill_(improved, epoch)
-        torch.where(improved[:, None], flat, self.best_flat, out=self.best_flat)
+        keeps = improved if stopping.restore_best else self.running
+        torch.where(keeps[:, None], flat, self.kept_flat, out=self.kept_flat)
         if stopping.patience is None:
             return
         significant = improved
@@ -229,7 +232,7 @@ class _Progress:
 
     def follow(self, flat: Tensor, epoch: int) -> None:
         """Without validation the latest epoch is the best."""
-        self.best_flat.copy_(flat)
+        self.kept_flat.copy_(flat)
         self.best_epoch.fill_(epoch)
         self.best_loss.fill_(torch.nan)
 

@@ -13,6 +13,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.judging import FoldCurve, judged_epochs
 from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.trial_values import read_trial_values
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import run, trials
@@ -73,6 +74,13 @@ def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
         for found in (serial, stacked)
     ]
     assert judged[0] == judged[1]
+    # Nor does it matter to what is known of each sample.
+    theirs, ours = (
+        read_trial_values(tmp_path / how / "losses.npz") for how in ("serial", "stacked")
+    )
+    assert theirs is not None and ours is not None
+    assert ours.index.tolist() == theirs.index.tolist() == list(range(len(theirs.index)))
+    assert ours.values == pytest.approx(theirs.values, rel=2e-2, abs=2e-3)
     assert stacked.value == pytest.approx(serial.value, rel=2e-3)
 
 
