@@ -202,6 +202,7 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
+    found["n_parameters"] = sum(p.numel() for p in module.parameters())
     if number is None and not is_of_outer_fold(cfg):
         found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s

@@ -27,6 +27,7 @@ OF_NO_MODULE = {
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",
+    "test_pruners_benchmark.py": "benchmarks/pruners.py",
     "test_mirror.py": "the tree of the tests",
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",

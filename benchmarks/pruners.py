@@ -1,0 +1,148 @@
+"""Which pruner leaves the best trial to a search? Recorded trials, searched again in milliseconds.
+
+    python -m benchmarks.pruners [--orders 300] [--budget 0.5]
+
+``benchmarks/curves/*.csv`` hold what trials of random hyperparameters reported, trained to their
+end under a cosine, one line each. They are drawn in a random order, as a random search would have
+met them, and told to a pruner of Optuna's until a share of all recorded epochs is spent: a pruner
+that ends trials early sees more of them. Two figures for each pruner, over many orders:
+
+regret      of the best trial that was trained to its end: its last value less the best one of all,
+            as a share of the distance from the median to that one
+best lost   share of those of the five best that were met and pruned
+
+To record trials: ``python -m lightning_hpo ... scheduler=cosine pruner=none study.final=false
+hydra/sweeper/sampler=random``, then ``python -m benchmarks.pruners --record STUDY_DIR``.
+"""
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import optuna
+from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.trial import TrialState
+
+from benchmarks.conditions import conditions
+from lightning_hpo.api import load_study
+from lightning_hpo.entry import config_dir
+from lightning_hpo.strategies.pruning import make_pruner
+
+CURVES = Path(__file__).parent / "curves"
+N_BEST = 5
+Curves = NDArray[np.float64]  # (trials, epochs), of which less is better
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One search: its regret, and of the best trials that it met how many were pruned."""
+
+    regret: float
+    met: int
+    lost: int
+
+
+def record(study_dir: Path) -> None:
+    """Write what a study's whole trials reported."""
+    trials = [t for t in load_study(study_dir).trials if t.state is TrialState.COMPLETE]
+    with (CURVES / f"{study_dir.name}.csv").open("w", newline="") as file:
+        for trial in trials:
+            values = [v for _, v in sorted(trial.intermediate_values.items())]
+            csv.writer(file).writerow([f"{value:.6g}" for value in values])
+
+
+def read(path: Path) -> Curves:
+    return np.loadtxt(path, delimiter=",", ndmin=2)
+
+
+def default_pruner(epochs: int) -> BasePruner:
+    """What ``pruner=median`` is under a schedule, by the configuration itself."""
+    told = [f"trainer.max_epochs={epochs}", "scheduler=cosine"]
+    return make_pruner(compose("config", overrides=told).pruner, monitor="val/loss")
+
+
+def pruners(epochs: int) -> dict[str, Callable[[], BasePruner]]:
+    return {
+        "none": NopPruner,
+        "median after 1 epoch": lambda: MedianPruner(4, 1),
+        f"pruner=median: after {epochs // 2} of {epochs}": lambda: default_pruner(epochs),
+        "hyperband": lambda: HyperbandPruner(min_resource=1, max_resource=epochs),
+    }
+
+
+def replay(curves: Curves, order: Sequence[int], pruner: BasePruner, budget: int) -> Replayed:
+    """Meet the trials in this order until ``budget`` epochs are spent."""
+    study = optuna.create_study(pruner=pruner)
+    whole: list[int] = []
+    lost = met = 0
+    best = set(np.argsort(curves[:, -1])[:N_BEST].tolist())
+    for index in order:
+        if budget <= 0:
+            break
+        trial = study.ask()
+        spent = told(trial, curves[index])
+        budget -= spent
+        is_whole = spent == curves.shape[1]
+        study.tell(trial, curves[index, -1] if is_whole else None, state=_state(is_whole))
+        met += index in best
+        lost += index in best and not is_whole
+        whole += [index] if is_whole else []
+    return Replayed(regret_of(curves, whole), met, lost)
+
+
+def told(trial: optuna.Trial, values: NDArray[np.float64]) -> int:
+    """After how many epochs the pruner ends a trial with these values; all: it does not."""
+    for epoch, value in enumerate(values):
+        trial.report(float(value), step=epoch)
+        if epoch + 1 < len(values) and trial.should_prune():
+            return epoch + 1
+    return len(values)
+
+
+def _state(is_whole: bool) -> TrialState:
+    return TrialState.COMPLETE if is_whole else TrialState.PRUNED
+
+
+def regret_of(curves: Curves, whole: Sequence[int]) -> float:
+    last = curves[:, -1]
+    return float((last[list(whole)].min() - last.min()) / (np.median(last) - last.min()))
+
+
+def main() -> None:
+    """Print both figures of each pruner, for each recording."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--orders", type=int, default=300, help="random orders [300]")
+    parser.add_argument("--budget", type=float, default=0.5, help="share of all epochs [0.5]")
+    parser.add_argument("--record", type=Path, help="take the trials of this study instead")
+    given = parser.parse_args()
+    if given.record is not None:
+        record(given.record)
+        return
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    print(f"{conditions()}; {given.orders} orders, {given.budget:.0%} of all epochs\n")
+    print("| recording | pruner | regret ± its standard error | best lost |\n|---|---|---|---|")
+    with initialize_config_dir(str(config_dir())):
+        for path in sorted(CURVES.glob("*.csv")):
+            _rows(path.stem, read(path), given.orders, given.budget)
+
+
+def _rows(name: str, curves: Curves, n_orders: int, share: float) -> None:
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(curves)).tolist() for _ in range(n_orders)]
+    for what, make in pruners(curves.shape[1]).items():
+        pruner = make()
+        found = [replay(curves, order, pruner, int(share * curves.size)) for order in orders]
+        regrets = [each.regret for each in found]
+        error = stdev(regrets) / len(regrets) ** 0.5
+        lost = sum(each.lost for each in found) / sum(each.met for each in found)
+        print(f"| {name} | {what} | {fmean(regrets):.3f} ± {error:.3f} | {lost:.0%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
