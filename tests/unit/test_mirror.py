@@ -21,6 +21,7 @@ OF_NO_MODULE = {
     "data/test_base_in_a_trainer.py": "data/base.py in a Trainer's hands",
     "data/test_data_conf.py": "configurations: conf/data and conf/augment",
     "explain/attribution/test_integrated_gradients.py": "one method of attribution/methods.py",
+    "jobs/test_final_samples.py": "jobs/final.py: what its folds keep",
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
     "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
