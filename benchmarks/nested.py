@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.conditions import conditions
-from benchmarks.honesty import (
+from benchmarks.honest_worlds import (
     WORLDS,
     Array,
     World,

@@ -213,7 +213,11 @@ class BaseClassifier(BaseModule):
 
     def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
         loss = super().fitted_loss(x, outputs, y)
-        return loss if self.distillation is None else self.distillation(x, outputs, loss)
+        if self.distillation is None:
+            return loss
+        with torch.no_grad():
+            logits = as_evaluated(self.distillation.teacher)(x)
+        return self.distillation(logits, outputs, loss)
 
 
 def as_evaluated(module: nn.Module) -> Callable[[Tensor], Tensor]:

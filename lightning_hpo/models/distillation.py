@@ -40,10 +40,11 @@ class Distillation:
         """Bring the teacher to ``device``."""
         self.teacher.to(device)
 
-    def __call__(self, x: Tensor, outputs: Tensor, loss: Tensor) -> Tensor:
-        """The loss of a step: ``outputs`` (N, K) are the student's for ``x``, ``loss`` its own."""
-        with torch.no_grad():
-            logits: Tensor = getattr(self.teacher, "evaluated", self.teacher)(x)
+    def __call__(self, logits: Tensor, outputs: Tensor, loss: Tensor) -> Tensor:
+        """The loss of a step, of the teacher's ``logits`` and the student's ``outputs`` (N, K).
+
+        ``loss``: the student's own.
+        """
         if logits.shape != outputs.shape:
             raise UserError(
                 f"a teacher must know the student's classes, got {logits.shape[-1]} of the teacher"

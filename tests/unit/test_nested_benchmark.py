@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.honesty import STEADY, fitted
+from benchmarks.honest_worlds import STEADY, fitted
 from benchmarks.nested import bias, estimated, true_risk
 
 

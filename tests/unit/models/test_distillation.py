@@ -34,7 +34,8 @@ def test_the_loss_is_that_of_hinton_vinyals_and_dean() -> None:
     # Softened by T = 2 the teacher's logits (2 ln 3, 0) say 3/4 and 1/4, the student's
     # one half each: KL = 3/4 ln(3/2) + 1/4 ln(1/2), and 0.5 * 1 + 0.5 * 4 KL is the loss.
     distillation = Distillation(Says(2 * 1.0986123, 0.0), weight=0.5, temperature=2.0)
-    loss = distillation(torch.zeros(3, 1, 2, 2), torch.zeros(3, 2), torch.tensor(1.0))
+    logits = distillation.teacher(torch.zeros(3, 1, 2, 2))
+    loss = distillation(logits, torch.zeros(3, 2), torch.tensor(1.0))
     kl = 0.75 * 0.4054651 + 0.25 * -0.6931472
     assert loss.item() == pytest.approx(0.5 + 2 * kl, rel=1e-5)
 
@@ -42,7 +43,7 @@ def test_the_loss_is_that_of_hinton_vinyals_and_dean() -> None:
 def test_a_teacher_that_agrees_adds_nothing_but_its_share() -> None:
     outputs = torch.tensor([[1.0, -2.0, 0.5]])
     distillation = Distillation(Says(1.0, -2.0, 0.5), weight=0.25)
-    assert distillation(torch.zeros(1, 1), outputs, torch.tensor(8.0)).item() == pytest.approx(6.0)
+    assert distillation(outputs, outputs, torch.tensor(8.0)).item() == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_values_outside_their_range_are_refused(options: Any, message: str) -> N
 
 def test_a_teacher_of_other_classes_is_refused() -> None:
     with pytest.raises(UserError, match="got 3 of the teacher and 2 of the student"):
-        Distillation(Says(0.0, 0.0, 0.0))(torch.zeros(1, 1), torch.zeros(1, 2), torch.tensor(0.0))
+        Distillation(Says(0.0))(torch.zeros(1, 3), torch.zeros(1, 2), torch.tensor(0.0))
 
 
 def taught(**options: Any) -> FCClassifier:
