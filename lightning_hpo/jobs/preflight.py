@@ -53,7 +53,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
-    remark = check_test_batches(module, data) if cfg.study.final else None
+    remarks = [check_test_batches(module, data) if cfg.study.final else None]
     # Last: what is told there, such as an experiment's name, stays.
     observers.check_loggers(cfg, context.folder)
     return Facts(
@@ -66,7 +66,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
         notes=tuple(_handed_over(cfg, data)),
-        remarks=() if remark is None else (remark,),
+        remarks=tuple(filter(None, remarks)),
+        class_names=tuple(told.class_names(data, told.num_classes(data))),
     )
 
 
