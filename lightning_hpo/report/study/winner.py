@@ -20,7 +20,7 @@ from lightning_hpo.report.html.markup import (
     table,
     text,
 )
-from lightning_hpo.report.study import noise, race
+from lightning_hpo.report.study import noise, race, trivial
 from lightning_hpo.report.study.sureness import sureness
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import Results, taken
@@ -141,6 +141,7 @@ def content(record: Record) -> str:
             *noise.holdout_words(record.results),
         ]
     )
+    html += trivial.content(record.results)
     html += race.content(record)
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(sureness(record))
@@ -174,7 +175,7 @@ def tiles(results: Results) -> str:
         (name, plus_minus(value, spread.get(name)), note)
         for name, value in (results.get("test") or {}).items()
     ]
-    return markup.tiles(shown)
+    return markup.tiles([*shown, *trivial.tiles(results)])
 
 
 def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rare_class import RARE, rare
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import (
     accuracy_score,
@@ -20,21 +21,10 @@ from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.results.results import TrivialOf
 from lightning_hpo.results.trivial import beside, of_final, of_folds
 
-# Of 200 samples 18 are of class 1, "yes".
-RARE = np.repeat([0, 1], [182, 18])
-
 
 def classifier(answers: NDArray[Any], target: NDArray[Any], *, start: int = 0) -> Samples:
     k = int(max(answers.max(), target.max())) + 1
     return Samples.of(np.arange(start, start + len(target)), np.eye(k)[answers] * 4, target)
-
-
-def rare(wrong_no: int, right_yes: int) -> Samples:
-    """A network that says "yes" to so many of the 182 and of the 18."""
-    answers = np.zeros(200, dtype=np.int64)
-    answers[:wrong_no] = 1
-    answers[182 : 182 + right_yes] = 1
-    return classifier(answers, RARE)
 
 
 def found(*networks: Samples, known: NDArray[Any] | None = None) -> Any:
