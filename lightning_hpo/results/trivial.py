@@ -23,6 +23,8 @@ from lightning_hpo.results.results import (
 )
 from lightning_hpo.results.statistics import Difference
 
+_ERROR = 0.05
+
 
 def of_final(final: FinalFolder, names: Sequence[str] = ()) -> TrivialModels | None:
     """By the samples that a final job's jobs kept; None where they kept none.
@@ -63,7 +65,8 @@ def beside(
         return None
     said = _said(first, known)
     losses = [_losses(each, said) for each in networks]
-    verdict = _verdict(_tested([ours for ours, _ in losses], losses[0][1]))
+    found = _tested([ours for ours, _ in losses], losses[0][1])
+    verdict = _verdict(found, chosen_among=_n_classes(first) if known is None else 1)
     each = [_of(network, said, verdict, names) for network in networks]
     return _mean(each)
 
@@ -89,7 +92,8 @@ def of_folds(folds: Sequence[Samples], names: Sequence[str] = ()) -> TrivialOf:
     if len(np.unique(joined.index)) == len(joined.index) and len(folds) > 1 and min(sizes) > 1:
         overlap = 1 / (len(folds) - 1)
         with np.errstate(all="ignore"):
-            verdict = _verdict(over_folds(trivial, ours, numbers, numbers, overlap=overlap))
+            found = over_folds(trivial, ours, numbers, numbers, overlap=overlap)
+        verdict = _verdict(found, chosen_among=_n_classes(joined))
     return _of(joined, said, verdict, names)
 
 
@@ -120,12 +124,22 @@ def _tested(ours_rn: Sequence[Losses], trivial_n: Losses) -> Difference | None:
         return crossed_pairs(trivial_rn, np.stack(ours_rn), what="networks")
 
 
-def _verdict(found: Difference | None) -> Verdict | None:
+def _n_classes(samples: Samples) -> int:
+    return samples.output.shape[1] if samples.kind == "cross_entropy" else 1
+
+
+def _verdict(found: Difference | None, *, chosen_among: int) -> Verdict | None:
+    """``chosen_among``: classes of which the evaluated samples said which is the most frequent.
+
+    It looks too good by that choice, so worse than it is only what is so with a Bonferroni
+    correction for all of them.
+    """
     if found is None:
         return None
     if found.low > 0:
         return "better"
-    return "worse" if found.high < 0 else "not told apart"
+    is_worse = found.high < 0 and found.at(1 - _ERROR / chosen_among).high < 0
+    return "worse" if is_worse else "not told apart"
 
 
 def _of(samples: Samples, said: Any, verdict: Verdict | None, names: Sequence[str]) -> TrivialOf:

@@ -213,13 +213,13 @@ CLAIMS = (
     Claim(
         "study/trivial.py",
         "the network is worse than ",
-        (beside_majority(0, 18), beside_majority(0, 0), beside_majority(4, 0)),
-        beside_majority(5, 0),
+        (beside_majority(0, 18), beside_majority(0, 0), beside_majority(5, 0)),
+        beside_majority(6, 0),
     ),
     Claim(
         "study/trivial.py",
         "nothing shows that the network is better than ",
-        (beside_majority(0, 5), beside_majority(5, 0)),
+        (beside_majority(0, 5), beside_majority(6, 0)),
         beside_majority(0, 4),
     ),
     Claim(

@@ -53,7 +53,9 @@ def test_a_network_below_the_majoritys_share_is_worse() -> None:
     [
         (0, 0, "not told apart"),  # the trivial model itself
         (4, 0, "not told apart"),  # 0.5 ** 4 = 0.0625
-        (5, 0, "worse"),  # 0.5 ** 5 = 0.03125
+        # 0.5 ** 5 = 0.03125, above 0.05 / 2: which class is the most frequent was chosen.
+        (5, 0, "not told apart"),
+        (6, 0, "worse"),
         (0, 4, "not told apart"),
         (0, 5, "better"),
         (9, 9, "not told apart"),
@@ -61,6 +63,26 @@ def test_a_network_below_the_majoritys_share_is_worse() -> None:
 )
 def test_the_verdict_is_mcnemars(wrong_no: int, right_yes: int, verdict: str) -> None:
     assert found(rare(wrong_no, right_yes))["verdict"] == verdict
+
+
+def test_a_class_that_is_known_from_elsewhere_was_not_chosen() -> None:
+    assert found(rare(5, 0), known=RARE)["verdict"] == "worse"
+    assert found(rare(4, 0), known=RARE)["verdict"] == "not told apart"
+
+
+# Rule: a network that guesses among equal classes is rarely called worse, at most in 2.5 % of
+# cases, though the most frequent class of the evaluated samples looks better than any guess.
+@pytest.mark.parametrize("k", [2, 10])
+def test_a_guess_is_rarely_called_worse(k: int) -> None:
+    rng = np.random.default_rng(0)
+    verdicts = []
+    for _ in range(1000):
+        target, answers = rng.integers(0, k, 100), rng.integers(0, k, 100)
+        told = beside([Samples.of(np.arange(100), np.eye(k)[answers] * 4, target)], None)
+        assert told is not None
+        verdicts.append(told["verdict"])
+    assert verdicts.count("worse") <= 25
+    assert verdicts.count("better") <= 25
 
 
 def test_classes_are_what_scikit_learn_has() -> None:
