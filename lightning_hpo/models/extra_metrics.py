@@ -44,6 +44,14 @@ class ExtraMetrics(nn.Module):
         return dict(self.of.items())
 
 
+def how_to_log(monitor: str) -> str:
+    """A way out to append to an error message; empty for what is no metric of these."""
+    name = monitor.rpartition("/")[2]
+    if name not in _KINDS:
+        return ""
+    return f" Classifiers of this package log it with model.extra_metrics=[{name}]."
+
+
 def require_known(names: Sequence[str]) -> tuple[str, ...]:
     """``names`` if all are metrics of ours, each once; else raises :class:`UserError`."""
     known = list(_KINDS)

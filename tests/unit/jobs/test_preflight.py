@@ -56,6 +56,7 @@ class Validates(OnlyTrains):
         (["+trainer.max_steps=2"], "max_steps=2 ends a fit before the first one, after 3 steps"),
         (["+trainer.callbacks=[{_target_: no.such.Thing}]"], "no.such.Thing"),
         (["study.objectives={val/acc: maximize}"], "'val/acc'; .*Did you mean 'val/accuracy'"),
+        (["monitor=val/auroc"], r"this package log it with model.extra_metrics=\[auroc\]\."),
         (
             ["monitor=val/los"],
             r"'val/los' was not logged; available: \['train/.*'\]. Did you mean 'val/loss'",
