@@ -167,6 +167,12 @@ class TensorDataModule(pl.LightningDataModule):
         """Those of them that train and validate, whatever the limit: all but what is held out."""
         return len(self.apart.free)
 
+    @property
+    def class_counts(self) -> list[int]:
+        """How many of the samples that train each class has; none of real-valued targets."""
+        _, y = self.raw("train")
+        return torch.bincount(y, minlength=self.num_classes).tolist() if self.num_classes else []
+
     def raw(self, stage: str) -> tuple[Tensor, Tensor]:
         """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
         if stage == "test":

@@ -116,6 +116,11 @@ def classes(values: Values) -> Values | None:
     return values if values.ndim == 1 and values.dtype.kind in "iubUSO" else None
 
 
+def are_truth_values(targets: Values) -> bool:
+    """Whether all ``targets`` (n,) are 0 or 1, and both are there: they look like two classes."""
+    return targets.ndim == 1 and {0, 1} == set(np.unique(targets).tolist())
+
+
 def _pass(dataset: Dataset[Any], loader: DataLoader[Any]) -> Values | None:
     first = _labels_of([dataset[0]])
     if classes(np.asarray(first)) is None:

@@ -41,6 +41,14 @@ class CountsClasses(Protocol):
 
 
 @runtime_checkable
+class CountsSamples(Protocol):
+    """How many of the samples that train each class has, in the order of their numbers."""
+
+    @property
+    def class_counts(self) -> Sequence[int]: ...
+
+
+@runtime_checkable
 class KnowsNoise(Protocol):
     """How much noise the targets have, for example of a simulation."""
 

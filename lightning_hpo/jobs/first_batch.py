@@ -25,6 +25,7 @@ from lightning_hpo.fitting import build, observers, ranks
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.objective import OF_EVERY_FIT
+from lightning_hpo.models.extra_metrics import how_to_log
 from lightning_hpo.protocol.stages import Stage
 
 # How long to wait for a metric that the first batch does not log.
@@ -113,7 +114,8 @@ class BehindOneBatch(StageOfMetrics):
     def missing(self, known: Collection[str]) -> UserError:
         """The error of a monitor that is not among the metrics ``known``."""
         if self.validates:
-            hint = did_you_mean(str(self.monitor), sorted(known))
+            monitor = str(self.monitor)
+            hint = how_to_log(monitor) or did_you_mean(monitor, sorted(known))
             return UserError(
                 f"monitor '{self.monitor}' was not logged; available: {sorted(known)}.{hint}"
             )

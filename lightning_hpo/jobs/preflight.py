@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import flavour
 from lightning_hpo.data import told
 from lightning_hpo.data.base import TensorDataModule
+from lightning_hpo.data.labels import are_truth_values
 from lightning_hpo.data.leaks import require_test_apart
 from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.errors import UserError
@@ -23,6 +24,7 @@ from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
 from lightning_hpo.jobs.rehearsal import rehearse_refit
 from lightning_hpo.jobs.tested_shapes import check_test_batches
+from lightning_hpo.models.regression import BaseRegressor
 from lightning_hpo.protocol.messages import Facts, JobContext
 
 
@@ -53,7 +55,10 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
-    remark = check_test_batches(module, data) if cfg.study.final else None
+    remarks = [
+        _two_classes(module, data),
+        check_test_batches(module, data) if cfg.study.final else None,
+    ]
     # Last: what is told there, such as an experiment's name, stays.
     observers.check_loggers(cfg, context.folder)
     return Facts(
@@ -66,7 +71,21 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
         notes=tuple(_handed_over(cfg, data)),
-        remarks=() if remark is None else (remark,),
+        remarks=tuple(filter(None, remarks)),
+        class_names=tuple(told.class_names(data, told.num_classes(data))),
+    )
+
+
+def _two_classes(module: pl.LightningModule, data: pl.LightningDataModule) -> str | None:
+    """That a regressor of ours has targets that look like classes; None: they do not."""
+    if not (isinstance(module, BaseRegressor) and isinstance(data, TensorDataModule)):
+        return None
+    _, y = data.raw("train")
+    if not are_truth_values(y.cpu().numpy()):
+        return None
+    return (
+        f"every target is 0 or 1, and {type(module).__name__} fits them as numbers, by squared"
+        " error; if they are two classes, use a classifier on data with integer labels"
     )
 
 

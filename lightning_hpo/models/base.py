@@ -18,12 +18,15 @@ from torchmetrics.classification import MulticlassAccuracy
 from lightning_hpo.data.loader import Minibatches, StepsPerCall, steps_per_call
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
+from lightning_hpo.models.class_weights import ClassWeights, balanced, require_weights
 from lightning_hpo.models.distillation import Distillation
+from lightning_hpo.models.extra_metrics import ExtraMetrics, require_known
 from lightning_hpo.models.minibatches import MinibatchLoop
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 # How a network is trained, which a checkpoint of it does not need.
 NOT_STORED = ["optimizer", "scheduler", "steps_per_call", "cuda_graph", "distillation"]
+NOT_STORED += ["class_weights", "extra_metrics"]
 
 SchedulerFactory = Callable[..., LRScheduler]  # of an optimizer and total_steps
 Batch = tuple[Tensor, Tensor]  # inputs (B, ...) float, labels (B,) int64 or targets (B,) float
@@ -150,7 +153,7 @@ class BaseClassifier(BaseModule):
     A subclass builds its layers and defines ``forward(x) -> logits`` of shape (B, K) for labels
     (B,) int64. Its own arguments are hyperparameters: a checkpoint holds them and opens without
     any. How the network is trained (``optimizer``, ``scheduler``, ``distillation``,
-    ``steps_per_call``, ``cuda_graph``) is not stored.
+    ``class_weights``, ``steps_per_call``, ``cuda_graph``) and ``extra_metrics`` are not stored.
 
     Args:
         num_classes: K, at least 2.
@@ -162,6 +165,10 @@ class BaseClassifier(BaseModule):
             comparable between trials that smooth differently.
         test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
         distillation: a teacher's outputs are part of the training loss; None: the labels alone.
+        class_weights: K weights in the training loss alone; "balanced": each class weighs as much
+            as any other, by the data module's ``class_counts``; None: each sample does.
+        extra_metrics: of "balanced_accuracy", "auroc" and "f1", means over the classes, what
+            validation and test log too.
         steps_per_call: minibatches that one ``training_step`` trains on, at least 1, or "epoch".
         cuda_graph: train on them as captured CUDA graphs.
 
@@ -177,13 +184,18 @@ class BaseClassifier(BaseModule):
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
         distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
         steps_per_call: StepsPerCall = 1,
         cuda_graph: bool = False,
     ) -> None:
         require_integer("num_classes", num_classes, low=2)
         require_fraction("label_smoothing", label_smoothing)
+        weights, extra = require_weights(class_weights, num_classes), require_known(extra_metrics)
         super().__init__(
-            metrics=lambda stage: ClassificationMetrics(stage, num_classes),
+            metrics=lambda stage: ClassificationMetrics(
+                stage, num_classes, () if stage == "train" else extra
+            ),
             optimizer=optimizer,
             scheduler=scheduler,
             steps_per_call=steps_per_call,
@@ -194,11 +206,17 @@ class BaseClassifier(BaseModule):
         self.label_smoothing = label_smoothing
         self.test_time_flip = test_time_flip
         self.distillation = distillation
+        self.class_weights = class_weights
+        self.weights_k = weights
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
         if self.distillation is not None:
             self.distillation.to(self.device)
+        if self.class_weights == "balanced":
+            self.weights_k = balanced(self.trainer.datamodule)  # type: ignore[attr-defined]
+        if self.weights_k is not None:
+            self.weights_k = self.weights_k.to(self.device)
 
     def evaluated(self, x: Tensor) -> Tensor:
         outputs = super().evaluated(x)
@@ -209,7 +227,8 @@ class BaseClassifier(BaseModule):
         return F.cross_entropy(outputs.float(), y)
 
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(outputs.float(), y, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        return F.cross_entropy(outputs.float(), y, self.weights_k, label_smoothing=smoothing)
 
     def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
         loss = super().fitted_loss(x, outputs, y)
@@ -252,15 +271,17 @@ class StageMetrics(nn.Module):
 
 
 class ClassificationMetrics(StageMetrics):
-    """Loss and accuracy."""
+    """Loss, accuracy and those that are asked for, which only ``update`` counts."""
 
-    def __init__(self, stage: str, num_classes: int) -> None:
+    def __init__(self, stage: str, num_classes: int, extra: Sequence[str] = ()) -> None:
         super().__init__(stage)
+        self.extra = ExtraMetrics(extra, num_classes)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
 
     def update(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
         super().update(loss, outputs, y)
         self.accuracy.update(outputs.detach(), y)
+        self.extra.update(outputs, y)
 
     def sums(self, loss: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
         n_right = (outputs.argmax(1) == y).sum()
@@ -273,11 +294,13 @@ class ClassificationMetrics(StageMetrics):
         self.accuracy.update(right.long(), torch.ones_like(right, dtype=torch.long))
 
     def compute(self) -> dict[str, Tensor]:
-        return {**super().compute(), f"{self.stage}/accuracy": self.accuracy.compute()}
+        found = {"accuracy": self.accuracy.compute(), **self.extra.compute()}
+        return super().compute() | {f"{self.stage}/{name}": of for name, of in found.items()}
 
     def reset(self) -> None:
         super().reset()
         self.accuracy.reset()
+        self.extra.reset()
 
 
 class SampleMean(Metric):

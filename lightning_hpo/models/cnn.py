@@ -14,6 +14,7 @@ from lightning_hpo.models.base import (
     image_shape,
     require_integer,
 )
+from lightning_hpo.models.class_weights import ClassWeights
 from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.fc import dense_stack
 from lightning_hpo.models.init import Scheme, initialise
@@ -38,8 +39,8 @@ class CNNClassifier(BaseClassifier):
         batch_norm: normalise after each pooling and hidden linear layer, before the ReLU: before
             the pooling there are four times as many values.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, distillation, optimizer, scheduler, steps_per_call,
-            cuda_graph: as in ``BaseClassifier``.
+        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
+            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
     Raises :class:`UserError` for an argument outside its range.
     """
@@ -60,6 +61,8 @@ class CNNClassifier(BaseClassifier):
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
         distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -73,6 +76,8 @@ class CNNClassifier(BaseClassifier):
             label_smoothing=label_smoothing,
             test_time_flip=test_time_flip,
             distillation=distillation,
+            class_weights=class_weights,
+            extra_metrics=extra_metrics,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

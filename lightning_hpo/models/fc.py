@@ -14,6 +14,7 @@ from lightning_hpo.models.base import (
     require_fraction,
     require_integer,
 )
+from lightning_hpo.models.class_weights import ClassWeights
 from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.init import Scheme, initialise
 
@@ -30,8 +31,8 @@ class FCClassifier(BaseClassifier):
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each hidden linear layer, before the ReLU.
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, distillation, optimizer, scheduler, steps_per_call,
-            cuda_graph: as in ``BaseClassifier``.
+        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
+            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
     Raises :class:`UserError` for an argument outside its range.
     """
@@ -49,6 +50,8 @@ class FCClassifier(BaseClassifier):
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
         distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -62,6 +65,8 @@ class FCClassifier(BaseClassifier):
             label_smoothing=label_smoothing,
             test_time_flip=test_time_flip,
             distillation=distillation,
+            class_weights=class_weights,
+            extra_metrics=extra_metrics,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

@@ -15,6 +15,7 @@ from lightning_hpo.models.base import (
     SchedulerFactory,
     image_shape,
 )
+from lightning_hpo.models.class_weights import ClassWeights
 from lightning_hpo.models.distillation import Distillation
 
 # Below so many pixels of the smaller side a residual network keeps all of them in its first layer.
@@ -36,8 +37,8 @@ class TorchvisionClassifier(BaseClassifier):
         num_classes: K, at least 2.
         weights: a file with a state dict of that architecture; layers of another shape than its
             own, such as the last one, stay as drawn. None: all are drawn.
-        label_smoothing, test_time_flip, distillation, optimizer, scheduler, steps_per_call,
-            cuda_graph: as in ``BaseClassifier``.
+        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
+            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
     Raises :class:`UserError` for an unknown architecture and for weights of another one.
     """
@@ -52,6 +53,8 @@ class TorchvisionClassifier(BaseClassifier):
         label_smoothing: float = 0.0,
         test_time_flip: bool = False,
         distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         steps_per_call: StepsPerCall = 1,
@@ -65,6 +68,8 @@ class TorchvisionClassifier(BaseClassifier):
             label_smoothing=label_smoothing,
             test_time_flip=test_time_flip,
             distillation=distillation,
+            class_weights=class_weights,
+            extra_metrics=extra_metrics,
             steps_per_call=steps_per_call,
             cuda_graph=cuda_graph,
         )

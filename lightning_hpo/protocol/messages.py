@@ -27,7 +27,8 @@ class Facts:
     ``can_be_shown``: whether there is a figure of trials side by side for these data.
     ``refit_needs_validation``: why the refit cannot do without one; None: it can.
     ``notes``: what a user may want to know of how the model and the data were built; ``remarks``:
-    what a user should see before it costs something.
+    what a user should see before it costs something. ``class_names``: in the order of their
+    numbers; none where the targets are no classes.
     """
 
     data_name: str
@@ -40,6 +41,7 @@ class Facts:
     refit_needs_validation: str | None = None
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     def words(self, *, verbose: bool) -> Iterator[str]:
         """What to say of the preparation before the search."""

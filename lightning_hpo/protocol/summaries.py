@@ -110,7 +110,7 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
     """The test, and what was different from what one expects of a refit and of its figures."""
     lines, refits = [], found["refits"]
     if found["test"]:
-        lines.append(_test_line(found))
+        lines += [_test_line(found), *_trivial_lines(found)]
     elif found["no_test"]:
         lines.append(f"no test: {found['no_test']}")
     if (calibration := found.get("calibration")) and calibration["temperature"] is not None:
@@ -122,6 +122,19 @@ def refit_words(found: Mapping[str, Any]) -> list[str]:
     if left_out:
         lines.append(f"figures left out, see the report: {', '.join(sorted(left_out))}")
     return lines
+
+
+def _trivial_lines(found: Mapping[str, Any]) -> list[str]:
+    """What a model gets on the test set that looks at no input."""
+    told = (found.get("trivial") or {}).get("test")
+    if not told:
+        return []
+    if told["kind"] == "classes":
+        always = f"always saying {told['says']} gets {told['share']:.2f}"
+        return [f"    {always}; balanced accuracy {told['balanced_accuracy']:.2f}"]
+    r2 = "" if told["r2"] is None else f"R² {told['r2']:.2f}; "
+    metric = told["metric"] or "squared error"
+    return [f"    {r2}always saying the mean has {metric} {told['error_of_mean']:.4g}"]
 
 
 def _calibration_line(found: Mapping[str, Any]) -> str:

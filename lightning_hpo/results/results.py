@@ -76,6 +76,54 @@ class RaceOf(TypedDict):
     split_anew: bool
 
 
+# Of the networks against the trivial model, by a test at 5 %.
+Verdict = Literal["better", "worse", "not told apart"]
+
+
+class TrivialOfClasses(TypedDict):
+    """Of a classifier; ``share``: of samples that are of the class which is always said.
+
+    ``recall``: of each class by its name, null where no sample is of it; ``counts``: its samples.
+    """
+
+    kind: Literal["classes"]
+    n: int
+    verdict: Verdict | None
+    says: str
+    share: float
+    accuracy: float
+    balanced_accuracy: float
+    recall: dict[str, float | None]
+    counts: dict[str, int]
+
+
+class TrivialOfValues(TypedDict):
+    """Of a regressor: R² as scikit-learn has it, of the mean of the targets that are evaluated.
+
+    ``says``: the value that is always said, ``error_of_mean``: its mean squared error, ``error``:
+    the networks'; ``metric``: the name under which theirs was logged.
+    """
+
+    kind: Literal["values"]
+    n: int
+    verdict: Verdict | None
+    says: float
+    error: float
+    error_of_mean: float
+    r2: float | None
+    metric: str | None
+
+
+TrivialOf = TrivialOfClasses | TrivialOfValues
+
+
+class TrivialModels(TypedDict):
+    """On the test set, the mean over the refits, and on all samples that the folds held out."""
+
+    test: TrivialOf | None
+    folds: TrivialOf | None
+
+
 class DataOf(TypedDict, total=False):
     """What the data module told of its data."""
 
@@ -93,7 +141,8 @@ class Results(TypedDict, total=False):
     ``final``. ``application``: the script of another Hydra application, whose jobs the trials are;
     null for trials of ours. ``lock_box``: the share of the training samples in it. ``outer``: of
     which outer fold of how many this study is; ``nested``: of the outer folds, as
-    :mod:`lightning_hpo.results.nested` gives them. What other versions wrote may lack all but the
+    :mod:`lightning_hpo.results.nested` gives them. ``trivial``: what a model gets that looks at no
+    input, where samples were kept. What other versions wrote may lack all but the
     required keys.
     """
 
@@ -117,6 +166,7 @@ class Results(TypedDict, total=False):
     ensemble: Mapping[str, Any] | None
     bias_corrected: Corrected | None
     calibration: Mapping[str, Any] | None
+    trivial: TrivialModels | None
     data: DataOf
     lock_box: float | None
     outer: Mapping[str, int] | None

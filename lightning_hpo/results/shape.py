@@ -11,6 +11,14 @@ _TEXT: Any = (str, type(None))
 # Stands for the names of metrics, which are what else a group holds, and may be any.
 _METRIC = "<metric>"
 _METRICS = {_METRIC: _NUMBER}
+_TRIVIAL = {
+    **dict.fromkeys(("kind", "verdict", "metric"), _TEXT),
+    **dict.fromkeys(("share", "accuracy", "balanced_accuracy"), _NUMBER),
+    **dict.fromkeys(("error", "error_of_mean", "r2"), _NUMBER),
+    "n": int,
+    "recall": _METRICS,
+    "counts": _METRICS,
+}
 
 SHAPE: dict[str, Any] = {
     "study_name": str,
@@ -44,6 +52,7 @@ SHAPE: dict[str, Any] = {
     "ensemble": {"n": int, "test": _METRICS, "no_test": _TEXT, "no_model": _TEXT},
     "calibration": {"temperature": _NUMBER, "why": _TEXT, "ece": {_METRIC: _METRICS}}
     | {"test_loss": _METRICS},
+    "trivial": {"test": _TRIVIAL, "folds": _TRIVIAL},
     "refits": [{"epochs": int, "seconds": _NUMBER, "test": _METRICS}],
     "bias_corrected": {
         **dict.fromkeys(("value", "low", "high"), _NUMBER),

@@ -144,7 +144,12 @@ def results(
             study, study_dir, at_last_epoch=bool(config.get("scheduler"))
         ),
         "race": race,
-        **_final_results(StudyFolder(study_dir).final, numbers, monitor=config.monitor),
+        **_final_results(
+            StudyFolder(study_dir).final,
+            numbers,
+            monitor=config.monitor,
+            class_names=facts.class_names,
+        ),
         "data": {
             "name": facts.data_name,
             "sha256": facts.data_sha256,
@@ -180,14 +185,24 @@ def _outer(config: Any) -> dict[str, int] | None:
     return None if fold is None else {"fold": fold, "n_folds": n_folds}
 
 
-def _final_results(final: FinalFolder, numbers: Set[int | None], *, monitor: str) -> dict[str, Any]:
+def _final_results(
+    final: FinalFolder,
+    numbers: Set[int | None],
+    *,
+    monitor: str,
+    class_names: Sequence[str] = (),
+) -> dict[str, Any]:
     """What the final job found, if it was that of one of these trials; else nothing."""
+    # Imports scipy, for which nobody should wait at the start of a command.
+    from lightning_hpo.results import trivial
+
     number = stored_json(final.trial)
     is_of_another = isinstance(number, int) and number not in numbers
     found: dict[str, Any] = {"final_trial": None if is_of_another else number}
     for part in PARTS:
         results = [] if is_of_another else _whole(part.folders(final))
         found |= part.summary(results, monitor)
+    found["trivial"] = None if is_of_another else trivial.of_final(final, class_names)
     return found
 
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from lightning_hpo.protocol.averages import mean
+from lightning_hpo.report.study import trivial
 from lightning_hpo.results.readings import spread
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import Candidate, Counts, RaceOf, raced
@@ -12,7 +13,16 @@ _ENDS: tuple[Literal["pruned", "failed"], ...] = ("pruned", "failed")
 
 
 def headline(record: Record) -> str:
-    """The study in one sentence or two, for the top of the page."""
+    """The study in a few sentences, for the top of the page.
+
+    That the network is not better than a trivial model comes first.
+    """
+    told, warning = [_told(record)], trivial.sentences(record.results)
+    order = [*told, *warning] if trivial.is_beaten(record.results) else [*warning, *told]
+    return " ".join(order)
+
+
+def _told(record: Record) -> str:
     best, totals = record.results["best"], record.results["trials"]
     if (race := raced(record.results)) is not None:
         opening = _of_race(record, *race)

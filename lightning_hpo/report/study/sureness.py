@@ -11,7 +11,7 @@ from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.judging import Rule, rule_of
-from lightning_hpo.report.study import race
+from lightning_hpo.report.study import race, trivial
 from lightning_hpo.report.study.conditions import same_conditions
 from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.record import Record, by_value
@@ -64,10 +64,8 @@ def _lead(ranked: Sequence[FrozenTrial], record: Record) -> list[str]:
     rivals = [values for values in of_trials[1:] if len(values) == len(best)]
     found = [paired(best, values, overlap=overlap) for values in rivals]
     if not found[0].within_noise:
-        return [
-            f"{leads}, over the {len(best)} folds of the search by more than noise: the winner is "
-            "a clear one."
-        ]
+        is_one = ": the winner is a clear one" if trivial.is_beaten(record.results) else ""
+        return [f"{leads}, over the {len(best)} folds of the search by more than noise{is_one}."]
     near = sum(each.within_noise for each in judged_together(found))
     are = "is" if near == 1 else "are"
     return [

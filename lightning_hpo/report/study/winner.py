@@ -20,11 +20,11 @@ from lightning_hpo.report.html.markup import (
     table,
     text,
 )
-from lightning_hpo.report.study import noise, race
+from lightning_hpo.report.study import noise, race, trivial
 from lightning_hpo.report.study.sureness import sureness
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import Results, taken
-from lightning_hpo.results.text import listing, number, percent, plus_minus, value_range
+from lightning_hpo.results.text import listing, number, ordinal, percent, plus_minus, value_range
 
 _JUDGED_AT: Mapping[Rule, str] = {
     "others": "the epoch that the other folds choose",
@@ -70,6 +70,25 @@ def borders(trial: FrozenTrial) -> list[str]:
             f"{number(limit)} make sense, search a wider range."
         )
     return sentences
+
+
+def longer_words(results: Results) -> list[str]:
+    """Where every fold was still getting better, and nothing asks for these very epochs."""
+    cv = results.get("cv") or {}
+    folds = cv.get("folds", [])
+    epochs = {fold.get("epochs", 0) for fold in folds}
+    at_end = all(fold.get("best_epoch", -1) == fold.get("epochs", 0) - 1 for fold in folds)
+    if not folds or not at_end or min(epochs) < 2 or rule_of(cv) not in ("others", "own"):
+        return []
+    return [
+        f"All {len(folds)} folds are at their best in the last epoch that they trained "
+        f"({_which(epochs)}): train longer, with a larger trainer.max_epochs."
+    ]
+
+
+def _which(epochs: set[int]) -> str:
+    low, high = min(epochs), max(epochs)
+    return f"the {ordinal(high)}" if low == high else f"the {ordinal(low)} to {ordinal(high)}"
 
 
 def test_words(results: Results) -> str:
@@ -131,7 +150,7 @@ def content(record: Record) -> str:
         html += paragraphs(["There is no winner, because no trial completed."])
     if record.is_guest:
         return html + paragraphs(_optimism(record))
-    html += _folds(record.results)
+    html += _folds(record.results) + paragraphs(longer_words(record.results))
     html += paragraphs(
         [
             test_words(record.results),
@@ -141,6 +160,7 @@ def content(record: Record) -> str:
             *noise.holdout_words(record.results),
         ]
     )
+    html += trivial.content(record.results)
     html += race.content(record)
     if best is not None or record.results.get("cv"):
         html += "<h3>How sure is that?</h3>\n" + bullets(sureness(record))
@@ -174,7 +194,7 @@ def tiles(results: Results) -> str:
         (name, plus_minus(value, spread.get(name)), note)
         for name, value in (results.get("test") or {}).items()
     ]
-    return markup.tiles(shown)
+    return markup.tiles([*shown, *trivial.tiles(results)])
 
 
 def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> str:

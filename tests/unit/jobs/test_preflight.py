@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
 from small_configs import composed, prepared
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
@@ -56,6 +56,7 @@ class Validates(OnlyTrains):
         (["+trainer.max_steps=2"], "max_steps=2 ends a fit before the first one, after 3 steps"),
         (["+trainer.callbacks=[{_target_: no.such.Thing}]"], "no.such.Thing"),
         (["study.objectives={val/acc: maximize}"], "'val/acc'; .*Did you mean 'val/accuracy'"),
+        (["monitor=val/auroc"], r"this package log it with model.extra_metrics=\[auroc\]\."),
         (
             ["monitor=val/los"],
             r"'val/los' was not logged; available: \['train/.*'\]. Did you mean 'val/loss'",
@@ -221,3 +222,23 @@ def test_samples_that_are_held_out_need_a_test_of_the_module(tmp_path: Path, ove
 
 def test_samples_that_are_held_out_are_not_counted(tmp_path: Path) -> None:
     assert prepared(tmp_path, "data.lock_box=0.1").n_samples == 1437 - 144
+
+
+# Rule: 0 and 1 as targets of a regressor look like classes, and that is said before anything costs.
+@pytest.mark.parametrize(("three", "is_told"), [(1, True), (2, False)])
+def test_a_regressor_of_two_classes_is_remarked_on(
+    three: int, is_told: bool, tmp_path: Path
+) -> None:
+    rows = "".join(f"{n},{three if n == 3 else n % 2}\n" for n in range(12))
+    (tmp_path / "rows.csv").write_text(f"input,label\n{rows}")
+    files = [f"data.{part}_csv={tmp_path / 'rows.csv'}" for part in ("train", "test")]
+    small = ["trainer.accelerator=cpu", "study.final=false", "trainer.max_epochs=2"]
+    cfg = compose("config", overrides=["data=csv", "model=mlp", *files, *small])
+    facts = run_preflight(cfg, JobContext(tmp_path))
+    said = "every target is 0 or 1, and MLPRegressor fits them as numbers"
+    assert [remark.startswith(said) for remark in facts.remarks] == [True] * is_told
+    assert facts.class_names == ()
+
+
+def test_the_classes_are_named(tmp_path: Path) -> None:
+    assert prepared(tmp_path).class_names == tuple("0123456789")

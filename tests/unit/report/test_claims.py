@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from compared_studies import contest, study
 from literal_trials import record, values
+from rare_class import rare_yes
 from report_study import regression_results
 
 import lightning_hpo.report
 from lightning_hpo.report.comparison.words import headline, lead, noise_summary
 from lightning_hpo.report.study import confidence, noise, race, search, sureness, winner
+from lightning_hpo.report.study import headline as study_headline
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.samples import Row, differences
 
@@ -66,12 +68,27 @@ def promised(value: float, cv: dict[str, Any], *, trials: int = 2, **changes: An
     return says
 
 
-def led(*trials: list[float]) -> Says:
-    """What is said of trials with these losses in the folds of the search, the best first."""
+def led(*trials: list[float], wrong_no: int | None = None) -> Says:
+    """What is said of trials with these losses in the folds of the search, the best first.
+
+    ``wrong_no``: the winner finds no "yes" in the test, and errs in so many "no".
+    """
 
     def says(patch: pytest.MonkeyPatch) -> str:
         patch.setattr(sureness, "_fold_values", lambda record, number: trials[number])
-        return " ".join(sureness.sureness(record(values(*map(fmean, trials)), cv=None)))
+        told = None if wrong_no is None else rare_yes(wrong_no, 0)
+        found = record(values(*map(fmean, trials)), cv=None, trivial=told)
+        return " ".join(sureness.sureness(found))
+
+    return says
+
+
+def beside_majority(wrong_no: int, right_yes: int) -> Says:
+    """What the report's head says of a network on 182 "no" and 18 "yes"."""
+
+    def says(patch: pytest.MonkeyPatch) -> str:
+        found = record(values(0.5), cv=None, trivial=rare_yes(wrong_no, right_yes))
+        return study_headline.headline(found).lower()
 
     return says
 
@@ -177,13 +194,33 @@ UNCLEAR = compared([1.0, 1.1, 1.2], [1.05, 1.0, 1.3])
 CLAIMS = (
     Claim(
         "study/sureness.py",
-        "folds of the search by more than noise: the winner is a clear one",
+        ": the winner is a clear one",
         (
+            led([0.20, 0.30, 0.40], [0.30, 0.41, 0.50], wrong_no=6),
+            led([0.20, 0.30, 0.40], [0.30, 0.41, 0.50], wrong_no=0),
             led([0.2, 0.3, 0.4], [0.25, 0.29, 0.39]),
             led([0.2], [0.9]),
             led([0.2, 0.3, 0.4], [0.9]),
         ),
         led([0.20, 0.30, 0.40], [0.30, 0.41, 0.50]),
+    ),
+    Claim(
+        "study/sureness.py",
+        "folds of the search by more than noise",
+        (led([0.2, 0.3, 0.4], [0.25, 0.29, 0.39]), led([0.2], [0.9])),
+        led([0.20, 0.30, 0.40], [0.30, 0.41, 0.50], wrong_no=6),
+    ),
+    Claim(
+        "study/trivial.py",
+        "the network is worse than ",
+        (beside_majority(0, 18), beside_majority(0, 0), beside_majority(5, 0)),
+        beside_majority(6, 0),
+    ),
+    Claim(
+        "study/trivial.py",
+        "nothing shows that the network is better than ",
+        (beside_majority(0, 5), beside_majority(6, 0)),
+        beside_majority(0, 4),
     ),
     Claim(
         "study/sureness.py",
@@ -290,6 +327,7 @@ NO_CLAIMS = {
         "What this procedure is worth": "a title",
     },
     "study/confidence.py": {"these samples do not tell": "says that nothing is seen"},
+    "study/trivial.py": {"not told apart": "a verdict's name"},
     "study/worth.py": {"is worth on average, where it has": "an estimate, told with its interval"},
     "study/winner.py": {"How sure is that?": "a title"},
     "study/stored.py": {

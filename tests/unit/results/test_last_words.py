@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+from rare_class import rare_yes
+
+from lightning_hpo.protocol.samples import Samples
 from lightning_hpo.results.last_words import summary
+from lightning_hpo.results.trivial import beside
 
 FOUND = {
     "study_name": "s",
@@ -59,6 +65,26 @@ def test_a_final_job_is_told_part_by_part() -> None:
         "test, opened once by each of 2 networks: test/loss 0.6250 ± 0.2500",
     ]
     assert "model       studies/s/final/model.ckpt" in lines
+
+
+CLOSE = Samples.of(np.arange(4), np.array([0.0, 1, 2, 2]), np.array([0.0, 1, 2, 3]))
+OF_VALUES = {"test": beside([CLOSE.judged_by({"test/loss": 0.25})], None), "folds": None}
+
+
+# Rule: beside the test stands what a model gets that looks at no input.
+@pytest.mark.parametrize(
+    ("trivial", "line"),
+    [
+        (rare_yes(6, 0), "    always saying no gets 0.91; balanced accuracy 0.48"),
+        (OF_VALUES, "    R² 0.80; always saying the mean has test/loss 1.25"),
+        ({"test": None, "folds": None}, "took: search 2 min, final job 0 s"),
+        (None, "took: search 2 min, final job 0 s"),
+    ],
+)
+def test_a_trivial_model_stands_beside_the_test(trivial, line):
+    found = FOUND | {"test": {"test/loss": 0.5}, "trivial": trivial}
+    lines = summary(found, Path("studies/s")).splitlines()
+    assert lines[5:7] == ["test, opened once: test/loss 0.5000", line]
 
 
 def test_what_was_different_in_the_final_job_is_said() -> None:

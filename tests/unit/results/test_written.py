@@ -38,6 +38,7 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         "no_test": None,
         "ensemble": None,
         "calibration": None,
+        "trivial": None,
     }
     # A baseline has no trials.
     (tmp_path / "trial.json").write_text("null")

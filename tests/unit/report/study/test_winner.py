@@ -3,15 +3,16 @@
 from typing import Any
 
 import pytest
-from literal_trials import trial
+from literal_trials import record, trial, values
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
+from rare_class import rare_yes
 
-from lightning_hpo.report.study import winner
+from lightning_hpo.report.study import trivial, winner
 from lightning_hpo.report.study.winner import borders
 
 
@@ -77,3 +78,41 @@ def test_the_ensemble_has_a_sentence_of_its_own() -> None:
         f"{who} has no test result: refit kept no test samples."
     ]
     assert winner.ensemble_words({"ensemble": None}) == winner.ensemble_words({}) == []
+
+
+def test_tiles_and_tables_hold_a_model_that_looks_at_no_input() -> None:
+    results: Any = record(values(0.25), cv=None, trivial=rare_yes(6, 0)).results
+    tiles, tables = winner.tiles(results), trivial.content(results)
+    assert "<span>always no</span><strong>0.91</strong>" in tiles
+    assert "<span>balanced accuracy</span><strong>0.4835</strong>" in tiles
+    assert '<tr><th scope="row">yes</th><td>0</td></tr>' in tables
+    cells = "<td>200</td><td>0.88</td><td>no</td><td>0.91</td><td>0.4835</td>"
+    assert f'<tr><th scope="row">test set</th>{cells}</tr>' in tables
+    assert "no sample of yes (18 samples) is recognised" in tables
+    assert trivial.content({**results, "trivial": None}) == ""
+
+
+# Rule: like a parameter at its border; under a schedule and study.final_epochs the end is chosen.
+@pytest.mark.parametrize(
+    ("epochs", "best", "rule", "told"),
+    [
+        ((8, 8), (7, 7), "others", "(the 8th): train longer, with a larger trainer.max_epochs."),
+        ((5, 8), (4, 7), "own", "(the fifth to 8th): train longer"),
+        ((8, 8), (7, 6), "others", ""),
+        ((8, 8), (7, 7), "last", ""),
+        ((8, 8), (7, 7), "fixed", ""),
+        ((1, 1), (0, 0), "others", ""),
+    ],
+)
+def test_folds_that_all_ended_at_their_best_ask_for_more_epochs(
+    epochs: tuple[int, ...], best: tuple[int, ...], rule: str, told: str
+) -> None:
+    folds = [{"epochs": n, "best_epoch": at} for n, at in zip(epochs, best, strict=True)]
+    results: Any = {"cv": {"folds": folds, "judged_at": rule}}
+    said = " ".join(winner.longer_words(results))
+    assert (told in said) if told else said == ""
+
+
+def test_older_results_and_none_ask_for_nothing() -> None:
+    older: Any = {"cv": {"folds": [{"fold": 0, "val/loss": 0.5}]}}
+    assert winner.longer_words(older) == winner.longer_words({"cv": None}) == []  # type: ignore[typeddict-item]
