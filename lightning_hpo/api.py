@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs import again
 from lightning_hpo.jobs.again import Comparison
+from lightning_hpo.jobs.prediction import predictor
 from lightning_hpo.jobs.stored_network import from_checkpoint
 from lightning_hpo.machine import caller
 from lightning_hpo.results.record import read_record
@@ -24,6 +25,7 @@ from lightning_hpo.results.record import read_record
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
     from lightning_hpo.flavour import pl
+    from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
@@ -93,6 +95,14 @@ class StudyRecord:
         """
         data: pl.LightningDataModule = self._stored("data", trust=trust)
         return data
+
+    def predictor(self, *, ensemble: bool = False, trust: bool = False) -> "Predictor":
+        """What predicts by that network: ``predict(x)`` and, of classes, ``probabilities(x)``.
+
+        ``x`` are new samples as the study's data store theirs; they get the study's preprocessing.
+        As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
+        """
+        return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
 
     def _stored(self, part: str, *, trust: bool) -> Any:
         why = (self.results.get("ensemble") or {}).get("no_model")
