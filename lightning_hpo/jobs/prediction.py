@@ -63,15 +63,18 @@ def _data(cfg: DictConfig, checkpoint: Path) -> "TensorDataModule | None":
     from lightning_hpo.data.folds import Split
     from lightning_hpo.fitting import arguments
 
-    kind = target_of(cfg.data)
-    if not (isinstance(kind, type) and issubclass(kind, TensorDataModule)):
-        return None
     given: Any = OmegaConf.to_container(cfg.data, resolve=True)
     node = OmegaConf.create({key: value for key, value in given.items() if key != "lock_box"})
     ours = {"split": lambda: Split(method="none"), "augment": lambda: None, "seed": lambda: 0}
     try:
-        data: TensorDataModule = make(node, **arguments.handed(node, ours))
-        data.load_state_dict(_state(checkpoint, kind.__qualname__))
+        kind = target_of(node)
+        # What a function makes is known when it is made.
+        if isinstance(kind, type) and not issubclass(kind, TensorDataModule):
+            return None
+        data = make(node, **arguments.handed(node, ours))
+        if not isinstance(data, TensorDataModule):
+            return None
+        data.load_state_dict(_state(checkpoint, type(data).__qualname__))
     except UserError:
         raise
     # The data module may be the user's own.

@@ -34,6 +34,10 @@ class Asking(TensorDataModule):
         raise AssertionError("a prediction needs none of the study's data")
 
 
+def made_by_a_function(path: str, seed: int) -> Asking:
+    return Asking(path, seed=seed)
+
+
 class Broken(TensorDataModule):
     def __init__(self) -> None:
         raise KeyError("nothing\nworks")
@@ -74,6 +78,17 @@ def test_data_are_made_as_in_the_study_and_normalise_as_in_its_final_training(
     assert found.predict(IMAGES).tolist() == logits.argmax(1).tolist()
     np.testing.assert_allclose(found.probabilities(IMAGES), logits.softmax(1), atol=1e-6)
     assert found.predictions(IMAGES).classes == ("a", "b")
+
+
+def test_data_that_a_function_makes_are_ours_all_the_same(tmp_path: Path) -> None:
+    folder, _ = study(tmp_path, Asking, path="nowhere")
+    file = StudyFolder(folder).final.refit.config
+    cfg = OmegaConf.load(file)
+    cfg.data._target_ = f"{__name__}.made_by_a_function"
+    OmegaConf.save(cfg, file)
+    data = opened(folder).data
+    assert isinstance(data, Asking) and data.mean is not None
+    assert data.mean.tolist() == [2]
 
 
 def test_the_names_of_inputs_are_the_studys(tmp_path: Path) -> None:
