@@ -145,6 +145,17 @@ def test_modes_and_random_state_stay() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+# Rule: on a GPU where there is one, and what comes is on the CPU.
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA GPU")
+    module = Given(lambda x: x.sum(1))
+    predictor = Predictor(module, pairs(), batch_size=2)
+    assert module.device.type == "cuda"
+    assert predictor.predict([[1, 2], [3, 2], [1, 6]]).tolist() == [0, 1, 1]
+
+
 # ---------------------------------------------------------------- files
 
 
