@@ -1,8 +1,6 @@
 """The functions of the package: start a study, read one, compare several, open a lock box."""
 
 import os
-import pickle
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -16,24 +14,22 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
-from lightning_hpo.composition.bases import settle_flavour
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.jobs import again
 from lightning_hpo.jobs.again import Comparison
+from lightning_hpo.jobs.prediction import predictor
+from lightning_hpo.jobs.stored_network import from_checkpoint
 from lightning_hpo.machine import caller
-from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
-from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.results.record import read_record
-from lightning_hpo.storage.maker import require_own
 
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
     from lightning_hpo.flavour import pl
+    from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
 
-_ENSEMBLE = "lightning_hpo.models.ensemble.Ensemble"
 _INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
 
 
@@ -89,7 +85,7 @@ class StudyRecord:
         imported here or does not open its own checkpoint, and for another one's study.
         """
         part = "ensemble" if ensemble else "model"
-        module: pl.LightningModule = self._from_checkpoint(part, trust=trust)
+        module: pl.LightningModule = self._stored(part, trust=trust)
         return module.eval()
 
     def data(self, *, trust: bool = False) -> "pl.LightningDataModule":
@@ -97,38 +93,22 @@ class StudyRecord:
 
         Call ``setup("test")`` before its test data are used. Otherwise as :meth:`model`.
         """
-        data: pl.LightningDataModule = self._from_checkpoint("data", trust=trust)
+        data: pl.LightningDataModule = self._stored("data", trust=trust)
         return data
 
-    def _from_checkpoint(self, part: str, *, trust: bool) -> Any:
-        require_own(self.folder, trusted=trust, way_out="trust=True")
-        final = StudyFolder(self.folder).final
-        is_ensemble = part == "ensemble"
-        checkpoint = final.ensemble_checkpoint if is_ensemble else final.checkpoint
-        if not is_whole_checkpoint(checkpoint):
-            several = " study.n_refits=3" if is_ensemble else ""
-            why = (self.results.get("ensemble") or {}).get("no_model") if is_ensemble else None
-            raise UserError(
-                f"a study's model is what its final job leaves, but {checkpoint} is missing or"
-                f" damaged{f' ({why})' if why else ''}; run the study's command again with"
-                f" study.final=true{several}."
-            )
-        config = stored_config(final.refit.config, "model._target_", "data._target_")
-        settle_flavour(config)
-        target = _ENSEMBLE if is_ensemble else str(config[part]["_target_"])
-        return _opened(target, checkpoint)
+    def predictor(self, *, ensemble: bool = False, trust: bool = False) -> "Predictor":
+        """What predicts by that network: ``predict(x)`` and, of classes, ``probabilities(x)``.
 
+        ``x`` are new samples as the study's data store theirs; they get the study's preprocessing.
+        As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
+        """
+        return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
 
-def _opened(target: str, checkpoint: Path) -> Any:
-    """What the class ``target`` makes of its checkpoint."""
-    try:
-        return pkgutil.resolve_name(target).load_from_checkpoint(checkpoint, map_location="cpu")
-    except (ImportError, AttributeError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
-        raise UserError(
-            f"{target} must be importable and open its own checkpoint, but: {one_line(error)}; see"
-            f" that it saves its hyperparameters, or give them: {target.rpartition('.')[2]}"
-            f".load_from_checkpoint('{checkpoint}', ...)."
-        ) from error
+    def _stored(self, part: str, *, trust: bool) -> Any:
+        why = (self.results.get("ensemble") or {}).get("no_model")
+        return from_checkpoint(
+            self.folder, part, trusted=trust, way_out="trust=True", no_ensemble=why
+        )
 
 
 def load_study(study_dir: str | Path) -> StudyRecord:

@@ -227,13 +227,23 @@ class TensorDataModule(pl.LightningDataModule):
         return self.test_dataloader()
 
     def state_dict(self) -> dict[str, Any]:
+        """The normalisation, and what a sample and its prediction are, for a network without us."""
         assert self.mean is not None and self.std is not None, "setup() comes first"
-        return {"mean": self.mean.cpu(), "std": self.std.cpu()}
+        moments = {"mean": self.mean.cpu(), "std": self.std.cpu()}
+        shape, n, names = self.input_shape, self.num_classes, self.classes
+        return moments | {"input_shape": shape, "num_classes": n, "classes": names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """A checkpoint's normalisation replaces our own, before ``setup`` and after it."""
+        """A checkpoint's normalisation replaces our own, before ``setup`` and after it.
+
+        Before it, the data are described by the checkpoint too, unless that is of an earlier
+        version.
+        """
         self.mean = state_dict["mean"].to(self.device)
         self.std = state_dict["std"].to(self.device)
+        if self._arrays is None and "input_shape" in state_dict:
+            self.input_shape = state_dict["input_shape"]
+            self.num_classes, self.classes = state_dict["num_classes"], state_dict["classes"]
 
     def _describe(self, arrays: Arrays) -> None:
         self.input_shape = tuple(arrays.train_x.shape[1:])

@@ -74,16 +74,28 @@ def read_texts(path: Path, column: str) -> NDArray[np.str_] | None:
     return np.array([record[place] for record in records[1:]])
 
 
-def read_columns(path: Path, columns: Sequence[str], *, fewest: int) -> NDArray[np.float32]:
+def header_of(path: Path) -> Sequence[str]:
+    """The names of a CSV file's columns; none of an empty file."""
+    return next((record for _, record in _records(path)), [])
+
+
+def read_columns(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    fewest: int,
+    way_out: str = "name yours with data.inputs and data.target.",
+) -> NDArray[np.float32]:
     """The named columns of a CSV file, (rows, columns), from at least ``fewest`` rows.
 
-    Raises :class:`UserError` with file, line and column of the first thing that is wrong.
+    ``way_out``: what is said where a column is missing. Raises :class:`UserError` with file, line
+    and column of the first thing that is wrong.
     """
     records = _records(path)
     _, header = next(records, (0, None))
     if header is None:
         raise UserError(f"{path} must hold a header and rows of numbers, but it is empty.")
-    places = _places(path, header, columns)
+    places = _places(path, header, columns, way_out)
     rows: list[list[float]] = []
     for line, record in records:
         where = f"{path}, line {line}"
@@ -116,13 +128,12 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{path} must be a CSV file in UTF-8 ({error}).") from None
 
 
-def _places(path: Path, header: Sequence[str], columns: Sequence[str]) -> list[int]:
+def _places(path: Path, header: Sequence[str], columns: Sequence[str], way_out: str) -> list[int]:
     for column in columns:
         if column not in header:
             names = ", ".join(header)
             raise UserError(
-                f"{path} must have the column '{column}', its columns are: {names};"
-                " name yours with data.inputs and data.target."
+                f"{path} must have the column '{column}', its columns are: {names}; {way_out}"
                 f"{_separator_hint(header) or did_you_mean(column, header)}"
             )
         if header.count(column) > 1:

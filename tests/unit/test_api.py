@@ -165,7 +165,7 @@ def test_a_folder_without_a_study_is_refused(tmp_path):
 
 def test_a_strangers_model_is_opened_only_with_trust(study_dir):
     found = load_study(study_dir)
-    for open_it in (found.model, found.data):
+    for open_it in (found.model, found.data, found.predictor):
         with pytest.raises(UserError, match=r"made by somebody unknown.* then add trust=True\."):
             open_it()
         with pytest.raises(UserError, match=r"model\.ckpt is missing or damaged; run the study's"):

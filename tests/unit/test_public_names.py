@@ -126,7 +126,7 @@ def test_compare_and_rerun_are_functions_in_any_order_of_imports(before):
     assert printed(script + show) == ["lightning_hpo.api", "lightning_hpo.api", "True"]
 
 
-@pytest.mark.parametrize("module", ["compare", "rerun", "unlock"])
+@pytest.mark.parametrize("module", ["compare", "predict", "rerun", "unlock"])
 def test_the_commands_of_these_names_stay(module):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", f"lightning_hpo.{module}", "--help"],

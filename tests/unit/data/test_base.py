@@ -208,6 +208,29 @@ def test_state_dict_round_trip_before_and_after_setup() -> None:
         assert torch.equal(x, source.normalised(data.raw("val")[0]))
 
 
+# Rule: who opens a checkpoint knows what samples it takes and what it predicts, without the data.
+def test_the_state_describes_the_data_until_they_are_there() -> None:
+    state = ready().state_dict()
+    early, late = Made(), ready()
+    early.load_state_dict(state)
+    assert (early.input_shape, early.num_classes, early.classes) == (
+        late.input_shape,
+        late.num_classes,
+        late.classes,
+    )
+    late.load_state_dict(state | {"input_shape": (9,), "num_classes": 9, "classes": None})
+    assert late.input_shape == early.input_shape
+
+
+def test_the_state_of_an_earlier_version_is_the_normalisation_alone() -> None:
+    state = ready().state_dict()
+    data = Made()
+    data.load_state_dict({"mean": state["mean"], "std": state["std"]})
+    data.setup("fit")
+    assert torch.equal(data.state_dict()["mean"], state["mean"])
+    assert data.state_dict()["input_shape"] == state["input_shape"]
+
+
 def test_real_valued_targets_and_inputs() -> None:
     class Curve(TensorDataModule):
         def load(self) -> Arrays:
