@@ -1,6 +1,6 @@
 """How far off are the values by which a winner is told? Against its true risk, on redrawn curves.
 
-    python -m benchmarks.winners [--curves 20] [--trials 12] [--epochs 800]
+    python -m benchmarks.winners [--curves 20] [--trials 6] [--epochs 500]
 
 The noisy curve is drawn anew each time, so that the true risk of any network is known: the noise
 variance and its squared distance from the true curve, over inputs as those it was trained on. Some
@@ -153,7 +153,7 @@ def at_own(folds: Sequence[FoldCurve]) -> float:
 def main() -> None:
     """Print each estimate's mean, its bias against the true risk, and that bias's error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("curves", 20), ("trials", 12), ("epochs", 800)):
+    for name, default in (("curves", 20), ("trials", 6), ("epochs", 500)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"[{default}]")
     told = parser.parse_args()
     quiet_lightning()
