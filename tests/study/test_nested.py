@@ -74,7 +74,8 @@ def test_no_job_sees_the_outer_fold_that_judges_it(resumed):
     for fold in (0, 1):
         inner = study_dir / "nested" / f"fold_{fold}"
         found = [seen_and_held(config) for config in jobs(inner)]
-        assert len(found) == 3
+        # Two trials and the refit; an interrupted trial is begun again under a number of its own.
+        assert len(found) in ((3,) if fold == 0 else (3, 4))
         for seen, outer, box in found:
             assert not seen & outer and not seen & box and not outer & box
             assert len(seen | outer) == N_FREE
