@@ -50,6 +50,7 @@ class StackedFits:
     ) -> None:
         self.stopping = checked_stopping(cfg)
         self.cfg = cfg
+        self.scheduled = TrialPlan.of(cfg).scheduled
         self.folds = [Fold.of(cfg, split, seed) for split, seed in zip(splits, seeds, strict=True)]
         self.group = Group([fold.member for fold in self.folds], report, outputs)
         self._started_s = time.monotonic()
@@ -61,10 +62,10 @@ class StackedFits:
         if not all(math.isfinite(end.best_loss) for end in self.group.finished.values()):
             raise not_validated("val/loss", self.cfg.trainer.max_epochs)
         seconds = time.monotonic() - self._started_s
-        curves = self.group.train
-        return [self._result(fold, curve, seconds) for fold, curve in enumerate(curves)]
+        curves = enumerate(zip(self.group.train, self.group.val, strict=True))
+        return [self._result(fold, train, val, seconds) for fold, (train, val) in curves]
 
-    def _result(self, fold: int, train: Curve, seconds: float) -> FitResult:
+    def _result(self, fold: int, train: Curve, val: Curve, seconds: float) -> FitResult:
         end = self.group.finished[fold]
         module = self.folds[fold].module
         metrics = {
@@ -73,7 +74,6 @@ class StackedFits:
             "n_parameters": float(sum(p.numel() for p in module.parameters())),
             "seconds": seconds,
         }
-        val = self.group.val[fold]
         return FitResult(
             end.best_loss,
             end.best_epoch,
@@ -102,12 +102,11 @@ class StackedFits:
         )
 
     def _objective(self) -> float:
-        return fmean(map(self._objective_of, self.group.finished))
+        return fmean(self._objective_of(fold, val) for fold, val in enumerate(self.group.val))
 
-    def _objective_of(self, fold: int) -> float:
+    def _objective_of(self, fold: int, val: Curve) -> float:
         """As jobs/objective.py has it of a fit that has come to its end."""
-        val = self.group.val[fold]
-        at_end = TrialPlan.of(self.cfg).scheduled and bool(np.isfinite(val).any())
+        at_end = self.scheduled and bool(np.isfinite(val).any())
         return _last(val) if at_end else self.group.finished[fold].best_loss
 
     def write_apart(self, fold: int, context: JobContext) -> None:
@@ -115,7 +114,7 @@ class StackedFits:
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
-        objective = self._objective_of(fold)
+        objective = self._objective_of(fold, columns["val/loss"])
         stacked_files.write_events(
             context.folder, columns, every, params=context.searched, objective=objective
         )
