@@ -22,6 +22,7 @@ from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.lock_box import Opening, note_opening, openings
+from lightning_hpo.protocol.stages import is_accuracy
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results.text import ordinal
 
@@ -49,7 +50,7 @@ def _opening(found: Opened, number: int) -> Opening:
         if name == found.loss and len(found.losses) > 1:
             intervals[name] = interval(found.losses, overlap=0)
             methods[name] = "Student's t over the samples"
-        elif _is_accuracy(name) and abs(right - round(right)) < 0.01 <= right + 0.01:
+        elif is_accuracy(name) and abs(right - round(right)) < 0.01 <= right + 0.01:
             intervals[name] = wilson(round(right), found.n_samples)
             methods[name] = "Wilson"
     return Opening(
@@ -62,10 +63,6 @@ def _opening(found: Opened, number: int) -> Opening:
         intervals=intervals,
         methods=methods,
     )
-
-
-def _is_accuracy(name: str) -> bool:
-    return "acc" in name.lower()
 
 
 def words(opening: Opening, before: Sequence[Opening], study_dir: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_hpo.protocol.stages import is_loss, quantity, without_forks
+from lightning_hpo.protocol.stages import is_accuracy, is_loss, without_forks
 
 Kind = Literal["cross_entropy", "squared_error"]
 # Of the outputs of one job.
@@ -138,7 +138,7 @@ def metrics_like(
 
 def _accuracy_name(others: Sequence[Samples], logged: Sequence[Mapping[str, float]]) -> str:
     for name in logged[0]:
-        if quantity(name).lower() in ("acc", "accuracy") and all(
+        if is_accuracy(name) and all(
             abs(metrics.get(name, np.nan) - accuracy(of)) < _CLOSE
             for of, metrics in zip(others, logged, strict=True)
         ):

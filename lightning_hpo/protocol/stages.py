@@ -49,6 +49,11 @@ def is_loss(name: str) -> bool:
     return _LOADER.sub("", quantity(name)).lower().endswith("loss")
 
 
+def is_accuracy(name: str) -> bool:
+    """Whether a metric is the share of right answers by its name, no balanced one."""
+    return quantity(name).lower() in ("acc", "accuracy")
+
+
 def counterpart(name: str, among: Iterable[str]) -> str | None:
     """The one metric that measures the same in another stage; None where it is not clear."""
     wanted = quantity(name).casefold()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lightning_hpo.protocol.stages import quantity
+from lightning_hpo.protocol.stages import is_accuracy
 from lightning_hpo.report.html.markup import bullets, paragraphs
 from lightning_hpo.report.study import confidence
 from lightning_hpo.report.study.stored import (
@@ -56,5 +56,5 @@ def errs(record: Record) -> str:
 
 def _accuracy(test: Mapping[str, float]) -> float | None:
     """The share of right answers, where one metric is that by its name and its value."""
-    found = [v for n, v in test.items() if quantity(n).lower() in ("acc", "accuracy")]
+    found = [v for n, v in test.items() if is_accuracy(n)]
     return found[0] if len(found) == 1 and 0 <= found[0] <= 1 else None

@@ -5,6 +5,7 @@ import pytest
 from lightning_hpo.protocol.stages import (
     counterpart,
     curve_keys,
+    is_accuracy,
     is_loss,
     of_stage,
     quantity,
@@ -81,3 +82,8 @@ def test_two_metrics_of_one_quantity_have_curves_of_their_own() -> None:
         "val/loss": "val/val/loss",
         "train_loss": "train/loss",
     }
+
+
+def test_an_accuracy_is_one_by_its_whole_name() -> None:
+    names = ("test/accuracy", "test_acc", "acc/val", "test/balanced_accuracy", "test/loss")
+    assert [is_accuracy(name) for name in names] == [True, True, True, False, False]
