@@ -1,4 +1,4 @@
-"""What data that lie in tensors tell of themselves: a sample's shape, counts of samples and classes."""
+"""What data in tensors tell of themselves: the shape of a sample, samples and classes counted."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -155,6 +155,19 @@ def num_classes(data: object) -> int:
 
 
 @runtime_checkable
+class BatchesSamples(Protocol):
+    """How many samples a training batch has."""
+
+    batch_size: int
+
+
+def batch_size(data: object) -> int | None:
+    """None where nobody says it."""
+    found = data.batch_size if isinstance(data, BatchesSamples) else None
+    return found if isinstance(found, int) else None
+
+
+@runtime_checkable
 class KnowsParts(Protocol):
     """Which of the samples train and which validate: numbers from 0, each (n,)."""
 
