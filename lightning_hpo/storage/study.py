@@ -9,15 +9,13 @@ import json
 import re
 import sys
 import time
-import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import optuna
 from omegaconf import OmegaConf
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, RDBStorage, get_storage
@@ -214,15 +212,6 @@ def _unusable(shown: str, error: Exception) -> UserError:
 
 def _shown(url: URL) -> str:
     return redact(url.render_as_string(hide_password=True))
-
-
-def name_objectives(study: optuna.Study, names: Sequence[str]) -> None:
-    """By which dashboards call the values of its trials, in the order of its directions."""
-    with warnings.catch_warnings():
-        # A dashboard that does not know them calls them objectives, as before.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        if study.metric_names != list(names):
-            study.set_metric_names(list(names))
 
 
 def attach_trial(

@@ -36,12 +36,7 @@ from lightning_hpo.results import trials, written
 from lightning_hpo.storage.embedded import is_own_file, sqlite_database
 from lightning_hpo.storage.originals import check_folder_is_new, claim, set_aside_unknown_trials
 from lightning_hpo.storage.recorded import check_holds_no_other
-from lightning_hpo.storage.study import (
-    create_storage,
-    name_objectives,
-    open_storage,
-    storage_errors,
-)
+from lightning_hpo.storage.study import create_storage, open_storage, storage_errors
 from lightning_hpo.storage.writable import must_be_writable, writable
 from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.replay import ReplaySampler
@@ -326,7 +321,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         now = fingerprint.of(space, directions, monitor, facts.data_sha256, settings)
         with fleet.exclusive():
             fingerprint.check(study, now, force=self.settings.force_resume)
-            name_objectives(study, [monitor, *self.settings.further_objectives])
+            trials.name_objectives(study, [monitor, *self.settings.further_objectives])
 
     @property
     def _pruner(self) -> DictConfig | Literal["auto"] | None:

@@ -12,7 +12,6 @@ from lightning_hpo.storage.study import (
     attach_trial,
     check_study_name,
     create_storage,
-    name_objectives,
     open_storage,
     storage_errors,
 )
@@ -164,14 +163,3 @@ def test_a_mapping_whose_server_does_not_answer_is_one_clear_line(closed_port):
     message = refused(OmegaConf.create(spec))
     assert "reachable and writable, got optuna.storages.RDBStorage: " in message
     assert "refused" in message
-
-
-# Rule: a dashboard's axes are called as the objectives are, also after these were renamed.
-def test_objectives_have_their_names(tmp_path: Path) -> None:
-    study = optuna.create_study(
-        storage=create_storage(None, tmp_path), directions=["minimize", "maximize"]
-    )
-    for names in (["val/loss", "seconds"], ["val/loss", "val/accuracy"]):
-        name_objectives(study, names)
-        attributes = study._storage.get_study_system_attrs(study._study_id)
-        assert attributes["study:metric_names"] == names
