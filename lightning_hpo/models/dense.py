@@ -8,14 +8,16 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.models.base import require_fraction, require_integer
 
 
-def dense_layers(inputs: int, widths: Sequence[int], *, dropout: float) -> nn.Sequential:
-    """(N, inputs) -> (N, 1)."""
+def dense_layers(
+    inputs: int, widths: Sequence[int], *, dropout: float, outputs: int = 1
+) -> nn.Sequential:
+    """(N, inputs) -> (N, outputs)."""
     require_fraction("dropout", dropout)
     layers: list[nn.Module] = []
     for width in widths:
         layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
         inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, 1))
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
 def hidden_widths(neurons: Sequence[int] | Mapping[str, int], depth: int | None) -> tuple[int, ...]:
@@ -50,6 +52,7 @@ def row_shape(shape: Sequence[int]) -> tuple[int]:
     if len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
         raise UserError(
             "input_shape must be one positive integer (inputs,), "
-            f"got input_shape={list(shape)}; use data whose samples are rows of numbers."
+            f"got input_shape={list(shape)}; use data whose samples are rows of numbers, or for"
+            " images model=fc."
         )
     return (shape[0],)

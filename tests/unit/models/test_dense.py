@@ -16,6 +16,10 @@ def test_each_width_is_a_hidden_layer_before_one_output() -> None:
     assert [layer.p for layer in network if isinstance(layer, nn.Dropout)] == [0.5, 0.5]
 
 
+def test_there_may_be_several_outputs() -> None:
+    assert dense_layers(3, (5,), dropout=0.0, outputs=4)(torch.randn(2, 3)).shape == (2, 4)
+
+
 def test_the_depth_takes_the_first_widths() -> None:
     assert hidden_widths([6, 5, 4], None) == (6, 5, 4)
     assert hidden_widths({"a": 6, "b": 5, "c": 4}, 2) == (6, 5)
@@ -28,3 +32,8 @@ def test_arguments_of_a_configuration_become_plain_values() -> None:
     assert (type(neurons), neurons) == (dict, {"a": 6})
     assert plain_neurons(OmegaConf.create([6, 5])) == (6, 5)
     assert row_shape(torch.Size([4])) == (4,)
+
+
+def test_images_are_refused_with_a_network_that_takes_them() -> None:
+    with pytest.raises(UserError, match=r"got input_shape=\[1, 8, 8\]; .* for images model=fc"):
+        row_shape((1, 8, 8))
