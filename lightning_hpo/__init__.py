@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from lightning_hpo.models.base import BaseClassifier
     from lightning_hpo.models.cnn import CNNClassifier
     from lightning_hpo.models.fc import FCClassifier
-    from lightning_hpo.models.mlp import MLPRegressor
+    from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
     from lightning_hpo.models.regression import BaseRegressor
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MLP",
     "Arrays",
     "BaseClassifier",
     "BaseRegressor",
     "CNNClassifier",
     "FCClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "PruningCallback",
     "Split",
@@ -58,7 +60,7 @@ _HOMES = {
     "models.base": ("BaseClassifier",),
     "models.cnn": ("CNNClassifier",),
     "models.fc": ("FCClassifier",),
-    "models.mlp": ("MLPRegressor",),
+    "models.mlp": ("MLP", "MLPClassifier", "MLPRegressor"),
     "models.regression": ("BaseRegressor",),
 }
 _HOME_OF = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}

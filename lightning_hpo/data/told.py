@@ -52,6 +52,14 @@ class CountsClasses(Protocol):
 
 
 @runtime_checkable
+class CountsCategories(Protocol):
+    """How many codes each categorical column has, whose codes are the last columns of a row."""
+
+    # Code 0 included, an unseen or missing category; none where all columns are numbers.
+    cardinalities: Sequence[int]
+
+
+@runtime_checkable
 class CountsSamples(Protocol):
     """How many of the samples that train each class has, in the order of their numbers."""
 
@@ -140,12 +148,14 @@ def name(data: object) -> str:
 
 
 def for_module(data: object) -> dict[str, Any]:
-    """Of ``input_shape`` and ``num_classes``, what is told: a module may be built by them."""
+    """Of shape, classes and categories, what is told: a module may be built by them."""
     found: dict[str, Any] = {}
     if isinstance(data, KnowsInputShape):
         found["input_shape"] = data.input_shape
     if isinstance(data, CountsClasses):
         found["num_classes"] = data.num_classes
+    if isinstance(data, CountsCategories):
+        found["cardinalities"] = data.cardinalities
     return found
 
 

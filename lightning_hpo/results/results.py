@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict, cast
+from typing import Any, Literal, NotRequired, Required, TypedDict, cast
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.averages import as_json
@@ -83,12 +83,14 @@ Verdict = Literal["better", "worse", "not told apart"]
 class TrivialOfClasses(TypedDict):
     """Of a classifier; ``share``: of samples that are of the class which is always said.
 
-    ``recall``: of each class by its name, null where no sample is of it; ``counts``: its samples.
+    ``judged_by``: what decides the verdict; where there is none, the accuracy. ``recall``: of each
+    class by its name, null where no sample is of it; ``counts``: its samples.
     """
 
     kind: Literal["classes"]
     n: int
     verdict: Verdict | None
+    judged_by: NotRequired[Literal["accuracy", "balanced accuracy"]]
     says: str
     share: float
     accuracy: float

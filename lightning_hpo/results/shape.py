@@ -12,7 +12,7 @@ _TEXT: Any = (str, type(None))
 _METRIC = "<metric>"
 _METRICS = {_METRIC: _NUMBER}
 _TRIVIAL = {
-    **dict.fromkeys(("kind", "verdict", "metric"), _TEXT),
+    **dict.fromkeys(("kind", "verdict", "judged_by", "metric"), _TEXT),
     **dict.fromkeys(("share", "accuracy", "balanced_accuracy"), _NUMBER),
     **dict.fromkeys(("error", "error_of_mean", "r2"), _NUMBER),
     "n": int,

@@ -19,6 +19,7 @@ from lightning_hpo.protocol.files import stored_json, stored_object
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
+from lightning_hpo.protocol.stages import weighs_classes_alike
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results import bias_corrected, nested
 from lightning_hpo.results.results import Results
@@ -204,7 +205,9 @@ def _final_results(
     for part in PARTS:
         results = [] if is_of_another else _whole(part.folders(final))
         found |= part.summary(results, monitor)
-    found["trivial"] = None if is_of_another else trivial.of_final(final, class_names)
+    balanced = weighs_classes_alike(monitor)
+    trivials = None if is_of_another else trivial.of_final(final, class_names, balanced=balanced)
+    found["trivial"] = trivials
     return found
 
 

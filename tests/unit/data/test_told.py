@@ -64,6 +64,7 @@ def test_a_module_may_be_built_by_what_is_told_of_the_shape() -> None:
     data = SimpleNamespace(input_shape=(3, 8, 8), num_classes=0, classes=None)
     assert told.for_module(data) == {"input_shape": (3, 8, 8), "num_classes": 0}
     assert told.for_module(SimpleNamespace(input_shape=[4])) == {"input_shape": [4]}
+    assert told.for_module(SimpleNamespace(cardinalities=(3, 4))) == {"cardinalities": (3, 4)}
     assert told.for_module(object()) == {}
 
 
