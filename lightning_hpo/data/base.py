@@ -22,10 +22,9 @@ from lightning_hpo.data.folds import Split, set_apart, split_indices, subset
 from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
+from lightning_hpo.data.moments import moments
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
-
-_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -348,32 +347,6 @@ class TensorDataModule(pl.LightningDataModule):
         """How many batches the module that is being trained takes at a time."""
         module = None if self.trainer is None else self.trainer.lightning_module
         return steps_per_call(module)
-
-
-def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (population) standard deviation per channel of ``x[index]``, each (C,) float32.
-
-    Computed in float64 on the host; bytes are counted where they are, which is exact. A channel
-    that never varies gets the standard deviation 1, so that it normalises to 0.
-    """
-    if x.dtype == torch.uint8:
-        counts = sum(_byte_counts(x[chunk]) for chunk in index.split(_CHUNK))
-        assert isinstance(counts, Tensor), "no training samples"
-        values = torch.arange(256, dtype=torch.float64)
-        share = counts.cpu().double() / counts[0].sum().item()
-        mean = share @ values
-        variance = (share * (values - mean[:, None]) ** 2).sum(1)
-    else:
-        flat = x[index].cpu().double().transpose(0, 1).flatten(1)
-        mean, variance = flat.mean(1), flat.var(1, correction=0)
-    std = torch.where(variance > 0, variance.sqrt(), 1.0)
-    return mean.float(), std.float()
-
-
-def _byte_counts(x: Tensor) -> Tensor:
-    """Occurrences of each byte value per channel, (C, 256)."""
-    channels = x.transpose(0, 1).flatten(1)
-    return torch.stack([torch.bincount(channel, minlength=256) for channel in channels])
 
 
 def _tensors(x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tensor]:
