@@ -75,8 +75,8 @@ class ImagesDataModule(TensorDataModule):
                 f"data.on_damaged must be one of {', '.join(get_args(OnDamaged))}, got"
                 f" data.on_damaged={on_damaged}."
             )
-        _check_share("data.test_fraction", test_fraction, 0.0, 1.0)
-        _check_share("data.memory_share", memory_share, -1.0, 1.0)
+        _check_share("data.test_fraction", test_fraction, may_be_0=False)
+        _check_share("data.memory_share", memory_share, may_be_0=True)
         self.folder, self.train_csv, self.test_csv = folder, train_csv, test_csv
         self.path_column, self.label_column = path_column, label_column
         self.test_fraction = test_fraction
@@ -207,6 +207,7 @@ def _check_sources(folder: _Path | None, train_csv: _Path | None, test_csv: _Pat
         raise UserError(f"data.test_csv={test_csv} needs data.train_csv, got null.")
 
 
-def _check_share(key: str, value: float, low: float, high: float) -> None:
-    if not low < value < high:
-        raise UserError(f"{key} must be a share in ({max(low, 0):g}, {high:g}), got {key}={value}.")
+def _check_share(key: str, value: float, *, may_be_0: bool) -> None:
+    if not (0 < value < 1 or (may_be_0 and value == 0)):
+        opens = "[" if may_be_0 else "("
+        raise UserError(f"{key} must be a share in {opens}0, 1), got {key}={value}.")
