@@ -5,6 +5,7 @@ Reports and figures say more where it does, and do without where it does not.
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -118,6 +119,22 @@ class PicturesSamples(Protocol):
 
     def picture(self, sample: Tensor) -> Any:
         """Numbers (C, H, W) or (H, W) of any range, of one input as a loader gives it."""
+
+
+@runtime_checkable
+class ReadsSamples(Protocol):
+    """How a file or folder from outside becomes samples as the data store them, (N, ...)."""
+
+    def read_samples(self, path: Path) -> Tensor:
+        """Raises :class:`UserError` for what cannot be read, with what was expected."""
+
+
+@runtime_checkable
+class NamesSamples(Protocol):
+    """What the samples of a file or folder from outside are called, such as their own files."""
+
+    def sample_names(self, path: Path) -> Sequence[str]:
+        """Of each of those that ``read_samples`` reads, in its order."""
 
 
 @runtime_checkable

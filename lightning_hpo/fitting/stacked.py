@@ -107,7 +107,7 @@ class StackedFits:
         save_over_grid(JobFolder(context.folder).predictions, module, data)
         parts = told.fold_indices(data)
         if self.group.outputs and parts is not None:
-            target = data.raw("val")[1].cpu().numpy()
+            target = data.targets("val").cpu().numpy()
             self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
 
 

@@ -36,12 +36,14 @@ class Predictions:
     """Of N samples, in their order.
 
     number (N,): classes, int64, or values, float32. probability (N, K): of each class, float64, and
-    ``classes`` their names; both None where values are predicted.
+    ``classes`` their names; both None where values are predicted. file (N,): where each sample
+    lies, where they have files of their own.
     """
 
     number: NDArray[Any]
     probability: NDArray[np.float64] | None = None
     classes: Sequence[str] | None = None
+    file: Sequence[str] | None = None
 
 
 class Predictor:
@@ -106,10 +108,13 @@ class Predictor:
         return Predictions(outputs.argmax(1).numpy(), probabilities, names)
 
     def read(self, path: Path) -> Tensor:
-        """The samples in a tensor file or, where the data name their inputs, in a CSV file.
+        """The samples in a tensor file, in what the data read themselves, else in a CSV file.
 
-        Raises :class:`UserError` for what cannot be read, with what was expected.
+        The latter where the data name their inputs. Raises :class:`UserError` for what cannot be
+        read, with what was expected.
         """
+        if path.suffix not in TENSOR_FILES and isinstance(self.data, told.ReadsSamples):
+            return self.data.read_samples(path)
         _require_readable(path)
         if path.suffix in TENSOR_FILES:
             return read_tensor(path)
@@ -120,6 +125,12 @@ class Predictor:
         names = tuple(self.data.input_names)
         asked = f"the inputs of the study are: {', '.join(names)}."
         return torch.from_numpy(read_columns(path, names, fewest=1, way_out=asked))
+
+    def names(self, path: Path) -> Sequence[str] | None:
+        """The files of the samples in ``path``; None where they have none of their own."""
+        if path.suffix in TENSOR_FILES or not isinstance(self.data, told.NamesSamples):
+            return None
+        return self.data.sample_names(path)
 
     def doubts(self, path: Path, x: Tensor) -> list[str]:
         """What to know of the samples ``x`` in ``path``, a sentence each."""

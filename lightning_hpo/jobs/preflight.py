@@ -83,8 +83,7 @@ def _two_classes(module: pl.LightningModule, data: pl.LightningDataModule) -> st
     """That a regressor of ours has targets that look like classes; None: they do not."""
     if not (isinstance(module, BaseRegressor) and isinstance(data, TensorDataModule)):
         return None
-    _, y = data.raw("train")
-    if not are_truth_values(y.cpu().numpy()):
+    if not are_truth_values(data.targets("train").cpu().numpy()):
         return None
     return (
         f"every target is 0 or 1, and {type(module).__name__} fits them as numbers, by squared"
