@@ -1,10 +1,6 @@
 """The functions of the package: start a study, read one, compare several, open a lock box."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +16,7 @@ from lightning_hpo.jobs.again import Comparison
 from lightning_hpo.jobs.prediction import predictor
 from lightning_hpo.jobs.stored_network import from_checkpoint
 from lightning_hpo.machine import caller
+from lightning_hpo.machine.child import INTERRUPTED, run_in_view
 from lightning_hpo.results.record import read_record
 
 # Torch and scipy come with what needs them: a study runs in processes of its own.
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
     from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Results
     from lightning_hpo.results.samples import Row
-
-_INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -154,9 +149,9 @@ def run(*overrides: str, config_dir: str | Path | None = None) -> StudyRecord:
     more = [] if config_dir is None else ["--config-dir", str(config_dir)]
     with TemporaryDirectory(prefix="lightning_hpo_") as folder:
         file = Path(folder) / "told.jsonl"
-        status = _run_as_child([*more, *overrides], file)
+        status = run_in_view([*more, *overrides], file)
         told = caller.told_in(file)
-    if status in _INTERRUPTED:
+    if status in INTERRUPTED:
         raise KeyboardInterrupt
     if status or "folder" not in told:
         raise UserError(told.get("error") or _without_a_word(status))
@@ -168,42 +163,6 @@ def _without_a_word(status: int) -> str:
         return "run() starts a study, but these words started none; use the command line for them."
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return f"the study's process {how}; its output says more. Run it again to go on with the study."
-
-
-def _run_as_child(words: Sequence[str], file: Path) -> int:
-    """The exit status of the command line with ``words``; ``file``: where it tells us more.
-
-    An interrupt here is one of the study, whatever its process says.
-    """
-    # A live view needs the terminal itself; what replaces it, as in a notebook, is no file.
-    out = sys.stdout
-    to_terminal = sys.stdout is sys.__stdout__ and out.isatty()
-    env = {caller.VARIABLE: str(file), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    env |= {} if to_terminal else {"PYTHONIOENCODING": "utf-8"}
-    child = subprocess.Popen(
-        [sys.executable, "-u", "-m", "lightning_hpo", *words],
-        env=os.environ | env,
-        # Held open as long as this program lives.
-        stdin=subprocess.PIPE,
-        stdout=None if to_terminal else subprocess.PIPE,
-        stderr=None if to_terminal else subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        # The keyboard's interrupts reach the whole group of a program: they are ours to pass on.
-        process_group=0,
-    )
-    interrupted = False
-    with child:
-        while True:
-            try:
-                for line in child.stdout or ():
-                    out.write(line)
-                    out.flush()
-                status = child.wait()
-                return _INTERRUPTED[0] if interrupted else status
-            except KeyboardInterrupt:
-                interrupted = True
-                child.send_signal(signal.SIGINT)
 
 
 # ---------------------------------------------------------------- what is done with studies
