@@ -17,7 +17,11 @@ from lightning_hpo.jobs.prediction import predictor
 from lightning_hpo.jobs.stored_network import from_checkpoint
 from lightning_hpo.machine import caller
 from lightning_hpo.machine.child import INTERRUPTED, run_in_view
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.results.frame import frame_of
+from lightning_hpo.results.pictures import Pictures
 from lightning_hpo.results.record import read_record
+from lightning_hpo.results.summary import summary_html
 from lightning_hpo.scripting.experiment import (
     Experiment,
     checked_name,
@@ -29,10 +33,12 @@ from lightning_hpo.scripting.words import words
 
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lightning_hpo.flavour import pl
     from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
-    from lightning_hpo.results.results import Results
+    from lightning_hpo.results.results import Best, Results
     from lightning_hpo.results.samples import Row
 
 
@@ -44,13 +50,39 @@ class StudyRecord:
     Optuna's, ordered by number and empty for a study without a search space; to change them changes
     nothing in the study, and of several objectives each holds the first. ``importances`` are shares
     of the searched parameters that sum to one, the largest first; empty where there are too few
-    completed trials to tell.
+    completed trials to tell. A notebook shows a record as a small table.
     """
 
     folder: Path
     results: "Results" = field(repr=False)
     trials: tuple[FrozenTrial, ...] = field(repr=False)
     importances: Mapping[str, float] = field(repr=False)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The trials as a table: ``number``, ``state``, ``value``, a column for each searched
+        parameter, ``epochs``, ``seconds``, and of trials with folds ``fold_0``, ``fold_1``, ..."""
+        return frame_of(self.folder, self.trials)
+
+    @property
+    def figures(self) -> Pictures:
+        """The final job's pictures by name, such as ``"learning_curves"``; notebooks show them."""
+        return Pictures(StudyFolder(self.folder).final.figures)
+
+    @property
+    def report(self) -> Path:
+        """The page that any browser opens."""
+        return StudyFolder(self.folder).report
+
+    @property
+    def command(self) -> str | None:
+        """What runs the study in a terminal; None of a study that did not say."""
+        return self.results.get("command")
+
+    @property
+    def best(self) -> "Best | None":
+        """``number``, ``value`` and ``params`` of the best trial; None where none completed."""
+        return self.results["best"]
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -106,6 +138,9 @@ class StudyRecord:
         As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
         """
         return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
+
+    def _repr_html_(self) -> str:
+        return summary_html(self.folder, self.results)
 
     def _stored(self, part: str, *, trust: bool) -> Any:
         why = (self.results.get("ensemble") or {}).get("no_model")
@@ -267,12 +302,14 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------- what is done with studies
 
 
-def compare(*study_dirs: str | Path) -> "list[Row]":
+def compare(
+    *study_dirs: "str | Path | StudyRecord | Sequence[str | Path | StudyRecord]",
+) -> "list[Row]":
     """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
 
     Args:
-        study_dirs: their folders. Those of one study that differ only in its seed share a row;
-            rows keep the order given.
+        study_dirs: their folders or records, or one list of them. Those of one study that differ
+            only in its seed share a row; rows keep the order given.
 
     Returns:
         Rows with ``name``, ``folders`` and ``metrics``, for example ``val/loss``, and of each
@@ -287,7 +324,11 @@ def compare(*study_dirs: str | Path) -> "list[Row]":
     from lightning_hpo.results.rows import read_studies, rows_of
     from lightning_hpo.results.samples import required_metrics
 
-    rows = rows_of(read_studies([Path(study_dir) for study_dir in study_dirs]))
+    given: list[Any] = []
+    for each in study_dirs:
+        given += each if isinstance(each, list | tuple) else [each]
+    folders = [s.folder if isinstance(s, StudyRecord) else Path(s) for s in given]
+    rows = rows_of(read_studies(folders))
     required_metrics(rows)
     return rows
 
