@@ -4,6 +4,7 @@ Reports and figures say more where it does, and do without where it does not.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -99,6 +100,14 @@ class PicturesSamples(Protocol):
 
     def picture(self, sample: Tensor) -> Any:
         """Numbers (C, H, W) or (H, W) of any range, of one input as a loader gives it."""
+
+
+@runtime_checkable
+class ReadsSamples(Protocol):
+    """How a file or folder from outside becomes samples as the data store them, (N, ...)."""
+
+    def read_samples(self, path: Path) -> Tensor:
+        """Raises :class:`UserError` for what cannot be read, with what was expected."""
 
 
 @runtime_checkable

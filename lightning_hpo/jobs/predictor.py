@@ -106,10 +106,13 @@ class Predictor:
         return Predictions(outputs.argmax(1).numpy(), probabilities, names)
 
     def read(self, path: Path) -> Tensor:
-        """The samples in a tensor file or, where the data name their inputs, in a CSV file.
+        """The samples in a tensor file, in what the data read themselves, else in a CSV file.
 
-        Raises :class:`UserError` for what cannot be read, with what was expected.
+        The latter where the data name their inputs. Raises :class:`UserError` for what cannot be
+        read, with what was expected.
         """
+        if path.suffix not in TENSOR_FILES and isinstance(self.data, told.ReadsSamples):
+            return self.data.read_samples(path)
         _require_readable(path)
         if path.suffix in TENSOR_FILES:
             return read_tensor(path)
