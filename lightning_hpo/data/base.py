@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
+from lightning_hpo.data.described import described
 from lightning_hpo.data.folds import Split, set_apart, split_indices, subset
 from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
@@ -172,6 +174,13 @@ class TensorDataModule(pl.LightningDataModule):
         """How many of the samples that train each class has; none of real-valued targets."""
         _, y = self.raw("train")
         return torch.bincount(y, minlength=self.num_classes).tolist() if self.num_classes else []
+
+    def description(self) -> dict[str, Any]:
+        """See ``told.DescribesData``; counts all training samples but those that are held out."""
+        assert self._arrays is not None, "setup() comes first"
+        tested = None if self._test is None else self._test[1]
+        names = told.class_names(self, self.num_classes)
+        return described(self.input_shape, self._arrays.train_y[self.apart.free], tested, names)
 
     def raw(self, stage: str) -> tuple[Tensor, Tensor]:
         """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
