@@ -138,6 +138,22 @@ class NamesSamples(Protocol):
 
 
 @runtime_checkable
+class TakesSamples(Protocol):
+    """Which samples from outside are such as the data store them; for example a data frame's."""
+
+    def as_samples(self, x: Any, name: str) -> Tensor:
+        """(N, ...); raises :class:`UserError`, which calls them ``name``, for others."""
+
+
+@runtime_checkable
+class DoubtsSamples(Protocol):
+    """What to know of samples from outside before their predictions are believed."""
+
+    def sample_doubts(self, path: Path, x: Tensor) -> Sequence[str]:
+        """A sentence each, of the samples ``x`` that were read from ``path``."""
+
+
+@runtime_checkable
 class KnowsChecksum(Protocol):
     """SHA-256 of the data, in hexadecimal; None: unknown."""
 
