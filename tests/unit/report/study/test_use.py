@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from report_study import results_of
 
-from lightning_hpo.report.study import glossary, page, use
+from lightning_hpo.report.study import page, use
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.record import Record
 
@@ -82,12 +82,3 @@ def test_without_a_network_there_is_nothing_to_use(tmp_path: Path) -> None:
     assert '<section id="use">' in page.page(record)
     (tmp_path / "s" / "final" / "model.ckpt").unlink()
     assert '<section id="use">' not in page.page(record)
-
-
-def test_the_glossary_is_a_sentence_for_each_word(tmp_path: Path) -> None:
-    html = glossary.content(of(tmp_path / "s"))
-    assert html.count("<dt>") == len(glossary.WORDS) >= 12
-    assert {"fold", "refit", "trial", "pruned", "objective", "monitor", "race"} <= set(
-        glossary.WORDS
-    )
-    assert all(words[0].isupper() and words.endswith(".") for words in glossary.WORDS.values())
