@@ -33,7 +33,8 @@ def trial_table(record: Record) -> str:
 def _ending(trial: FrozenTrial) -> str:
     fold = trial.user_attrs.get(STOPPED_AFTER_FOLD)
     stopped = "" if fold is None else f", stopped after fold {fold}"
-    return STATE_NAMES[trial.state] + stopped
+    # The mark stays beside its word.
+    return STATE_NAMES[trial.state].replace(" ", "\N{NO-BREAK SPACE}") + stopped
 
 
 def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) -> Iterator[str]:

@@ -32,8 +32,8 @@ def test_a_trial_is_a_row_with_its_parameters_and_its_time() -> None:
     html = trial_table(record([one, other]))
     assert columns(html) == ["Trial", "State", "val/loss", "lr", "optimizer", "Epochs", "Time"]
     assert rows(html) == [
-        ["0", "● completed", "0.1235", "0.25", "sgd", "10", "1 min 15 s"],
-        ["1", "▲ pruned", "1", "0.5", "–", "3", "–"],
+        ["0", "● completed", "0.1235", "0.25", "sgd", "10", "1 min 15 s"],
+        ["1", "▲ pruned", "1", "0.5", "–", "3", "–"],
     ]
 
 
@@ -48,8 +48,8 @@ def test_slots_and_reasons_have_a_column_where_there_are_any() -> None:
 def test_a_mean_over_some_folds_is_told_as_such() -> None:
     html = trial_table(record([trial(0, stopped_after_fold=3), trial(1, stopped_after_fold=0)]))
     assert [row[1] for row in rows(html)] == [
-        "● completed, stopped after fold 3",
-        "● completed, stopped after fold 0",
+        "● completed, stopped after fold 3",
+        "● completed, stopped after fold 0",
     ]
 
 
