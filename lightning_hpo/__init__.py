@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, unlock
+    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, search, unlock
     from lightning_hpo.callbacks.current import current_trial
     from lightning_hpo.callbacks.reporting import PruningCallback
     from lightning_hpo.data.base import Arrays, TensorDataModule
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lightning_hpo.models.fc import FCClassifier
     from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
     from lightning_hpo.models.regression import BaseRegressor
+    from lightning_hpo.scripting.ranges import choice, integers, interval, log_interval
 
 __version__ = "0.1.0"
 
@@ -39,18 +40,23 @@ __all__ = [
     "StudyRecord",
     "TensorDataModule",
     "UserError",
+    "choice",
     "compare",
     "current_trial",
     "feature_maps",
     "grad_cam",
+    "integers",
+    "interval",
     "load_study",
+    "log_interval",
     "rerun",
     "run",
+    "search",
     "unlock",
 ]
 
 _HOMES = {
-    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "unlock"),
+    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "search", "unlock"),
     "callbacks.current": ("current_trial",),
     "callbacks.reporting": ("PruningCallback",),
     "data.base": ("Arrays", "TensorDataModule"),
@@ -62,6 +68,7 @@ _HOMES = {
     "models.fc": ("FCClassifier",),
     "models.mlp": ("MLP", "MLPClassifier", "MLPRegressor"),
     "models.regression": ("BaseRegressor",),
+    "scripting.ranges": ("choice", "integers", "interval", "log_interval"),
 }
 _HOME_OF = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

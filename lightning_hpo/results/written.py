@@ -165,6 +165,8 @@ def results(
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
     }
+    # The refit's also counts the test.
+    found["data_description"] = found["data_description"] or dict(facts.description) or None
     # By its name the study is found again.
     return cast(Results, {"study_name": study.study_name, **redacted(found)})
 

@@ -33,7 +33,7 @@ OF_NO_MODULE = {
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",
     "test_rooms.py": "which room imports which",
-    "test_versions.py": "pyproject.toml and lowest.txt",
+    "test_versions.py": "pyproject.toml and what repeats its words",
     "test_words.py": "style and spelling, in the whole project",
 }
 

@@ -27,13 +27,18 @@ PUBLIC = {
     "StudyRecord",
     "TensorDataModule",
     "UserError",
+    "choice",
     "compare",
     "current_trial",
     "feature_maps",
     "grad_cam",
+    "integers",
+    "interval",
     "load_study",
+    "log_interval",
     "rerun",
     "run",
+    "search",
     "unlock",
 }
 
