@@ -37,6 +37,15 @@ def test_a_trial_is_a_row_with_its_parameters_and_its_time() -> None:
     ]
 
 
+# Rule: null that a trial chose is told; of a parameter that it has not, there is a dash.
+def test_a_null_is_no_missing_parameter() -> None:
+    space = {"weights": CategoricalDistribution(["balanced", None])}
+    chose = trial(0, 1.0, params={"weights": None}, space=space)
+    without = trial(1, 2.0)
+    html = trial_table(record([chose, without]))
+    assert [row[3] for row in rows(html)] == ["null", "–"]
+
+
 # Rule: slots and reasons have a column where a trial has one.
 def test_slots_and_reasons_have_a_column_where_there_are_any() -> None:
     failed = trial(0, state=TrialState.FAIL, steps=0, failure="<b> mysql://me:5ecret@db")
