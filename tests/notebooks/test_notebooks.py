@@ -16,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 
+from lightning_hpo import load_study
 from lightning_hpo.data.fashion_mnist import SYSTEM_DIR
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +100,10 @@ def test_a_notebook_runs(name, tmp_path, monkeypatch):
     outputs = [output for cell in cells for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert list(folder.glob("studies/*/report.html"))
+    if name == OWN_MODEL:
+        # Rule: whoever opens the study finds the classes of its notebook, here in another process.
+        module = load_study(folder / "studies" / "net").model()
+        assert type(module).__module__.startswith("notebook_")
 
 
 @pytest.mark.sweep
