@@ -88,8 +88,9 @@ def search(
         values=_given(said) | whole_keys(module, space),
         options=_given(options),
     )
-    code = experiment.write(Path("studies", name) if study_dir is None else Path(study_dir))
-    return run(f"+experiment={name}", *overrides, config_dir=code)
+    folder = Path("studies", name) if study_dir is None else Path(study_dir)
+    with experiment.written(folder) as code:
+        return run(f"+experiment={name}", *overrides, config_dir=code)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightning_hpo import choice, log_interval
+from lightning_hpo import UserError, choice, log_interval
 from lightning_hpo.scripting.experiment import Experiment, direction_of, whole_keys
 
 
@@ -18,8 +18,8 @@ class Data:
 
 
 def written(experiment: Experiment, folder: Path) -> dict:
-    code = experiment.write(folder)
-    return yaml.safe_load((code / "experiment" / f"{experiment.name}.yaml").read_text())
+    with experiment.written(folder) as code:
+        return yaml.safe_load((code / "experiment" / f"{experiment.name}.yaml").read_text())
 
 
 def test_the_file_has_classes_values_and_ranges_in_their_places(tmp_path):
@@ -69,3 +69,13 @@ def test_names_of_ours_are_options_and_the_file_says_its_command(tmp_path):
 )
 def test_the_direction_follows_from_the_metrics_name(monitor, mode):
     assert direction_of(monitor) == mode
+
+
+# Rule: a study that exists and refuses what is asked keeps the file that it was made by.
+def test_what_is_refused_does_not_stay_written(tmp_path):
+    first = written(Experiment("mine", {"data": "digits", "model": "cnn"}, {}), tmp_path)
+    other = Experiment("mine", {"data": "digits", "model": "fc"}, {})
+    with pytest.raises(UserError, match="no"), other.written(tmp_path) as code:
+        assert "fc" in (code / "experiment" / "mine.yaml").read_text()
+        raise UserError("no")
+    assert yaml.safe_load((code / "experiment" / "mine.yaml").read_text()) == first
