@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lightning_hpo.models.base import BaseClassifier
     from lightning_hpo.models.cnn import CNNClassifier
     from lightning_hpo.models.fc import FCClassifier
-    from lightning_hpo.models.mlp import MLPRegressor
+    from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
     from lightning_hpo.models.regression import BaseRegressor
     from lightning_hpo.scripting.ranges import choice, integers, interval, log_interval
     from lightning_hpo.search import search
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "MLP",
     "Arrays",
     "BaseClassifier",
     "BaseRegressor",
     "CNNClassifier",
     "FCClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "PruningCallback",
     "Split",
@@ -65,7 +67,7 @@ _HOMES = {
     "models.base": ("BaseClassifier",),
     "models.cnn": ("CNNClassifier",),
     "models.fc": ("FCClassifier",),
-    "models.mlp": ("MLPRegressor",),
+    "models.mlp": ("MLP", "MLPClassifier", "MLPRegressor"),
     "models.regression": ("BaseRegressor",),
     "scripting.ranges": ("choice", "integers", "interval", "log_interval"),
     "search": ("search",),

@@ -19,6 +19,8 @@ PUBLIC = {
     "BaseRegressor",
     "CNNClassifier",
     "FCClassifier",
+    "MLP",
+    "MLPClassifier",
     "MLPRegressor",
     "PruningCallback",
     "Split",
