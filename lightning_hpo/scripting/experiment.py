@@ -21,8 +21,8 @@ from lightning_hpo.scripting.words import checked_key, plain_members, range_of, 
 _NAME = re.compile(r"[\w-]+")
 # Of a metric whose name ends so, more is better.
 _MORE_IS_BETTER = re.compile(
-    r"(acc|accuracy|auroc|auc|auprc|f1|f1_?score|precision|recall|r2|r2_?score|iou|dice|psnr|ssim"
-    r"|kappa|mcc|map|bleu)$",
+    r"(accuracy|auroc|auc|auprc|f1|f1_?score|precision|recall)$"
+    r"|(^|[/_.\-\s])(acc|r2|r2_?score|m?iou|dice|psnr|ssim|kappa|mcc|map|bleu)$",
     re.IGNORECASE,
 )
 _PLAIN = (bool, int, float, str)

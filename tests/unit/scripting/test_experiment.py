@@ -65,6 +65,7 @@ def test_names_of_ours_are_options_and_the_file_says_its_command(tmp_path):
         ("val_acc", "max"),
         ("val/balanced_accuracy", "max"),
         ("auroc/val", "max"),
+        ("val_heatmap", "min"),
     ],
 )
 def test_the_direction_follows_from_the_metrics_name(monitor, mode):
