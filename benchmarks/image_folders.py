@@ -9,7 +9,7 @@ finds the cache, and of those after it, resident and mapped from the cache; besi
 and a later epoch of torchvision's ``ImageFolder`` with as many loader processes as cores, and one
 of tensors that were never files. Batches of 64, normalised, no network. ``--memory``: a study of
 two slots on so many images of so many pixels, and the most memory that all of its processes had,
-each page by its share (PSS), ten times a second.
+each page by its share (PSS), five times a second.
 """
 
 import argparse
@@ -147,11 +147,12 @@ def time_epochs(n: int, side: int, kind: str) -> None:
                 print(f"{name:44}{seconds:9.3f}", flush=True)
 
 
-def study_words(folder: Path, side: int) -> list[str]:
+def study_words(folder: Path, side: int, *, final: bool) -> list[str]:
     small = [f"model.{name}=8" for name in ("filters_1", "filters_2", "neurons_1", "neurons_2")]
     data = ["data=images", f"data.folder={folder}", f"data.size={side}", "data.batch_size=256"]
-    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=50", "trainer.accelerator=cpu"]
+    short = ["trainer.max_epochs=1", "+trainer.limit_train_batches=50", "trainer.accelerator=cpu"]
     size = ["study.n_trials=2", "study.n_jobs=2", "cv.n_splits=2", "study.name=memory"]
+    size += [] if final else ["study.final=false"]
     searched = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
     return [*data, f"data.cache_dir={folder / 'cache'}", *short, *size, *small, searched]
 
@@ -168,12 +169,17 @@ def pss_bytes(process: psutil.Process) -> int:
     return found
 
 
-def measure_memory(n: int, side: int) -> None:
+def measure_memory(n: int, side: int, *, final: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write(folder / "images", n, side, "jpg")
         write(folder / "images", n // 10, side, "jpg", "test")
-        words = [sys.executable, "-m", "lightning_hpo", *study_words(folder / "images", side)]
+        words = [
+            sys.executable,
+            "-m",
+            "lightning_hpo",
+            *study_words(folder / "images", side, final=final),
+        ]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         start, most = time.perf_counter(), 0
         with (folder / "log.txt").open("w") as log:
@@ -181,14 +187,15 @@ def measure_memory(n: int, side: int) -> None:
             process = psutil.Process(running.pid)
             while running.poll() is None:
                 most = max(most, pss_bytes(process))
-                time.sleep(0.1)
+                time.sleep(0.2)
         if running.returncode:
             raise SystemExit((folder / "log.txt").read_text())
         limit = LIMITS_GIB.get((n, side))
         told = "" if limit is None else f"; target: under {limit} GiB"
         print(
             f"{n:,} + {n // 10:,} images of {side} x {side} x 3, {n * side * side * 3 / 2**30:.2f}"
-            f" GiB to train: at most {most / 2**30:.2f} GiB in a study of two slots"
+            f" GiB to train: at most {most / 2**30:.2f} GiB in {'a study' if final else 'a search'}"
+            " of two slots"
             f" ({time.perf_counter() - start:.0f} s){told}"
         )
 
@@ -201,11 +208,12 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=int, nargs=2, metavar=("IMAGES", "SIDE"), help="of a study, in place of it"
     )
+    parser.add_argument("--search-only", action="store_true", help="without the final job")
     told = parser.parse_args()
     quiet_lightning()
     print(conditions())
     if told.memory:
-        measure_memory(*told.memory)
+        measure_memory(*told.memory, final=not told.search_only)
     else:
         time_epochs(told.images, told.side, told.kind)
 
