@@ -14,15 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
+from lightning_hpo.data.described import described
 from lightning_hpo.data.folds import Split, set_apart, split_indices, subset
 from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
 from lightning_hpo.data.moments import moments
+from lightning_hpo.data.normalisation import Normalisation, normalised
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -179,6 +182,13 @@ class TensorDataModule(pl.LightningDataModule):
         y = self.targets("train")
         return torch.bincount(y, minlength=self.num_classes).tolist() if self.num_classes else []
 
+    def description(self) -> dict[str, Any]:
+        """See ``told.DescribesData``; counts all training samples but those that are held out."""
+        assert self._arrays is not None, "setup() comes first"
+        tested = None if self._test is None else self._test[1]
+        names = told.class_names(self, self.num_classes)
+        return described(self.input_shape, self._arrays.train_y[self.apart.free], tested, names)
+
     def raw(self, stage: str, at: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
         """Samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled.
 
@@ -200,8 +210,15 @@ class TensorDataModule(pl.LightningDataModule):
     def normalised(self, x: Tensor) -> Tensor:
         """Stored samples (N, C, ...) as the network sees them: float32, by the training split."""
         assert self.mean is not None and self.std is not None, "setup() comes first"
-        shape = (-1,) + (1,) * (x.ndim - 2)
-        return (x - self.mean.to(x.device).view(shape)) / self.std.to(x.device).view(shape)
+        return normalised(x, self.mean.to(x.device), self.std.to(x.device))
+
+    def preprocessing(self) -> nn.Module | None:
+        """:meth:`normalised` as a module of its own, for an exported graph; None: there is none.
+
+        A subclass that overrides the one overrides the other too.
+        """
+        assert self.mean is not None and self.std is not None, "setup() comes first"
+        return Normalisation(self.mean, self.std)
 
     def picture(self, sample: Tensor) -> Tensor:
         """A sample (C, H, W) of a loader as it is stored, but for rounding."""

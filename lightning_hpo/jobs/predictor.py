@@ -52,7 +52,8 @@ class Predictor:
     Samples are arrays, tensors or lists as the study's data module stores its own: rows (N, C),
     images (N, C, H, W), of one channel also without it, as bytes or as other numbers. They are
     normalised by the training split of that network and go through it in batches, on a GPU where
-    there is one. Of data that are no ``TensorDataModule``, they go to the network as they are.
+    there is one. Of a study of a table they may be a data frame. Of data that are no
+    ``TensorDataModule``, they go to the network as they are.
 
     Args:
         module: the network; it is moved, and evaluated without dropout.
@@ -142,6 +143,8 @@ class Predictor:
         found = []
         if path.suffix.lower() == ".csv" and told.target_name(self.data) in header_of(path):
             found.append(f"the column '{told.target_name(self.data)}' is the target: ignored")
+        if isinstance(self.data, told.DoubtsSamples):
+            found += self.data.sample_doubts(path, x)
         if self.data.mean is not None and scaled_otherwise(x, self.data.mean):
             found.append(
                 "no number exceeds 1, but the mean of the study's own samples does"
@@ -150,6 +153,8 @@ class Predictor:
         return found
 
     def _samples(self, x: Any, name: str) -> Tensor:
+        if isinstance(self.data, told.TakesSamples):
+            return self.data.as_samples(x, name)
         found = as_tensor(x, name)
         if self.data is not None and isinstance(self.data, told.KnowsInputShape):
             found = as_samples(found, self.data.input_shape, name)
