@@ -25,6 +25,7 @@ from lightning_hpo.results.record import read_record
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
     from lightning_hpo.flavour import pl
+    from lightning_hpo.jobs.exporting.kinds import Exported
     from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Results
@@ -103,6 +104,34 @@ class StudyRecord:
         As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
         """
         return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
+
+    def export(
+        self,
+        to: str = "onnx",
+        *,
+        ensemble: bool = False,
+        out: str | Path | None = None,
+        trust: bool = False,
+    ) -> "Exported":
+        """Write that network as a file for other programs, and a model card beside it.
+
+        As ``python -m lightning_hpo.export`` does. ``to``: "onnx", "torchscript", "torch" or
+        "safetensors". ``out``: the file; else it lies in ``export`` in the study's folder.
+
+        Returns its ``path``, ``card`` and ``size``, the largest ``difference`` from the study's own
+        outputs, and of both of them the latency, ``own`` and ``exported``. Otherwise as
+        :meth:`model`; raises :class:`UserError` also where the outputs do not agree.
+        """
+        from lightning_hpo.export import export_study
+
+        return export_study(
+            self.folder,
+            to,
+            ensemble=ensemble,
+            out=None if out is None else Path(out),
+            trusted=trust,
+            way_out="trust=True",
+        )
 
     def _stored(self, part: str, *, trust: bool) -> Any:
         why = (self.results.get("ensemble") or {}).get("no_model")
