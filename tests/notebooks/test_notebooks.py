@@ -34,13 +34,14 @@ def code(notebook: nbformat.NotebookNode) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_five_that_the_first_one_leads_to():
+def test_there_are_those_that_the_first_one_leads_to():
     assert NOTEBOOKS == [
         "01_first_study",
         "02_regression",
         "03_classification",
         "04_see_inside",
         "05_your_own_model_and_data",
+        "06_predict_and_export",
     ]
     for name, following in pairwise(NOTEBOOKS):
         assert f"({following}.ipynb)" in read(name).cells[-1].source
