@@ -73,7 +73,7 @@ def load(path: Path) -> Graph:
             f"{path} must be opened where its network's class can be imported and is as it was,"
             f" but: {with_type(error)}"
         ) from error
-    return graph
+    return graph.requires_grad_(False)
 
 
 def _described_preprocessing(module: nn.Module | None) -> str | None:
