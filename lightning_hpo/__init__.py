@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, unlock
+    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, search, unlock
     from lightning_hpo.callbacks.current import current_trial
     from lightning_hpo.callbacks.reporting import PruningCallback
     from lightning_hpo.data.base import Arrays, TensorDataModule
@@ -20,35 +20,43 @@ if TYPE_CHECKING:
     from lightning_hpo.models.base import BaseClassifier
     from lightning_hpo.models.cnn import CNNClassifier
     from lightning_hpo.models.fc import FCClassifier
-    from lightning_hpo.models.mlp import MLPRegressor
+    from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
     from lightning_hpo.models.regression import BaseRegressor
+    from lightning_hpo.scripting.ranges import choice, integers, interval, log_interval
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "MLP",
     "Arrays",
     "BaseClassifier",
     "BaseRegressor",
     "CNNClassifier",
     "FCClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "PruningCallback",
     "Split",
     "StudyRecord",
     "TensorDataModule",
     "UserError",
+    "choice",
     "compare",
     "current_trial",
     "feature_maps",
     "grad_cam",
+    "integers",
+    "interval",
     "load_study",
+    "log_interval",
     "rerun",
     "run",
+    "search",
     "unlock",
 ]
 
 _HOMES = {
-    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "unlock"),
+    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "search", "unlock"),
     "callbacks.current": ("current_trial",),
     "callbacks.reporting": ("PruningCallback",),
     "data.base": ("Arrays", "TensorDataModule"),
@@ -58,8 +66,9 @@ _HOMES = {
     "models.base": ("BaseClassifier",),
     "models.cnn": ("CNNClassifier",),
     "models.fc": ("FCClassifier",),
-    "models.mlp": ("MLPRegressor",),
+    "models.mlp": ("MLP", "MLPClassifier", "MLPRegressor"),
     "models.regression": ("BaseRegressor",),
+    "scripting.ranges": ("choice", "integers", "interval", "log_interval"),
 }
 _HOME_OF = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

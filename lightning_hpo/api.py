@@ -1,9 +1,5 @@
 """The functions of the package: start a study, read one, compare several, open a lock box."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +16,33 @@ from lightning_hpo.jobs.again import Comparison
 from lightning_hpo.jobs.prediction import predictor
 from lightning_hpo.jobs.stored_network import from_checkpoint
 from lightning_hpo.machine import caller
+from lightning_hpo.machine.child import INTERRUPTED, run_in_view
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.results.frame import frame_of
+from lightning_hpo.results.pictures import Pictures
 from lightning_hpo.results.record import read_record
+from lightning_hpo.results.summary import summary_html
+from lightning_hpo.scripting.experiment import (
+    Experiment,
+    checked_name,
+    direction_of,
+    require_class,
+    whole_keys,
+)
+from lightning_hpo.scripting.words import words
 
 # Torch and scipy come with what needs them: a study runs in processes of its own.
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lightning_hpo.flavour import pl
     from lightning_hpo.jobs.exporting.kinds import Exported
     from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
-    from lightning_hpo.results.results import Results
+    from lightning_hpo.results.results import Best, Results
     from lightning_hpo.results.samples import Row
 
-_INTERRUPTED = (128 + signal.SIGINT, -signal.SIGINT)
+_File = str | Path | None
 
 
 @dataclass(frozen=True)
@@ -42,13 +53,39 @@ class StudyRecord:
     Optuna's, ordered by number and empty for a study without a search space; to change them changes
     nothing in the study, and of several objectives each holds the first. ``importances`` are shares
     of the searched parameters that sum to one, the largest first; empty where there are too few
-    completed trials to tell.
+    completed trials to tell. A notebook shows a record as a small table.
     """
 
     folder: Path
     results: "Results" = field(repr=False)
     trials: tuple[FrozenTrial, ...] = field(repr=False)
     importances: Mapping[str, float] = field(repr=False)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The trials as a table: ``number``, ``state``, ``value``, a column for each searched
+        parameter, ``epochs``, ``seconds``, and of trials with folds ``fold_0``, ``fold_1``, ..."""
+        return frame_of(self.folder, self.trials)
+
+    @property
+    def figures(self) -> Pictures:
+        """The final job's pictures by name, such as ``"learning_curves"``; notebooks show them."""
+        return Pictures(StudyFolder(self.folder).final.figures)
+
+    @property
+    def report(self) -> Path:
+        """The page that any browser opens."""
+        return StudyFolder(self.folder).report
+
+    @property
+    def command(self) -> str | None:
+        """What runs the study in a terminal; None of a study that did not say."""
+        return self.results.get("command")
+
+    @property
+    def best(self) -> "Best | None":
+        """``number``, ``value`` and ``params`` of the best trial; None where none completed."""
+        return self.results["best"]
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -106,32 +143,22 @@ class StudyRecord:
         return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
 
     def export(
-        self,
-        to: str = "onnx",
-        *,
-        ensemble: bool = False,
-        out: str | Path | None = None,
-        trust: bool = False,
+        self, to: str = "onnx", *, ensemble: bool = False, out: _File = None, trust: bool = False
     ) -> "Exported":
-        """Write that network as a file for other programs, and a model card beside it.
+        """Write that network as a file for others: onnx, torchscript, torch or safetensors.
 
-        As ``python -m lightning_hpo.export`` does. ``to``: "onnx", "torchscript", "torch" or
-        "safetensors". ``out``: the file; else it lies in ``export`` in the study's folder.
-
-        Returns its ``path``, ``card`` and ``size``, the largest ``difference`` from the study's own
-        outputs, and of both of them the latency, ``own`` and ``exported``. Otherwise as
-        :meth:`model`; raises :class:`UserError` also where the outputs do not agree.
+        As ``python -m lightning_hpo.export`` does, into ``export`` in the study's folder or to
+        ``out``, a model card beside it. Returns ``path``, ``card``, ``size``, ``difference`` from
+        the outputs here, latencies. :class:`UserError` where these differ, else as :meth:`model`.
         """
         from lightning_hpo.export import export_study
 
         return export_study(
-            self.folder,
-            to,
-            ensemble=ensemble,
-            out=None if out is None else Path(out),
-            trusted=trust,
-            way_out="trust=True",
+            self.folder, to, ensemble=ensemble, out=out, trusted=trust, way_out="trust=True"
         )
+
+    def _repr_html_(self) -> str:
+        return summary_html(self.folder, self.results)
 
     def _stored(self, part: str, *, trust: bool) -> Any:
         why = (self.results.get("ensemble") or {}).get("no_model")
@@ -155,16 +182,19 @@ def load_study(study_dir: str | Path) -> StudyRecord:
 # ---------------------------------------------------------------- a study from Python
 
 
-def run(*overrides: str, config_dir: str | Path | None = None) -> StudyRecord:
+def run(*overrides: str | Mapping[str, Any], config_dir: str | Path | None = None) -> StudyRecord:
     """Run a study to its end, as ``python -m lightning_hpo OVERRIDES...`` would here.
 
     It runs in processes of its own, from the working directory, and what it says appears as this
     program's output. They import what this program can import; a class of yours stands in a module,
-    since nobody else can import ``__main__`` or a notebook. A study that exists is resumed.
+    or is searched by :func:`search`. A study that exists is resumed.
 
     Args:
-        overrides: one string each, without a shell's quotes: ``run("data=digits",
-            "model.dropout=interval(0, 0.5)", "study.n_trials=20")``.
+        overrides: mappings of keys to values and ranges, ``run({"data": "digits",
+            "model.dropout": interval(0, 0.5), "study.n_trials": 20})``, or the command line's
+            words, one text each without a shell's quotes, ``run("data=digits",
+            "model.dropout=interval(0, 0.5)")``. In a mapping a text that is one of Hydra's ranges,
+            ``"interval(0, 0.5)"``, is searched, and any other value stays what it is.
         config_dir: a folder of your own YAML files, in front of the package's.
 
     Returns:
@@ -174,22 +204,29 @@ def run(*overrides: str, config_dir: str | Path | None = None) -> StudyRecord:
     and :class:`KeyboardInterrupt` for an interrupt, here or of the study, which has been closed and
     resumes when it is run again. A second interrupt ends it at once.
     """
-    for word in overrides:
-        if word.startswith("-"):
-            raise UserError(
-                f"run() takes overrides such as study.n_trials=20, got {word!r}; give a folder of"
-                " configuration as config_dir=..., and ask questions on the command line."
-            )
+    caller.refuse_within()
+    said = [word for given in overrides for word in _words(given)]
     more = [] if config_dir is None else ["--config-dir", str(config_dir)]
     with TemporaryDirectory(prefix="lightning_hpo_") as folder:
         file = Path(folder) / "told.jsonl"
-        status = _run_as_child([*more, *overrides], file)
+        status = run_in_view([*more, *said], file)
         told = caller.told_in(file)
-    if status in _INTERRUPTED:
+    if status in INTERRUPTED:
         raise KeyboardInterrupt
     if status or "folder" not in told:
         raise UserError(told.get("error") or _without_a_word(status))
     return load_study(told["folder"])
+
+
+def _words(given: str | Mapping[str, Any]) -> list[str]:
+    if isinstance(given, Mapping):
+        return words(given)
+    if given.startswith("-"):
+        raise UserError(
+            f"run() takes overrides such as study.n_trials=20, got {given!r}; give a folder of"
+            " configuration as config_dir=..., and ask questions on the command line."
+        )
+    return [given]
 
 
 def _without_a_word(status: int) -> str:
@@ -199,51 +236,98 @@ def _without_a_word(status: int) -> str:
     return f"the study's process {how}; its output says more. Run it again to go on with the study."
 
 
-def _run_as_child(words: Sequence[str], file: Path) -> int:
-    """The exit status of the command line with ``words``; ``file``: where it tells us more.
+def search(
+    module: type | str,
+    data: type | str,
+    space: Mapping[str, Any],
+    *,
+    monitor: str | None = None,
+    mode: str | None = None,
+    n_trials: int | None = None,
+    max_epochs: int | None = None,
+    folds: int | None = None,
+    n_jobs: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    study_dir: str | Path | None = None,
+    pruner: str | None = None,
+    sampler: str | None = None,
+    overrides: Sequence[str | Mapping[str, Any]] = (),
+) -> StudyRecord:
+    """Search the best arguments of a module of your own, without a file of configuration.
 
-    An interrupt here is one of the study, whatever its process says.
+    ``search(Net, Digits, {"lr": log_interval(1e-4, 1e-1), "data.batch_size": choice(32, 64)})``
+    writes the experiment that anybody would write by hand into ``code/`` in the study's folder, and
+    runs it by :func:`run`. :attr:`StudyRecord.command` runs the same in a terminal.
+
+    The classes are imported by the study's processes: from their module, from the script that this
+    is, whose call stands below ``if __name__ == "__main__":``, or from a notebook, whose classes
+    and what they name are written into a module beside the experiment.
+
+    Args:
+        module: a LightningModule, its class, or the name of one of ours, ``"cnn"``.
+        data: a LightningDataModule, its class, or the name of data of ours, ``"digits"``.
+        space: what is searched, and values that are given. A key without a dot is an argument of
+            the module; ``data.x`` is one of the data module, and ``trainer.x``, ``optimizer.x``
+            and so on are those of the configuration. A range is :func:`interval`,
+            :func:`log_interval`, :func:`integers`, :func:`choice`, or a distribution of Optuna's.
+        monitor: the logged metric that decides; ``val/loss`` by default.
+        mode: ``min`` or ``max``; by default max for accuracies and their like, else min.
+        n_trials: trials of the study in all, also when it goes on.
+        max_epochs: epochs of a fit at most.
+        folds: folds of the final cross-validation.
+        n_jobs: trials at a time.
+        seed: of splits, weights and suggestions.
+        name: the study's; by default the module's, in small letters.
+        study_dir: the study's folder, ``studies/<name>`` by default.
+        pruner: the name of one of ours, ``"hyperband"``; ``"none"``: no trial is stopped early.
+        sampler: the name of one of ours, ``"random"``.
+        overrides: everything else, as :func:`run` takes it.
+
+    Returns:
+        What :func:`load_study` returns for its folder; raises as :func:`run` does.
     """
-    # A live view needs the terminal itself; what replaces it, as in a notebook, is no file.
-    out = sys.stdout
-    to_terminal = sys.stdout is sys.__stdout__ and out.isatty()
-    env = {caller.VARIABLE: str(file), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    env |= {} if to_terminal else {"PYTHONIOENCODING": "utf-8"}
-    child = subprocess.Popen(
-        [sys.executable, "-u", "-m", "lightning_hpo", *words],
-        env=os.environ | env,
-        # Held open as long as this program lives.
-        stdin=subprocess.PIPE,
-        stdout=None if to_terminal else subprocess.PIPE,
-        stderr=None if to_terminal else subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        # The keyboard's interrupts reach the whole group of a program: they are ours to pass on.
-        process_group=0,
+    caller.refuse_within()
+    require_class(module, of="module", example="search(Net, Data, {'width': 64})")
+    require_class(data, of="data", example="search(Net, Data, {'data.batch_size': 64})")
+    name = checked_name(name or (module if isinstance(module, str) else module.__name__).lower())
+    said = {
+        "study.name": name,
+        "study.dir": None if study_dir is None else str(study_dir),
+        "study.n_trials": n_trials,
+        "study.n_jobs": n_jobs,
+        "monitor": monitor,
+        "mode": mode or (None if monitor is None else direction_of(monitor)),
+        "seed": seed,
+        "trainer.max_epochs": max_epochs,
+        "cv.n_splits": folds,
+    }
+    options = {"pruner": pruner, "hydra/sweeper/sampler": sampler}
+    experiment = Experiment(
+        name,
+        parts={"data": data, "model": module},
+        values=_given(said) | whole_keys(module, space),
+        options=_given(options),
     )
-    interrupted = False
-    with child:
-        while True:
-            try:
-                for line in child.stdout or ():
-                    out.write(line)
-                    out.flush()
-                status = child.wait()
-                return _INTERRUPTED[0] if interrupted else status
-            except KeyboardInterrupt:
-                interrupted = True
-                child.send_signal(signal.SIGINT)
+    code = experiment.write(Path("studies", name) if study_dir is None else Path(study_dir))
+    return run(f"+experiment={name}", *overrides, config_dir=code)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 # ---------------------------------------------------------------- what is done with studies
 
 
-def compare(*study_dirs: str | Path) -> "list[Row]":
+def compare(
+    *study_dirs: "str | Path | StudyRecord | Sequence[str | Path | StudyRecord]",
+) -> "list[Row]":
     """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
 
     Args:
-        study_dirs: their folders. Those of one study that differ only in its seed share a row;
-            rows keep the order given.
+        study_dirs: their folders or records, or one list of them. Those of one study that differ
+            only in its seed share a row; rows keep the order given.
 
     Returns:
         Rows with ``name``, ``folders`` and ``metrics``, for example ``val/loss``, and of each
@@ -258,7 +342,11 @@ def compare(*study_dirs: str | Path) -> "list[Row]":
     from lightning_hpo.results.rows import read_studies, rows_of
     from lightning_hpo.results.samples import required_metrics
 
-    rows = rows_of(read_studies([Path(study_dir) for study_dir in study_dirs]))
+    given: list[Any] = []
+    for each in study_dirs:
+        given += each if isinstance(each, list | tuple) else [each]
+    folders = [s.folder if isinstance(s, StudyRecord) else Path(s) for s in given]
+    rows = rows_of(read_studies(folders))
     required_metrics(rows)
     return rows
 

@@ -69,8 +69,10 @@ def task(cfg: DictConfig) -> Any:
 
 
 def _run_job(cfg: DictConfig) -> Any:
-    from lightning_hpo.composition.bases import settle_flavour
+    from lightning_hpo.composition.bases import let_import, settle_flavour
+    from lightning_hpo.protocol.folder import StudyFolder
 
+    let_import(StudyFolder(Path(cfg.study.dir)).code)
     # Before anything of ours is imported that derives from a class of Lightning's.
     settle_flavour(cfg)
     from lightning_hpo.jobs.run import run

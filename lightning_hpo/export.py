@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def export_study(
-    study_dir: Path, to: str, *, ensemble: bool, out: Path | None, trusted: bool, way_out: str
+    study_dir: Path, to: str, *, ensemble: bool, out: str | Path | None, trusted: bool, way_out: str
 ) -> Exported:
     """Write the network of the study in ``study_dir`` as a file, and its model card beside it.
 
@@ -43,7 +43,7 @@ def export_study(
     kind = format_of(to)
     if not study_dir.is_dir():
         raise UserError(f"STUDY_DIR must be the folder of a study, got {study_dir}.")
-    path = file_for(study_dir, out, kind, ensemble=ensemble)
+    path = file_for(study_dir, None if out is None else Path(out), kind, ensemble=ensemble)
     record = read_record(study_dir)
     found = exported(study_dir, path, kind, ensemble=ensemble, trusted=trusted, way_out=way_out)
     # Brings scipy, for which nobody should wait who is refused.

@@ -1,9 +1,10 @@
 """``python -m lightning_hpo.predict STUDY_DIR INPUT``: a final network's word on new samples.
 
-INPUT is a CSV file with the study's input columns (``data=csv``), or a ``.npy``, ``.npz`` or
-``.pt`` file with an array of samples as the study's data store them: images (N, C, H, W) or
-(N, H, W), rows (N, C). They are normalised as the network's training data were. What comes is a
-CSV table with a row for each sample: ``prediction``, and of a classifier its ``probability`` and
+INPUT is a CSV file with the study's input columns (``data=csv``); a folder of images, one image or
+a CSV file with their paths (``data=images``); or a ``.npy``, ``.npz`` or ``.pt`` file with an array
+of samples as the study's data store them: images (N, C, H, W) or (N, H, W), rows (N, C). They are
+normalised as the network's training data were. What comes is a CSV table with a row for each
+sample: of images their ``file``, then ``prediction``, and of a classifier its ``probability`` and
 ``p_<class>`` of each class.
 """
 
@@ -11,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +64,7 @@ def _predictions(told: argparse.Namespace) -> "Predictions":
     x = made.read(told.input)
     doubts = made.doubts(told.input, x)
     found = made.predictions(x, str(told.input))
+    found = replace(found, file=made.names(told.input))
     if found.probability is not None:
         doubts += _of_probabilities(made.temperature, ensemble=told.ensemble)
     sys.stderr.writelines(f"{visible(line)}\n" for line in doubts)

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
-from lightning_hpo.callbacks.loggers import is_a_tracker
+from lightning_hpo.callbacks.loggers import State, is_a_tracker
 from lightning_hpo.callbacks.reporting import BestEpoch, StageOfMetrics
 from lightning_hpo.callbacks.samples import data_of
 from lightning_hpo.data import told
@@ -18,11 +22,11 @@ from lightning_hpo.protocol.stages import Stage, of_stage, quantity
 
 
 class HyperparameterSummary(pl.Callback):
-    """Tells the loggers what was searched, and the objective; also when pruned.
+    """Tells trackers what was searched as a fit starts, and at its end the metric ``objective``.
 
-    TensorBoard's HParams tab has both in a row; a tracker gets hyperparameters as the fit starts,
-    and the metric ``objective`` at its end. ``at_end``: it is the last value of the monitor, as
-    under a schedule, not the best one.
+    Also when pruned. ``at_end``: it is the last value of the monitor, as under a schedule, not the
+    best one. TensorBoard's HParams tab has a row for each trial, not for each fit: see
+    :mod:`lightning_hpo.jobs.hparams`.
     """
 
     def __init__(self, params: Mapping[str, Any], best: BestEpoch, *, at_end: bool = False) -> None:
@@ -49,26 +53,35 @@ class HyperparameterSummary(pl.Callback):
             return
         value = self.best.last[self.best.monitor] if self.at_end else self.best.value
         for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.TensorBoardLogger):
-                log_searched(logger, self.params, value)
-            elif is_a_tracker(logger):
+            if is_a_tracker(logger):
                 logger.log_metrics({"objective": value}, step=trainer.global_step)
 
 
 def log_searched(
-    logger: pl.loggers.TensorBoardLogger, params: Mapping[str, Any], objective: float
+    logger: pl.loggers.TensorBoardLogger,
+    params: Mapping[str, Any],
+    objective: float | None,
+    state: State,
 ) -> None:
-    """One row of TensorBoard's HParams tab.
+    """One row of TensorBoard's HParams tab, in which ``state`` is a column as the parameters are.
 
     Not the logger's own method, which also says which columns there are: TensorBoard believes the
     first trial that says so, and would hide what only others have, such as a conditional parameter.
     """
-    metrics = {"objective": objective}
+    metrics = {} if objective is None else {"objective": objective}
     logger.log_metrics(metrics)
-    _, *row = hparams({n: "null" if v is None else v for n, v in params.items()}, metrics)
+    named = {name: "null" if value is None else value for name, value in params.items()}
+    _, start, end = hparams({**named, "state": state}, metrics)
     writer = logger.experiment._get_file_writer()
-    for summary in row:
+    for summary in (start, _failed() if state == "failed" else end):
         writer.add_summary(summary)
+
+
+def _failed() -> Summary:
+    """The end of a row, as TensorBoard marks one that failed."""
+    told = HParamsPluginData(session_end_info=SessionEndInfo(status=STATUS_FAILURE))
+    about = metadata.create_summary_metadata(told)
+    return Summary(value=[Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about)])
 
 
 class CurvesLayout(pl.Callback):

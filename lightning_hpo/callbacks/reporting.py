@@ -156,7 +156,7 @@ class PruningCallback(EpochJudge):
             pruned = self.trial.should_prune()
         if not trainer.strategy.broadcast(pruned):
             return
-        self.pruned = f"pruned at epoch {epoch} with {self.monitor}={value:.6g}"
+        self.pruned = f"pruned at epoch {epoch + 1} with {self.monitor}={value:.6g}"
         if in_own_ranks(trainer):
             trainer.should_stop = True
         else:
@@ -305,7 +305,7 @@ class FailOnNonFinite(pl.Callback):
     def _check(self, trainer: pl.Trainer) -> None:
         for name, value in trainer.callback_metrics.items():
             if (name == self.monitor or is_loss(name)) and not math.isfinite(float(value)):
-                raise NonFiniteLoss(f"{name} became {float(value)} in epoch {self._epoch}")
+                raise NonFiniteLoss(f"{name} became {float(value)} in epoch {self._epoch + 1}")
 
 
 def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:

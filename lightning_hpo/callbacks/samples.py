@@ -73,10 +73,10 @@ def _resident(
     data: TensorDataModule, trainer: pl.Trainer, pl_module: pl.LightningModule, n: int
 ) -> Labelled:
     validates = len(data.val_indices) > 0
-    x, y = data.raw("val" if validates else "train")
+    stage = "val" if validates else "train"
     name = "validation split" if validates else "training split"
-    name += f", first {n:,} samples" if len(y) > n else ""
-    x, y = x[:n], y[:n]
+    name += f", first {n:,} samples" if len(data.targets(stage)) > n else ""
+    x, y = data.raw(stage, slice(n))
     _require_labels(y)
     inputs = data.normalised(x)
     inputs = trainer.precision_plugin.convert_input(inputs.to(pl_module.device))

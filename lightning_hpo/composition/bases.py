@@ -1,8 +1,10 @@
-"""Which flavour of Lightning the classes of a study derive from, found before ours are imported."""
+"""How the classes of a study are found, and their flavour of Lightning before ours are imported."""
 
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo import flavour
 
 _PARTS = ("model", "data")
+
+
+def let_import(code: Path) -> None:
+    """Let this process import the modules that lie in ``code``, a study's own folder of them."""
+    if code.is_dir() and str(code) not in sys.path:
+        sys.path.append(str(code))
 
 
 def settle_flavour(cfg: DictConfig) -> None:

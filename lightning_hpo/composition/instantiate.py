@@ -74,7 +74,13 @@ def _alone(node: Any) -> Any:
 def target_of(node: Any) -> Any:
     """The class or function that ``node`` names; None where it names none."""
     named = node.get("_target_") if OmegaConf.is_dict(node) else None
-    return None if named is None else hydra.utils.get_object(flavour.translated(named))
+    try:
+        return None if named is None else hydra.utils.get_object(flavour.translated(named))
+    except ImportError as error:
+        # A module of the user's own may say what is wrong with its import.
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
 
 
 def in_flavour(node: Any) -> Any:

@@ -16,17 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
+from lightning_hpo.data.described import described
 from lightning_hpo.data.folds import Split, set_apart, split_indices, subset
 from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
+from lightning_hpo.data.moments import moments
 from lightning_hpo.data.normalisation import Normalisation, normalised
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
-
-_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Arrays:
         train_y, test_y: (N,), integers from 0 of classes, floats of real-valued targets.
         classes: the names of the classes in the order of their numbers; None: targets have no
             classes, or theirs have no names.
+        digest: what tells these data from others, in hexadecimal, where that is known already.
+
+    Of samples that are a ``numpy.memmap``, no more is read than is asked for, and a copy of all of
+    them is never made.
     """
 
     train_x: NDArray[Any]
@@ -45,10 +50,13 @@ class Arrays:
     test_x: NDArray[Any]
     test_y: NDArray[Any]
     classes: tuple[str, ...] | None = None
+    digest: str | None = None
 
     @cached_property
     def sha256(self) -> str:
-        """Hexadecimal digest of the bytes of all four arrays, in the order of the fields."""
+        """``digest``, else that of the bytes of all four arrays, in the order of the fields."""
+        if self.digest is not None:
+            return self.digest
         digest = hashlib.sha256()
         for array in (self.train_x, self.train_y, self.test_x, self.test_y):
             digest.update(np.ascontiguousarray(array).data)
@@ -171,19 +179,33 @@ class TensorDataModule(pl.LightningDataModule):
     @property
     def class_counts(self) -> list[int]:
         """How many of the samples that train each class has; none of real-valued targets."""
-        _, y = self.raw("train")
+        y = self.targets("train")
         return torch.bincount(y, minlength=self.num_classes).tolist() if self.num_classes else []
 
-    def raw(self, stage: str) -> tuple[Tensor, Tensor]:
-        """All samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled."""
+    def description(self) -> dict[str, Any]:
+        """See ``told.DescribesData``; counts all training samples but those that are held out."""
+        assert self._arrays is not None, "setup() comes first"
+        tested = None if self._test is None else self._test[1]
+        names = told.class_names(self, self.num_classes)
+        return described(self.input_shape, self._arrays.train_y[self.apart.free], tested, names)
+
+    def raw(self, stage: str, at: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """Samples of ``train``, ``val`` or ``test`` as stored: not normalised, not shuffled.
+
+        All of them, or those ``at`` some places, which spares memory where samples are many.
+        """
         if stage == "test":
-            return self._test_tensors()
-        if stage not in ("train", "val"):
-            raise ValueError(f"stage must be one of train, val, test, got {stage!r}.")
-        assert self._train is not None, "setup() comes first"
-        index = self.train_indices if stage == "train" else self.val_indices
-        x, y = self._train
+            x, y = self._test_tensors()
+            return x[at], y[at]
+        index = self._index(stage)[at]
+        x, y = self._trained()
         return x[index], y[index]
+
+    def targets(self, stage: str) -> Tensor:
+        """Of all samples of ``stage``, as :meth:`raw` gives them, without copying inputs."""
+        if stage == "test":
+            return self._test_tensors()[1]
+        return self._trained()[1][self._index(stage)]
 
     def normalised(self, x: Tensor) -> Tensor:
         """Stored samples (N, C, ...) as the network sees them: float32, by the training split."""
@@ -191,10 +213,7 @@ class TensorDataModule(pl.LightningDataModule):
         return normalised(x, self.mean.to(x.device), self.std.to(x.device))
 
     def preprocessing(self) -> nn.Module | None:
-        """:meth:`normalised` as a module of its own, for an exported graph; None: there is none.
-
-        A subclass that overrides the one overrides the other too.
-        """
+        """:meth:`normalised` as a module, for a graph; a subclass overrides both or neither."""
         assert self.mean is not None and self.std is not None, "setup() comes first"
         return Normalisation(self.mean, self.std)
 
@@ -275,10 +294,11 @@ class TensorDataModule(pl.LightningDataModule):
         if self.train_limit is not None:
             of_free = labels[free] if labels is not None and self.split.stratified else None
             limit = min(self.train_limit, len(free))
-            chosen = free[subset(len(free), limit, seed=self.split.seed, labels=of_free)]
-            x, y = x[chosen], y[chosen]
-            labels, groups = (v if v is None else v[chosen] for v in (labels, groups))
-            free = np.arange(limit)
+            free = free[subset(len(free), limit, seed=self.split.seed, labels=of_free)]
+            if not isinstance(x, np.memmap):
+                x, y = x[free], y[free]
+                labels, groups = (v if v is None else v[free] for v in (labels, groups))
+                free = np.arange(limit)
         labels, groups = (v if v is None else v[free] for v in (labels, groups))
         of_rest = replace(self.split, held=Held())
         parts = split_indices(of_rest, len(free), labels=labels, groups=groups)
@@ -315,6 +335,16 @@ class TensorDataModule(pl.LightningDataModule):
         seed = self._training_seed()
         copies = augmented_copies(x, mean=self.mean, std=self.std, augment=augment, seed=seed)
         return torch.cat((x, copies)), torch.cat((y, y)), torch.arange(2 * len(x), device=x.device)
+
+    def _index(self, stage: str) -> Tensor:
+        if stage not in ("train", "val"):
+            raise ValueError(f"stage must be one of train, val, test, got {stage!r}.")
+        assert self._train is not None, "setup() comes first"
+        return self.train_indices if stage == "train" else self.val_indices
+
+    def _trained(self) -> tuple[Tensor, Tensor]:
+        assert self._train is not None, "setup() comes first"
+        return self._train
 
     def _to_device(self, tensors: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         x, y = tensors
@@ -356,32 +386,6 @@ class TensorDataModule(pl.LightningDataModule):
         """How many batches the module that is being trained takes at a time."""
         module = None if self.trainer is None else self.trainer.lightning_module
         return steps_per_call(module)
-
-
-def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (population) standard deviation per channel of ``x[index]``, each (C,) float32.
-
-    Computed in float64 on the host; bytes are counted where they are, which is exact. A channel
-    that never varies gets the standard deviation 1, so that it normalises to 0.
-    """
-    if x.dtype == torch.uint8:
-        counts = sum(_byte_counts(x[chunk]) for chunk in index.split(_CHUNK))
-        assert isinstance(counts, Tensor), "no training samples"
-        values = torch.arange(256, dtype=torch.float64)
-        share = counts.cpu().double() / counts[0].sum().item()
-        mean = share @ values
-        variance = (share * (values - mean[:, None]) ** 2).sum(1)
-    else:
-        flat = x[index].cpu().double().transpose(0, 1).flatten(1)
-        mean, variance = flat.mean(1), flat.var(1, correction=0)
-    std = torch.where(variance > 0, variance.sqrt(), 1.0)
-    return mean.float(), std.float()
-
-
-def _byte_counts(x: Tensor) -> Tensor:
-    """Occurrences of each byte value per channel, (C, 256)."""
-    channels = x.transpose(0, 1).flatten(1)
-    return torch.stack([torch.bincount(channel, minlength=256) for channel in channels])
 
 
 def _tensors(x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tensor]:

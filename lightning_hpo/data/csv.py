@@ -67,16 +67,16 @@ class CSVDataModule(TensorDataModule):
 
 def read_texts(path: Path, column: str) -> NDArray[np.str_] | None:
     """The fields of one column, (rows,); None where the file has no such column."""
-    records = [record for _, record in _records(path)]
-    if not records or records[0].count(column) != 1:
+    found = [record for _, record in _filled(path)]
+    if not found or found[0].count(column) != 1:
         return None
-    place = records[0].index(column)
-    return np.array([record[place] for record in records[1:]])
+    place = found[0].index(column)
+    return np.array([record[place] for record in found[1:]])
 
 
 def header_of(path: Path) -> Sequence[str]:
     """The names of a CSV file's columns; none of an empty file."""
-    return next((record for _, record in _records(path)), [])
+    return next((record for _, record in _filled(path)), [])
 
 
 def read_columns(
@@ -91,13 +91,13 @@ def read_columns(
     ``way_out``: what is said where a column is missing. Raises :class:`UserError` with file, line
     and column of the first thing that is wrong.
     """
-    records = _records(path)
-    _, header = next(records, (0, None))
+    lines = _filled(path)
+    _, header = next(lines, (0, None))
     if header is None:
         raise UserError(f"{path} must hold a header and rows of numbers, but it is empty.")
     places = _places(path, header, columns, way_out)
     rows: list[list[float]] = []
-    for line, record in records:
+    for line, record in lines:
         where = f"{path}, line {line}"
         if len(record) != len(header):
             raise UserError(
@@ -110,22 +110,33 @@ def read_columns(
     return np.array(rows, dtype=np.float32)
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and fields of every line that is not blank, the header first."""
+def records(
+    path: Path, keys: str = "data.train_csv and data.test_csv"
+) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every line, none of a blank one; the header is a line as any other.
+
+    Raises :class:`UserError` for what is no CSV file; ``keys``: what names one.
+    """
     try:
         # utf-8-sig: spreadsheets write a byte-order mark in front of the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             for record in reader:
-                if any(field.strip() for field in record):
-                    yield reader.line_num, [field.strip() for field in record]
+                yield reader.line_num, record
     except OSError as error:
         raise UserError(
-            f"data.train_csv and data.test_csv must be readable files, got {path}"
-            f" ({error.strerror}); relative paths start at {Path.cwd()}."
+            f"{keys} must be readable files, got {path} ({error.strerror}); relative paths start at"
+            f" {Path.cwd()}."
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} must be a CSV file in UTF-8 ({error}).") from None
+
+
+def _filled(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields, without blanks around, of every line that is not blank."""
+    for line, record in records(path):
+        if any(field.strip() for field in record):
+            yield line, [field.strip() for field in record]
 
 
 def _places(path: Path, header: Sequence[str], columns: Sequence[str], way_out: str) -> list[int]:
@@ -134,7 +145,7 @@ def _places(path: Path, header: Sequence[str], columns: Sequence[str], way_out: 
             names = ", ".join(header)
             raise UserError(
                 f"{path} must have the column '{column}', its columns are: {names}; {way_out}"
-                f"{_separator_hint(header) or did_you_mean(column, header)}"
+                f"{separator_hint(header) or did_you_mean(column, header)}"
             )
         if header.count(column) > 1:
             raise UserError(
@@ -144,7 +155,7 @@ def _places(path: Path, header: Sequence[str], columns: Sequence[str], way_out: 
     return [header.index(column) for column in columns]
 
 
-def _separator_hint(header: Sequence[str]) -> str:
+def separator_hint(header: Sequence[str]) -> str:
     joined = len(header) == 1 and (";" in header[0] or "\t" in header[0])
     return " Columns must be separated by commas." if joined else ""
 

@@ -31,8 +31,12 @@ from lightning_hpo.protocol.seeds import derive_seed
 Method = Literal["holdout", "kfold", "none", "own"]
 Order = Literal["shuffled", "time"]
 # What errors call a fraction, and what they say it is for.
-VAL_FRACTION, LOCK_BOX = "val_fraction", "data.lock_box"
-_USES = {VAL_FRACTION: "for validation", LOCK_BOX: "for the lock box"}
+VAL_FRACTION, LOCK_BOX, TEST_FRACTION = "val_fraction", "data.lock_box", "data.test_fraction"
+_USES = {
+    VAL_FRACTION: "for validation",
+    LOCK_BOX: "for the lock box",
+    TEST_FRACTION: "for the test",
+}
 
 
 # Not frozen: a data module that saves its hyperparameters keeps one, and a logger of Lightning's

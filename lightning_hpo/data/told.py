@@ -3,7 +3,9 @@
 Reports and figures say more where it does, and do without where it does not.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +17,16 @@ from lightning_hpo.errors import UserError
 
 _INPUTS = ("x", "input", "inputs", "image", "images")
 _TARGETS = ("y", "target", "targets", "label", "labels")
+# What a description may hold, by its keys.
+_DESCRIBED: dict[str, type] = {
+    "shape": list,
+    "samples": dict,
+    "classes": list,
+    "columns": list,
+    "original_sizes": str,
+    "notes": list,
+    "warnings": list,
+}
 # Where data that are split by us keep how; no attribute that they may have themselves.
 PARTS = "_lightning_hpo_parts"
 
@@ -38,6 +50,14 @@ class CountsClasses(Protocol):
     """How many classes the targets have; 0 or None: they are no classes."""
 
     num_classes: int | None
+
+
+@runtime_checkable
+class CountsCategories(Protocol):
+    """How many codes each categorical column has, whose codes are the last columns of a row."""
+
+    # Code 0 included, an unseen or missing category; none where all columns are numbers.
+    cardinalities: Sequence[int]
 
 
 @runtime_checkable
@@ -102,10 +122,57 @@ class PicturesSamples(Protocol):
 
 
 @runtime_checkable
+class ReadsSamples(Protocol):
+    """How a file or folder from outside becomes samples as the data store them, (N, ...)."""
+
+    def read_samples(self, path: Path) -> Tensor:
+        """Raises :class:`UserError` for what cannot be read, with what was expected."""
+
+
+@runtime_checkable
+class NamesSamples(Protocol):
+    """What the samples of a file or folder from outside are called, such as their own files."""
+
+    def sample_names(self, path: Path) -> Sequence[str]:
+        """Of each of those that ``read_samples`` reads, in its order."""
+
+
+@runtime_checkable
+class TakesSamples(Protocol):
+    """Which samples from outside are such as the data store them; for example a data frame's."""
+
+    def as_samples(self, x: Any, name: str) -> Tensor:
+        """(N, ...); raises :class:`UserError`, which calls them ``name``, for others."""
+
+
+@runtime_checkable
+class DoubtsSamples(Protocol):
+    """What to know of samples from outside before their predictions are believed."""
+
+    def sample_doubts(self, path: Path, x: Tensor) -> Sequence[str]:
+        """A sentence each, of the samples ``x`` that were read from ``path``."""
+
+
+@runtime_checkable
 class KnowsChecksum(Protocol):
     """SHA-256 of the data, in hexadecimal; None: unknown."""
 
     sha256: str | None
+
+
+@runtime_checkable
+class DescribesData(Protocol):
+    """What reports say of the data, after ``setup("fit")``, and once more when the test is open."""
+
+    def description(self) -> Mapping[str, Any]:
+        """Plain values of any of these keys:
+
+        "shape": [int] of one sample; "samples": {"train": int, "test": int or None};
+        "classes": [{"name": str, "train": int, "test": int or None}] in the order of their numbers;
+        "columns": [{"name": str, "kind": str, "missing": int, "distinct": int, "note": str}];
+        "original_sizes": str; "notes": [str], facts in a sentence each; "warnings": [str], doubts
+        in a sentence each, which are said before anything trains.
+        """
 
 
 def name(data: object) -> str:
@@ -114,12 +181,14 @@ def name(data: object) -> str:
 
 
 def for_module(data: object) -> dict[str, Any]:
-    """Of ``input_shape`` and ``num_classes``, what is told: a module may be built by them."""
+    """Of shape, classes and categories, what is told: a module may be built by them."""
     found: dict[str, Any] = {}
     if isinstance(data, KnowsInputShape):
         found["input_shape"] = data.input_shape
     if isinstance(data, CountsClasses):
         found["num_classes"] = data.num_classes
+    if isinstance(data, CountsCategories):
+        found["cardinalities"] = data.cardinalities
     return found
 
 
@@ -129,11 +198,52 @@ def num_classes(data: object) -> int:
 
 
 @runtime_checkable
+class BatchesSamples(Protocol):
+    """How many samples a training batch has."""
+
+    batch_size: int
+
+
+def batch_size(data: object) -> int | None:
+    """None where nobody says it."""
+    found = data.batch_size if isinstance(data, BatchesSamples) else None
+    return found if isinstance(found, int) else None
+
+
+@runtime_checkable
 class KnowsParts(Protocol):
     """Which of the samples train and which validate: numbers from 0, each (n,)."""
 
     train_indices: Any
     val_indices: Any
+
+
+def description(data: object) -> dict[str, Any]:
+    """Of data that tell it (:class:`DescribesData`), else empty.
+
+    Raises :class:`UserError` for one that cannot be written as JSON, or of another shape.
+    """
+    if not isinstance(data, DescribesData) or not callable(data.description):
+        return {}
+    found = data.description()
+    try:
+        plain = json.loads(json.dumps(found, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise _odd_description(data, str(error)) from None
+    if not isinstance(plain, dict):
+        raise _odd_description(data, type(found).__name__)
+    for key, kind in _DESCRIBED.items():
+        if not isinstance(plain.get(key, kind()), kind):
+            raise _odd_description(data, f"{key}={plain[key]!r}")
+    return plain
+
+
+def _odd_description(data: object, what: str) -> UserError:
+    return UserError(
+        f"description() of {type(data).__name__} must return a dict of plain values with"
+        f" {', '.join(f'{key} ({kind.__name__})' for key, kind in _DESCRIBED.items())},"
+        f" each of which may be missing, got {what}."
+    )
 
 
 def noise_variance(data: object) -> float | None:

@@ -235,8 +235,8 @@ def augmented_samples(data: Any) -> dict[str, Figure]:
     # Another's data may have an augmentation too, but no samples as they are stored.
     if not isinstance(data, TensorDataModule) or not isinstance(data.augment, BatchAugment):
         return {}
-    raw_nchw, labels_n = data.raw("train")
-    x_nchw = data.normalised(raw_nchw[one_of_each_class(labels_n, n_samples=_N_SAMPLES)])
+    places = one_of_each_class(data.targets("train"), n_samples=_N_SAMPLES)
+    x_nchw = data.normalised(data.raw("train", places)[0])
     generator = torch.Generator(x_nchw.device).manual_seed(0)
     versions = [data.augment(x_nchw, generator) for _ in range(_N_VERSIONS)]
     figure = plots.augmented_samples(x_nchw, torch.stack(versions, 1))

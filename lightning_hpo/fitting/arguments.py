@@ -19,7 +19,8 @@ from lightning_hpo.errors import UserError
 _READ = {"data", "model", "cv", "callbacks", "trainer", "pruner", "study"}
 _READ |= {"monitor", "mode", "seed", "logger", "study_callbacks"}
 # All that there is to hand over.
-OURS = ("optimizer", "scheduler", "input_shape", "num_classes", "split", "augment", "seed")
+_OF_MODEL = ("optimizer", "scheduler", "input_shape", "num_classes", "cardinalities")
+OURS = (*_OF_MODEL, "split", "augment", "seed")
 # Those that reach a constructor, if it takes them, and whose that is.
 _HANDED = {"optimizer": "model", "scheduler": "model", "augment": "data"}
 
@@ -134,7 +135,8 @@ def _named(target: Any) -> set[str]:
         return _names(target)
     names: set[str] = set()
     for cls in target.__mro__:
-        constructor = vars(cls).get("__init__")
+        # A class that makes another one's objects has the second alone.
+        constructor = vars(cls).get("__init__") or vars(cls).get("__new__")
         if constructor is None:
             continue
         names |= _names(constructor)

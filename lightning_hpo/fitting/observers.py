@@ -76,6 +76,19 @@ def loggers(cfg: DictConfig, folder: Path, *, aside: Path | None = None) -> list
     return made
 
 
+def tensorboards(cfg: DictConfig, folder: Path) -> list[pl.loggers.TensorBoardLogger]:
+    """Of the loggers those of TensorBoard, whose runs of a fit in ``folder`` they go on with."""
+    nodes = [n for n in logger_nodes(cfg) if _is_kind(n, pl.loggers.TensorBoardLogger)]
+    with names_of(folder, Path(cfg.study.dir)):
+        made = [_logger(node, cfg, folder, None) for node in nodes]
+    return [logger for logger in made if isinstance(logger, pl.loggers.TensorBoardLogger)]
+
+
+def _is_kind(node: Any, kind: type) -> bool:
+    target = target_of(node)
+    return inspect.isclass(target) and issubclass(target, kind)
+
+
 def logger_nodes(cfg: DictConfig) -> list[Any]:
     """Those of ``trainer.logger`` and of the group ``logger``."""
     return [*listed(cfg.trainer.get("logger")), *listed(cfg.get("logger"))]

@@ -65,6 +65,11 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
             "stacked networks need an MLPRegressor and a TensorDataModule, got"
             f" {type(module).__name__} and {type(data).__name__}; {_SERIAL}"
         )
+    if module.embeddings is not None:
+        raise UserError(
+            "stacked networks take numbers alone, got cardinalities="
+            f"{module.embeddings.cardinalities}, categories to embed; {_SERIAL}"
+        )
     _check_full_batch(data)
     make_schedule = module.make_scheduler
     x, y = data.raw("train")

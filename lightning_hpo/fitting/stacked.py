@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
-from statistics import fmean
 
 import numpy as np
 from omegaconf import DictConfig
@@ -17,7 +16,6 @@ from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
-from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
@@ -50,7 +48,6 @@ class StackedFits:
     ) -> None:
         self.stopping = checked_stopping(cfg)
         self.cfg = cfg
-        self.scheduled = TrialPlan.of(cfg).scheduled
         self.folds = [Fold.of(cfg, split, seed) for split, seed in zip(splits, seeds, strict=True)]
         self.group = Group([fold.member for fold in self.folds], report, outputs)
         self._started_s = time.monotonic()
@@ -97,33 +94,20 @@ class StackedFits:
             for fold, curve in enumerate(curves)
         }
         write_metrics(context.folder, means, of_folds, every)
-        stacked_files.write_events(
-            context.folder, means, every, params=context.searched, objective=self._objective()
-        )
-
-    def _objective(self) -> float:
-        return fmean(self._objective_of(fold, val) for fold, val in enumerate(self.group.val))
-
-    def _objective_of(self, fold: int, val: Curve) -> float:
-        """As jobs/objective.py has it of a fit that has come to its end."""
-        at_end = self.scheduled and bool(np.isfinite(val).any())
-        return _last(val) if at_end else self.group.finished[fold].best_loss
+        stacked_files.write_events(context.folder, means, every)
 
     def write_apart(self, fold: int, context: JobContext) -> None:
         """What a fit of this fold alone leaves: metrics, events, indices, predictions, outputs."""
         columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
         every = int(self.cfg.cv.epochs_per_step)
         write_metrics(context.folder, columns)
-        objective = self._objective_of(fold, columns["val/loss"])
-        stacked_files.write_events(
-            context.folder, columns, every, params=context.searched, objective=objective
-        )
+        stacked_files.write_events(context.folder, columns, every)
         data, module = self.folds[fold].data, self.folds[fold].module
         save_indices(JobFolder(context.folder).indices, data)
         save_over_grid(JobFolder(context.folder).predictions, module, data)
         parts = told.fold_indices(data)
         if self.group.outputs and parts is not None:
-            target = data.raw("val")[1].cpu().numpy()
+            target = data.targets("val").cpu().numpy()
             self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
 
 

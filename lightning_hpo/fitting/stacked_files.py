@@ -3,13 +3,11 @@
 Shapes: F folds, E epochs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lightning_hpo.callbacks.records import log_searched
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.metrics import Columns, Curve
 
@@ -24,14 +22,11 @@ def mean_curve(folds: Sequence[Curve], best_epochs: Sequence[int]) -> Curve:
     return np.mean(held, axis=0, dtype=np.float32)
 
 
-def write_events(
-    folder: Path, columns: Columns, every: int, *, params: Mapping[str, Any], objective: float
-) -> None:
-    """TensorBoard events: every ``every``-th epoch of ``columns``, and the HParams tab."""
+def write_events(folder: Path, columns: Columns, every: int) -> None:
+    """TensorBoard events: every ``every``-th epoch of ``columns``."""
     logger = pl.loggers.TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
     for name, column in columns.items():
         for epoch in range(every - 1, len(column), every):
             if np.isfinite(column[epoch]):
                 logger.experiment.add_scalar(name, float(column[epoch]), epoch)
-    log_searched(logger, params, objective)
     logger.finalize("success")

@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 
 from lightning_hpo import flavour
-from lightning_hpo.composition.bases import settle_flavour
+from lightning_hpo.composition.bases import let_import, settle_flavour
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.output.masking import presentable
@@ -89,6 +89,7 @@ def rerun(
     cfg = stored_config(trial.config, *_NEEDED)
     require_exported(trial.config.read_text(encoding="utf-8"))
     threads = _threads(trial)
+    let_import(StudyFolder(study_dir).code)
     settle_flavour(cfg)
     # Imported late: what can be refused without torch is refused at once.
     from lightning_hpo.jobs.trial import JobContext, run_trial

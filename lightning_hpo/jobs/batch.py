@@ -9,6 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.jobs import run
+from lightning_hpo.jobs.hparams import with_row
 from lightning_hpo.jobs.stacked_trial import StackedTrial, stopping_of
 from lightning_hpo.launchers.job import Batch, Job, SlotSetup, failed
 from lightning_hpo.launchers.process import run_hydra_job
@@ -49,7 +50,7 @@ def _conclude(
     job, ret = waiting.pop(id(fits))
     trial: StackedTrial = ret._return_value
     try:
-        ret.return_value = trial.conclude()
+        ret.return_value = with_row(trial.cfg, trial.context, trial.live, trial.conclude)
     except Exception as error:
         # Pruned, diverged or unable to write: as a job of its own would have returned it.
         ret = failed(error)

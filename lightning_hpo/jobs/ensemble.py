@@ -75,11 +75,12 @@ def _save(target: str, final: FinalFolder, refits: Sequence[JobFolder]) -> str |
     if missing:
         return f"{missing[0].relative_to(final.path)} is missing or damaged"
     try:
-        kind = pkgutil.resolve_name(target)
-        if kind.forward is pl.LightningModule.forward:
-            return f"{target} has no forward"
+        opened = pkgutil.resolve_name(target).load_from_checkpoint
         # Ours on a CPU by themselves: no fit has left a device behind.
-        ensemble = Ensemble.of([kind.load_from_checkpoint(p, map_location="cpu") for p in paths])
+        members = [opened(path, map_location="cpu") for path in paths]
+        if type(members[0]).forward is pl.LightningModule.forward:
+            return f"{target} has no forward"
+        ensemble = Ensemble.of(members)
         unfinished = file.with_name(f"{file.name}.part")
         torch.save(_checkpoint(ensemble, paths[0]), unfinished)
         Ensemble.load_from_checkpoint(unfinished, map_location="cpu")

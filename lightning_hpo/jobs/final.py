@@ -36,6 +36,7 @@ from lightning_hpo.fitting.serial import fit
 from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import run_test
+from lightning_hpo.jobs.fit_facts import fit_facts
 from lightning_hpo.protocol.files import (
     is_whole_checkpoint,
     stored_object,
@@ -202,7 +203,9 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
         write_metrics(context.folder, {"train/loss": trained.losses})
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
-    found["n_parameters"] = sum(p.numel() for p in module.parameters())
+    found |= fit_facts(module, data, trainer)
+    if number is None:
+        found["data_description"] = told.description(data) or None
     if number is None and not is_of_outer_fold(cfg):
         found["calibration"] = calibrate(FinalFolder(final_dir), classes=told.num_classes(data) > 0)
         seconds = time.monotonic() - started_s

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_hpo.composition.bases import settle_flavour
+from lightning_hpo.composition.bases import let_import, settle_flavour
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.jobs.again import quietly_with
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
@@ -74,6 +74,7 @@ def require_box(study_dir: Path, *, trusted: bool, way_out: str) -> DictConfig:
 def opened(study_dir: Path, cfg: DictConfig) -> Opened:
     """Test the network of ``cfg`` on the lock box; raises :class:`UserError` where it cannot be."""
     final = StudyFolder(study_dir).final
+    let_import(StudyFolder(study_dir).code)
     settle_flavour(cfg)
     import torch
 

@@ -29,7 +29,15 @@ def require_writable(out: Path, samples: Path) -> None:
 
 
 def table(found: "Predictions") -> tuple[list[str], list[list[Any]]]:
-    """Names and columns: of classes their names, and the probabilities of it and of each."""
+    """Names and columns: the file of each sample, where it has one, and what is predicted."""
+    names, columns = _predicted(found)
+    if found.file is None:
+        return names, columns
+    return ["file", *names], [list(found.file), *columns]
+
+
+def _predicted(found: "Predictions") -> tuple[list[str], list[list[Any]]]:
+    """Of classes their names, and the probabilities of the one predicted and of each."""
     if found.probability is None or found.classes is None:
         return ["prediction"], [found.number.tolist()]
     names = ["prediction", "probability", *(f"p_{name}" for name in found.classes)]

@@ -39,12 +39,14 @@ class Predictions:
     """Of N samples, in their order.
 
     number (N,): classes, int64, or values, float32. probability (N, K): of each class, float64, and
-    ``classes`` their names; both None where values are predicted.
+    ``classes`` their names; both None where values are predicted. file (N,): where each sample
+    lies, where they have files of their own.
     """
 
     number: NDArray[Any]
     probability: NDArray[np.float64] | None = None
     classes: Sequence[str] | None = None
+    file: Sequence[str] | None = None
 
 
 class Predictor:
@@ -53,7 +55,8 @@ class Predictor:
     Samples are arrays, tensors or lists as the study's data module stores its own: rows (N, C),
     images (N, C, H, W), of one channel also without it, as bytes or as other numbers. They are
     normalised by the training split of that network and go through it in batches, on a GPU where
-    there is one. Of data that are no ``TensorDataModule``, they go to the network as they are.
+    there is one. Of a study of a table they may be a data frame. Of data that are no
+    ``TensorDataModule``, they go to the network as they are.
 
     Args:
         module: the network; it is moved, and evaluated without dropout.
@@ -116,10 +119,13 @@ class Predictor:
         return "probabilities" if _are_probabilities(outputs.double()) else "logits"
 
     def read(self, path: Path) -> Tensor:
-        """The samples in a tensor file or, where the data name their inputs, in a CSV file.
+        """The samples in a tensor file, in what the data read themselves, else in a CSV file.
 
-        Raises :class:`UserError` for what cannot be read, with what was expected.
+        The latter where the data name their inputs. Raises :class:`UserError` for what cannot be
+        read, with what was expected.
         """
+        if path.suffix not in TENSOR_FILES and isinstance(self.data, told.ReadsSamples):
+            return self.data.read_samples(path)
         _require_readable(path)
         if path.suffix in TENSOR_FILES:
             return read_tensor(path)
@@ -131,6 +137,12 @@ class Predictor:
         asked = f"the inputs of the study are: {', '.join(names)}."
         return torch.from_numpy(read_columns(path, names, fewest=1, way_out=asked))
 
+    def names(self, path: Path) -> Sequence[str] | None:
+        """The files of the samples in ``path``; None where they have none of their own."""
+        if path.suffix in TENSOR_FILES or not isinstance(self.data, told.NamesSamples):
+            return None
+        return self.data.sample_names(path)
+
     def doubts(self, path: Path, x: Tensor) -> list[str]:
         """What to know of the samples ``x`` in ``path``, a sentence each."""
         if self.data is None:
@@ -141,6 +153,8 @@ class Predictor:
         found = []
         if path.suffix.lower() == ".csv" and told.target_name(self.data) in header_of(path):
             found.append(f"the column '{told.target_name(self.data)}' is the target: ignored")
+        if isinstance(self.data, told.DoubtsSamples):
+            found += self.data.sample_doubts(path, x)
         if self.data.mean is not None and scaled_otherwise(x, self.data.mean):
             found.append(
                 "no number exceeds 1, but the mean of the study's own samples does"
@@ -149,6 +163,8 @@ class Predictor:
         return found
 
     def _samples(self, x: Any, name: str) -> Tensor:
+        if isinstance(self.data, told.TakesSamples):
+            return self.data.as_samples(x, name)
         found = as_tensor(x, name)
         if self.data is not None and isinstance(self.data, told.KnowsInputShape):
             found = as_samples(found, self.data.input_shape, name)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 from functools import partial
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo import flavour
@@ -22,6 +21,7 @@ from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
+from lightning_hpo.jobs.fit_facts import device_name
 from lightning_hpo.jobs.rehearsal import rehearse_refit
 from lightning_hpo.jobs.tested_shapes import check_test_batches
 from lightning_hpo.models.regression import BaseRegressor
@@ -55,9 +55,11 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
     refit_needs_validation = rehearse_refit(cfg, data)
+    description = told.description(data)
     remarks = [
         _two_classes(module, data),
         check_test_batches(module, data) if cfg.study.final else None,
+        *description.get("warnings", ()),
     ]
     # Last: what is told there, such as an experiment's name, stays.
     observers.check_loggers(cfg, context.folder)
@@ -65,13 +67,14 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         data_name=told.name(data),
         data_sha256=told.checksum(data),
         n_samples=data.n_free if isinstance(data, TensorDataModule) else None,
-        device=_device_name(rehearsed.trainer),
+        device=device_name(rehearsed.trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
         notes=tuple(_handed_over(cfg, data)),
         remarks=tuple(filter(None, remarks)),
+        description=description,
         class_names=tuple(told.class_names(data, told.num_classes(data))),
     )
 
@@ -80,8 +83,7 @@ def _two_classes(module: pl.LightningModule, data: pl.LightningDataModule) -> st
     """That a regressor of ours has targets that look like classes; None: they do not."""
     if not (isinstance(module, BaseRegressor) and isinstance(data, TensorDataModule)):
         return None
-    _, y = data.raw("train")
-    if not are_truth_values(y.cpu().numpy()):
+    if not are_truth_values(data.targets("train").cpu().numpy()):
         return None
     return (
         f"every target is 0 or 1, and {type(module).__name__} fits them as numbers, by squared"
@@ -119,10 +121,3 @@ def _handed_over(cfg: DictConfig, data: pl.LightningDataModule) -> Iterator[str]
         ours = dict.fromkeys(names, lambda: None)
         given = arguments.handed(node, ours, offered=arguments.offered(cfg))
         yield f"{node._target_} is handed {', '.join(given) or 'nothing'} (study.hand_over)"
-
-
-def _device_name(trainer: pl.Trainer) -> str:
-    device = trainer.strategy.root_device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads a slot"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lightning_hpo.fitting.boundary import exits_as_failures
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.jobs.ensemble import run_ensemble
 from lightning_hpo.jobs.final import run_fold, run_holdout, run_refit
+from lightning_hpo.jobs.hparams import with_row
 from lightning_hpo.jobs.preflight import run_preflight
 from lightning_hpo.jobs.race import run_race
 from lightning_hpo.jobs.showcase import run_showcase
@@ -36,7 +38,7 @@ _OF_PARTS: Mapping[str, Callable[[DictConfig, JobContext], Any]] = {
     "refit": run_refit,
     "ensemble": run_ensemble,
 }
-# Those that validate have a row in TensorBoard's HParams tab.
+# Those that validate tell trackers what was searched, and the objective.
 _VALIDATE = ("fold", "holdout")
 _JOBS = ("trial", "preflight", "race", "showcase", *_OF_PARTS)
 
@@ -58,7 +60,8 @@ def run(cfg: DictConfig) -> Any:
 def _run_recorded(cfg: DictConfig, context: JobContext) -> Any:
     if cfg.study.job == "trial":
         live = _live_trial(cfg)
-        return run_trial(cfg, _with_params(context, live), live)
+        context = _with_params(context, live)
+        return with_row(cfg, context, live, partial(run_trial, cfg, context, live))
     if cfg.study.job == "race":
         return run_race(cfg, _with_params(context, _trial(cfg, cfg.study.trial_number, None)))
     if cfg.study.job not in _OF_PARTS:

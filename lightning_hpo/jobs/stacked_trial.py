@@ -58,7 +58,7 @@ class StackedTrial:
         assert self.live is not None
         self.live.report(value, step=epoch)
         if self.live.should_prune():
-            raise optuna.TrialPruned(f"pruned at epoch {epoch} with val/loss={value:.6g}")
+            raise optuna.TrialPruned(f"pruned at epoch {epoch + 1} with val/loss={value:.6g}")
 
 
 def run_stacked(trial: StackedTrial) -> TrialResult:

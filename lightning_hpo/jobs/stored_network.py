@@ -5,7 +5,7 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
-from lightning_hpo.composition.bases import settle_flavour
+from lightning_hpo.composition.bases import let_import, settle_flavour
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
 from lightning_hpo.protocol.folder import StudyFolder
@@ -35,6 +35,7 @@ def from_checkpoint(
             f" study.final=true{several}."
         )
     config = stored_config(final.refit.config, "model._target_", "data._target_")
+    let_import(StudyFolder(study_dir).code)
     settle_flavour(config)
     target = _ENSEMBLE if is_ensemble else str(config[part]["_target_"])
     return _opened(target, checkpoint)

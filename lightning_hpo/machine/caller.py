@@ -11,11 +11,29 @@ import sys
 import threading
 from pathlib import Path
 
+from lightning_hpo.errors import UserError
+
 VARIABLE = "LIGHTNING_HPO_CALLER"
+# Set in every process of a study, which imports the files of the user's classes.
+_WITHIN = "LIGHTNING_HPO_WITHIN"
 
 # Set by our command line, which shows no traceback by it; see entry.py.
 _OURS = ("HYDRA_FULL_ERROR",)
 _files: list[Path] = []
+
+
+def enter() -> None:
+    """From here on this process, and what it starts, is a study's."""
+    os.environ[_WITHIN] = "1"
+
+
+def refuse_within() -> None:
+    """Raise :class:`UserError` in a study's own process, whose study would start itself again."""
+    if os.environ.get(_WITHIN):
+        raise UserError(
+            "a study's processes import the file with your classes, and must not start the study"
+            " again while they do; write `if __name__ == '__main__':` above what runs or searches."
+        )
 
 
 def meet() -> None:

@@ -1,4 +1,4 @@
-"""Weight initialisation by name, for any module made of convolutional and linear layers."""
+"""Weight initialisation by name, for any module of convolutions, linear layers and embeddings."""
 
 from typing import Literal, get_args
 
@@ -10,13 +10,15 @@ Scheme = Literal["kaiming", "xavier", "default"]
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
-    """Re-initialise every linear and convolutional layer inside ``module``, in place.
+    """Re-initialise every linear, convolutional and embedding layer inside ``module``, in place.
 
     kaiming: normal, std = sqrt(2 / fan_in) (He et al. 2015, arXiv:1502.01852), biases zero.
     xavier:  normal, std = sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010), biases zero.
     default: what PyTorch's constructors drew, untouched; no random number is consumed.
 
-    The output layer is treated like the others.
+    The output layer is treated like the others. Embeddings, by kaiming and by xavier: normal, std =
+    1 / sqrt(length of a vector), so that a category weighs as much in the next layer's sums as one
+    standardised number; row 0, of what is unknown, stays as it is.
     """
     if scheme not in get_args(Scheme):
         names = ", ".join(get_args(Scheme))
@@ -31,3 +33,5 @@ def initialise(module: nn.Module, scheme: Scheme) -> None:
                 nn.init.xavier_normal_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.Embedding):
+            nn.init.normal_(layer.weight.data[1:], std=layer.embedding_dim**-0.5)

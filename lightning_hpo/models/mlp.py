@@ -1,25 +1,46 @@
-"""The fully connected regressor of the reference study: any number of hidden layers."""
+"""Fully connected networks on rows, any number of hidden layers deep: numbers, or classes.
+
+``MLP`` is what a configuration names: it makes the one that the data ask for.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from lightning_hpo.data.loader import StepsPerCall
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.base import (
-    OptimizerFactory,
-    SchedulerFactory,
-    require_fraction,
-    require_integer,
+from lightning_hpo.models.base import BaseClassifier, OptimizerFactory, SchedulerFactory
+from lightning_hpo.models.class_weights import ClassWeights
+from lightning_hpo.models.dense import dense_layers, hidden_widths, plain_neurons, row_shape
+from lightning_hpo.models.distillation import Distillation
+from lightning_hpo.models.embeddings import (
+    CategoryEmbeddings,
+    embeddings_of,
+    plain_cardinalities,
 )
 from lightning_hpo.models.init import Scheme, initialise
 from lightning_hpo.models.regression import BaseRegressor
+
+# Arguments that a classifier alone has, and the values with which they say nothing.
+_OF_CLASSES: Mapping[str, Any] = {
+    "label_smoothing": 0.0,
+    "distillation": None,
+    "class_weights": None,
+    "extra_metrics": (),
+    "steps_per_call": 1,
+    "cuda_graph": False,
+}
 
 
 class MLPRegressor(BaseRegressor):
     """Per hidden layer (linear, ReLU, dropout), then one output.
 
     Rows (N, I) float -> predictions (N,) float, in the units of the target. ``widths`` are the
-    hidden widths in use, ``network`` is the whole network.
+    hidden widths in use, ``network`` is the whole network behind the ``embeddings``, which are None
+    for rows without categories.
 
     Args:
         input_shape: (I,), the number of inputs, at least 1.
@@ -28,6 +49,10 @@ class MLPRegressor(BaseRegressor):
             be searched).
         depth: take the first so many of them, from 1 to all, so that the number of layers can be
             searched too; None: all.
+        cardinalities: of each categorical column, which are the last ones, how many codes it has;
+            code 0 is an unseen or missing category (see ``CategoryEmbeddings``).
+        embedding_dim: length of the vector of a category, at least 1; None: by its column's
+            cardinality K, min(50, (K + 1) // 2).
         dropout: share of the hidden units that a training step drops, in [0, 1).
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
         optimizer, scheduler: as in ``BaseRegressor``.
@@ -41,6 +66,8 @@ class MLPRegressor(BaseRegressor):
         input_shape: Sequence[int] = (1,),
         neurons: Sequence[int] | Mapping[str, int] = (64, 64),
         depth: int | None = None,
+        cardinalities: Sequence[int] = (),
+        embedding_dim: int | None = None,
         dropout: float = 0.0,
         init: Scheme = "kaiming",
         optimizer: OptimizerFactory | None = None,
@@ -49,15 +76,18 @@ class MLPRegressor(BaseRegressor):
         # Rebound, so that checkpoints hold plain values.
         input_shape = row_shape(input_shape)
         neurons = plain_neurons(neurons)
+        cardinalities = plain_cardinalities(cardinalities, input_shape[0])
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.widths = hidden_widths(neurons, depth)
         self.dropout = dropout
-        self.network = dense_layers(input_shape[0], self.widths, dropout=dropout)
+        self.embeddings = embeddings_of(cardinalities, embedding_dim)
+        inputs = _width(input_shape[0], self.embeddings)
+        self.network = dense_layers(inputs, self.widths, dropout=dropout)
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions (N,) of rows (N, I)."""
-        predictions: Tensor = self.network(x)
+        predictions: Tensor = self.network(x if self.embeddings is None else self.embeddings(x))
         return predictions.squeeze(1)
 
     @property
@@ -67,48 +97,131 @@ class MLPRegressor(BaseRegressor):
         return relus[-1]
 
 
-def dense_layers(inputs: int, widths: Sequence[int], *, dropout: float) -> nn.Sequential:
-    """(N, inputs) -> (N, 1)."""
-    require_fraction("dropout", dropout)
-    layers: list[nn.Module] = []
-    for width in widths:
-        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, 1))
+class MLPClassifier(BaseClassifier):
+    """Per hidden layer (linear, ReLU, dropout), then one output for each class.
 
+    Rows (N, I) float -> logits (N, K) float. ``widths``, ``network``, ``embeddings``: as in
+    ``MLPRegressor``.
 
-def hidden_widths(neurons: Sequence[int] | Mapping[str, int], depth: int | None) -> tuple[int, ...]:
-    """The widths of the first ``depth`` hidden layers (None: of all)."""
-    named = neurons if isinstance(neurons, Mapping) else dict(enumerate(neurons))
-    for name, width in named.items():
-        require_integer(f"neurons[{name}]", width, low=1)
-    if depth is None:
-        return tuple(named.values())
-    if not isinstance(depth, int) or not 1 <= depth <= len(named):
-        raise UserError(
-            f"depth must lie in [1, {len(named)}], since neurons has {len(named)} layers, "
-            f"got depth={depth}; add layers to neurons or leave depth out (null)."
+    Args:
+        input_shape, neurons, depth, cardinalities, embedding_dim, dropout, init: as in
+            ``MLPRegressor``.
+        num_classes: K, at least 2.
+        label_smoothing, distillation, class_weights, extra_metrics, optimizer, scheduler,
+            steps_per_call, cuda_graph: as in ``BaseClassifier``.
+
+    Raises :class:`UserError` for an argument outside its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int] = (1,),
+        num_classes: int = 2,
+        neurons: Sequence[int] | Mapping[str, int] = (64, 64),
+        depth: int | None = None,
+        cardinalities: Sequence[int] = (),
+        embedding_dim: int | None = None,
+        dropout: float = 0.0,
+        init: Scheme = "kaiming",
+        label_smoothing: float = 0.0,
+        distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
+    ) -> None:
+        # Rebound, so that checkpoints hold plain values.
+        input_shape = row_shape(input_shape)
+        neurons = plain_neurons(neurons)
+        cardinalities = plain_cardinalities(cardinalities, input_shape[0])
+        super().__init__(
+            num_classes=num_classes,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            label_smoothing=label_smoothing,
+            distillation=distillation,
+            class_weights=class_weights,
+            extra_metrics=extra_metrics,
+            steps_per_call=steps_per_call,
+            cuda_graph=cuda_graph,
         )
-    return tuple(named.values())[:depth]
+        self.widths = hidden_widths(neurons, depth)
+        self.embeddings = embeddings_of(cardinalities, embedding_dim)
+        inputs = _width(input_shape[0], self.embeddings)
+        self.network = dense_layers(inputs, self.widths, dropout=dropout, outputs=num_classes)
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of rows (N, I)."""
+        logits: Tensor = self.network(x if self.embeddings is None else self.embeddings(x))
+        return logits
 
 
-def plain_neurons(
-    neurons: Sequence[int] | Mapping[str, int],
-) -> tuple[int, ...] | dict[str, int]:
-    """``neurons`` as a tuple or a dict, from any sequence or mapping (a configuration's node)."""
-    if isinstance(neurons, str) or not isinstance(neurons, Sequence | Mapping) or not neurons:
+class MLP:
+    """An ``MLPClassifier`` where the data have classes, else an ``MLPRegressor``.
+
+    Args:
+        num_classes: how many classes the targets have; 0 or None: they are numbers.
+        input_shape, neurons, depth, cardinalities, embedding_dim, dropout, init, optimizer,
+            scheduler: of either, as in ``MLPRegressor``.
+        label_smoothing, distillation, class_weights, extra_metrics, steps_per_call, cuda_graph: of
+            a classifier, as in ``BaseClassifier``; a regressor refuses them.
+
+    Raises :class:`UserError` for an argument outside its range.
+    """
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        *,
+        input_shape: Sequence[int] = (1,),
+        num_classes: int | None = None,
+        neurons: Sequence[int] | Mapping[str, int] = (64, 64),
+        depth: int | None = None,
+        cardinalities: Sequence[int] = (),
+        embedding_dim: int | None = None,
+        dropout: float = 0.0,
+        init: Scheme = "kaiming",
+        label_smoothing: float = 0.0,
+        distillation: Distillation | None = None,
+        class_weights: ClassWeights = None,
+        extra_metrics: Sequence[str] = (),
+        optimizer: OptimizerFactory | None = None,
+        scheduler: SchedulerFactory | None = None,
+        steps_per_call: StepsPerCall = 1,
+        cuda_graph: bool = False,
+    ) -> MLPRegressor | MLPClassifier:
+        given = {
+            name: value for name, value in locals().items() if name not in ("cls", "num_classes")
+        }
+        if num_classes:
+            return MLPClassifier(num_classes=num_classes, **given)
+        for name, nothing in _OF_CLASSES.items():
+            _refuse(name, given.pop(name), nothing)
+        return MLPRegressor(**given)
+
+    @classmethod
+    def load_from_checkpoint(
+        cls, checkpoint_path: str | Path, map_location: Any = None, **options: Any
+    ) -> MLPRegressor | MLPClassifier:
+        """The one whose checkpoint it is; ``options``: as in Lightning's own."""
+        trusted = not options.get("weights_only")
+        stored = torch.load(checkpoint_path, map_location="cpu", weights_only=not trusted)
+        of_classes = "num_classes" in stored.get("hyper_parameters", {})
+        kind = MLPClassifier if of_classes else MLPRegressor
+        return kind.load_from_checkpoint(checkpoint_path, map_location, **options)
+
+
+def _refuse(name: str, value: Any, nothing: Any) -> None:
+    if value and value != nothing:
         raise UserError(
-            "neurons must give at least one hidden layer its width, as a list [64, 64] or a "
-            f"mapping {{layer_1: 64, layer_2: 64}}, got neurons={neurons}."
+            f"{name} is for classes, but the data's targets are numbers, got {name}={value}; leave"
+            " it out, or use data whose targets are classes."
         )
-    return dict(neurons) if isinstance(neurons, Mapping) else tuple(neurons)
 
 
-def row_shape(shape: Sequence[int]) -> tuple[int]:
-    """``shape`` as a plain tuple (I,), from any sequence (a list in YAML, a torch.Size)."""
-    if len(shape) != 1 or not isinstance(shape[0], int) or shape[0] < 1:
-        raise UserError(
-            "input_shape must be one positive integer (inputs,), "
-            f"got input_shape={list(shape)}; use data whose samples are rows of numbers."
-        )
-    return (shape[0],)
+def _width(inputs: int, embeddings: CategoryEmbeddings | None) -> int:
+    """Columns of a row as they enter the first layer."""
+    return inputs if embeddings is None else embeddings.width(inputs)

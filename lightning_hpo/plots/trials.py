@@ -39,6 +39,7 @@ _WRONG = STAGE_COLOURS["val"]
 _MARGIN_IN = 1.45  # of the rows' labels
 _BAR_IN = 0.85  # of the colour bar
 _N_BARS = 3
+_CHARACTERS_PER_IN = 11  # of a title
 _BARS_PROPORTION = 0.75  # height to width
 
 
@@ -215,7 +216,7 @@ def _page(
     height_in = (1 + n_rows * proportion) * tile_in + (n_rows + 1) * 0.22 + 0.8
     size = (min(WIDTH_IN, width_in), height_in)
     figure = Figure(figsize=size, layout="compressed")
-    figure.suptitle(title)
+    figure.suptitle(textwrap.fill(title, int(size[0] * _CHARACTERS_PER_IN)))
     return figure, figure.subplots(n_rows + 1, n, squeeze=False)
 
 

@@ -67,6 +67,11 @@ def _damaged(path: Path, reason: str) -> UserError:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` to ``path``; a kill leaves all of it, or what was there before."""
+    write_text(path, json.dumps(content, indent=2))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` to ``path``, as :func:`write_json` does."""
     unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(json.dumps(content, indent=2))
+    unfinished.write_text(content, encoding="utf-8")
     os.replace(unfinished, path)

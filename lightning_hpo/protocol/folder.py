@@ -216,6 +216,11 @@ class StudyFolder:
         return self.path / "lock_box.json"
 
     @property
+    def code(self) -> Path:
+        """Of a study that ``search`` started: its experiment, and the classes of a notebook."""
+        return self.path / "code"
+
+    @property
     def owners(self) -> Path:
         """The locks of the controllers that work on this study."""
         return self.path / "owners"

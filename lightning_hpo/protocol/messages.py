@@ -28,7 +28,8 @@ class Facts:
     ``refit_needs_validation``: why the refit cannot do without one; None: it can.
     ``notes``: what a user may want to know of how the model and the data were built; ``remarks``:
     what a user should see before it costs something. ``class_names``: in the order of their
-    numbers; none where the targets are no classes.
+    numbers; none where the targets are no classes. ``description``: what the data tell of
+    themselves (``told.DescribesData``), the test still shut.
     """
 
     data_name: str
@@ -42,6 +43,7 @@ class Facts:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    description: Mapping[str, Any] = field(default_factory=dict)
 
     def words(self, *, verbose: bool) -> Iterator[str]:
         """What to say of the preparation before the search."""

@@ -5,7 +5,7 @@ Shapes: N samples, K classes.
 
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_hpo.protocol.stages import is_accuracy, is_loss, without_forks
+from lightning_hpo.protocol.stages import (
+    is_accuracy,
+    is_loss,
+    weighs_classes_alike,
+    without_forks,
+)
 
 Kind = Literal["cross_entropy", "squared_error"]
 # Of the outputs of one job.
@@ -110,6 +115,13 @@ def accuracy(samples: Samples) -> float:
     return float((samples.output.argmax(1) == samples.target).mean())
 
 
+def balanced_accuracy(samples: Samples) -> float:
+    """The mean of the classes' accuracies, over those of which there are samples."""
+    counts = np.bincount(samples.target)
+    right = np.bincount(samples.target, weights=samples.output.argmax(1) == samples.target)
+    return float((right[counts > 0] / counts[counts > 0]).mean())
+
+
 def mean_of(several: Sequence[Samples]) -> Samples:
     """What networks gave on the same samples, as one: the mean of their logits or values.
 
@@ -127,23 +139,35 @@ def mean_of(several: Sequence[Samples]) -> Samples:
 def metrics_like(
     samples: Samples, others: Sequence[Samples], logged: Sequence[Mapping[str, float]]
 ) -> dict[str, float]:
-    """Loss, and of classes accuracy, by the names under which the ``others`` have logged theirs."""
+    """Loss, and of classes accuracies, by the names under which the ``others`` have logged theirs.
+
+    A balanced accuracy only where they have one.
+    """
     names = {other.metric for other in others}
     loss = names.pop() if len(names) == 1 else None
     found = {loss or samples.kind: float(samples.loss.mean(dtype=np.float64))}
     if samples.kind == "cross_entropy":
-        found[_accuracy_name(others, logged)] = accuracy(samples)
+        plain = [name for name in logged[0] if is_accuracy(name)]
+        found[_named(plain, accuracy, others, logged) or "accuracy"] = accuracy(samples)
+        balanced = [name for name in logged[0] if weighs_classes_alike(name)]
+        name = _named(balanced, balanced_accuracy, others, logged)
+        found |= {} if name is None else {name: balanced_accuracy(samples)}
     return found
 
 
-def _accuracy_name(others: Sequence[Samples], logged: Sequence[Mapping[str, float]]) -> str:
-    for name in logged[0]:
-        if is_accuracy(name) and all(
-            abs(metrics.get(name, np.nan) - accuracy(of)) < _CLOSE
-            for of, metrics in zip(others, logged, strict=True)
-        ):
+def _named(
+    names: Sequence[str],
+    of: Callable[[Samples], float],
+    others: Sequence[Samples],
+    logged: Sequence[Mapping[str, float]],
+) -> str | None:
+    """The first of ``names`` under which each of the ``others`` has logged this."""
+    values = [of(other) for other in others]
+    for name in names:
+        found = [metrics.get(name, np.nan) for metrics in logged]
+        if all(abs(a - b) < _CLOSE for a, b in zip(found, values, strict=True)):
             return name
-    return "accuracy"
+    return None
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:

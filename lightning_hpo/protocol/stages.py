@@ -54,6 +54,17 @@ def is_accuracy(name: str) -> bool:
     return quantity(name).lower() in ("acc", "accuracy")
 
 
+def weighs_classes_alike(name: str) -> bool:
+    """Whether a metric is a mean over classes, of which a rare one counts as much, by its name."""
+    named = re.sub(r"[\W_]", "", quantity(name).lower())
+    return named.startswith(("balanced", "macro")) or named in ("auroc", "f1", "f1score", "auc")
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric lies in [0, 1] by its name."""
+    return is_accuracy(name) or weighs_classes_alike(name)
+
+
 def counterpart(name: str, among: Iterable[str]) -> str | None:
     """The one metric that measures the same in another stage; None where it is not clear."""
     wanted = quantity(name).casefold()

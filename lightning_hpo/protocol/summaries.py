@@ -27,10 +27,12 @@ def test_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def refit_results(refits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """``refits``: one entry for each; ``calibration``: of the first one's network."""
+    """``refits``: one entry for each, but for what is told once, of the first one's network."""
+    once = ("calibration", "data_description")
+    first = refits[0] if refits else {}
     return {
-        "refits": [{k: v for k, v in of.items() if k != "calibration"} for of in refits],
-        "calibration": refits[0].get("calibration") if refits else None,
+        "refits": [{k: v for k, v in of.items() if k not in once} for of in refits],
+        **{key: first.get(key) for key in once},
     }
 
 

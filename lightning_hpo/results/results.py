@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict, cast
+from typing import Any, Literal, NotRequired, Required, TypedDict, cast
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.averages import as_json
@@ -83,12 +83,14 @@ Verdict = Literal["better", "worse", "not told apart"]
 class TrivialOfClasses(TypedDict):
     """Of a classifier; ``share``: of samples that are of the class which is always said.
 
-    ``recall``: of each class by its name, null where no sample is of it; ``counts``: its samples.
+    ``judged_by``: what decides the verdict; where there is none, the accuracy. ``recall``: of each
+    class by its name, null where no sample is of it; ``counts``: its samples.
     """
 
     kind: Literal["classes"]
     n: int
     verdict: Verdict | None
+    judged_by: NotRequired[Literal["accuracy", "balanced accuracy"]]
     says: str
     share: float
     accuracy: float
@@ -132,6 +134,36 @@ class DataOf(TypedDict, total=False):
     noise_variance: float | None
 
 
+class ClassOf(TypedDict):
+    """A class, and how many of its samples there are; null where the test is shut."""
+
+    name: str
+    train: int
+    test: int | None
+
+
+class ColumnOf(TypedDict, total=False):
+    """A column of a table: what it is taken for, its gaps, its different values."""
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    note: str
+
+
+class DescriptionOf(TypedDict, total=False):
+    """What the data module says of its data; its keys are those of ``told.DescribesData``."""
+
+    shape: Sequence[int]
+    samples: Mapping[str, int | None]
+    classes: Sequence[ClassOf]
+    columns: Sequence[ColumnOf]
+    original_sizes: str
+    notes: Sequence[str]
+    warnings: Sequence[str]
+
+
 class Results(TypedDict, total=False):
     """The content of ``results.json``.
 
@@ -168,6 +200,7 @@ class Results(TypedDict, total=False):
     calibration: Mapping[str, Any] | None
     trivial: TrivialModels | None
     data: DataOf
+    data_description: DescriptionOf | None
     lock_box: float | None
     outer: Mapping[str, int] | None
     nested: Mapping[str, Any] | None

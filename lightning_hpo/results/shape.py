@@ -12,7 +12,7 @@ _TEXT: Any = (str, type(None))
 _METRIC = "<metric>"
 _METRICS = {_METRIC: _NUMBER}
 _TRIVIAL = {
-    **dict.fromkeys(("kind", "verdict", "metric"), _TEXT),
+    **dict.fromkeys(("kind", "verdict", "judged_by", "metric"), _TEXT),
     **dict.fromkeys(("share", "accuracy", "balanced_accuracy"), _NUMBER),
     **dict.fromkeys(("error", "error_of_mean", "r2"), _NUMBER),
     "n": int,
@@ -59,6 +59,18 @@ SHAPE: dict[str, Any] = {
         **dict.fromkeys(("trials", "left_out", "samples"), int),
     },
     "data": {"name": _TEXT, "sha256": _TEXT, "noise_variance": _NUMBER},
+    "data_description": {
+        "shape": list,
+        "samples": _METRICS,
+        "classes": [{"name": _TEXT, "train": _NUMBER, "test": _NUMBER}],
+        "columns": [
+            {**dict.fromkeys(("name", "kind", "note"), _TEXT)}
+            | dict.fromkeys(("missing", "distinct"), _NUMBER)
+        ],
+        "original_sizes": _TEXT,
+        "notes": list,
+        "warnings": list,
+    },
     "lock_box": _NUMBER,
     "nested": {"n_folds": int, "folds": [{"fold": int, "params": {}, "test": _METRICS}]} | _METRICS,
     "seconds": {"search": _NUMBER, "final": _NUMBER},

@@ -1,10 +1,15 @@
-"""The trials of a study: the best one, how many ended how, the Pareto front."""
+"""The trials of a study: the best one, how many ended how, the Pareto front.
 
-from collections.abc import Iterable
+And what their values are called.
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -118,3 +123,12 @@ def pareto_front(study: optuna.Study) -> list[dict[str, Any]] | None:
         {"number": t.number, "values": list(t.values), "params": t.params}
         for t in study.best_trials
     ]
+
+
+def name_objectives(study: optuna.Study, names: Sequence[str]) -> None:
+    """By which dashboards call the values of its trials, in the order of its directions."""
+    with warnings.catch_warnings():
+        # A dashboard that does not know them calls them objectives, as before.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        if study.metric_names != list(names):
+            study.set_metric_names(list(names))

@@ -26,17 +26,20 @@ from lightning_hpo.results.statistics import Difference
 _ERROR = 0.05
 
 
-def of_final(final: FinalFolder, names: Sequence[str] = ()) -> TrivialModels | None:
+def of_final(
+    final: FinalFolder, names: Sequence[str] = (), *, balanced: bool = False
+) -> TrivialModels | None:
     """By the samples that a final job's jobs kept; None where they kept none.
 
-    ``names``: of the classes, in the order of their numbers.
+    ``names``: of the classes, in the order of their numbers. ``balanced``: what the study watches
+    counts every class alike, so that balanced accuracies decide, not accuracies.
     """
     tests, folds = _kept(final.refits()), _kept(final.folds())
     alike = bool(folds and tests) and _form(folds[0]) == _form(tests[0])
     known = np.concatenate([fold.target for fold in folds]) if alike else None
     found: TrivialModels = {
-        "test": beside(tests, known, names) if tests else None,
-        "folds": of_folds(folds, names) if folds else None,
+        "test": beside(tests, known, names, balanced=balanced) if tests else None,
+        "folds": of_folds(folds, names, balanced=balanced) if folds else None,
     }
     return found if found["test"] or found["folds"] else None
 
@@ -54,7 +57,11 @@ def _form(samples: Samples) -> tuple[str, tuple[int, ...]]:
 
 
 def beside(
-    networks: Sequence[Samples], known: NDArray[Any] | None, names: Sequence[str] = ()
+    networks: Sequence[Samples],
+    known: NDArray[Any] | None,
+    names: Sequence[str] = (),
+    *,
+    balanced: bool = False,
 ) -> TrivialOf | None:
     """Of networks on the same samples; None for other samples.
 
@@ -64,14 +71,16 @@ def beside(
     if not all(np.array_equal(each.target, first.target) for each in networks):
         return None
     said = _said(first, known)
-    losses = [_losses(each, said) for each in networks]
+    losses = [_losses(each, said, balanced=balanced) for each in networks]
     found = _tested([ours for ours, _ in losses], losses[0][1])
     verdict = _verdict(found, chosen_among=_n_classes(first) if known is None else 1)
-    each = [_of(network, said, verdict, names) for network in networks]
+    each = [_of(network, said, verdict, names, balanced=balanced) for network in networks]
     return _mean(each)
 
 
-def of_folds(folds: Sequence[Samples], names: Sequence[str] = ()) -> TrivialOf:
+def of_folds(
+    folds: Sequence[Samples], names: Sequence[str] = (), *, balanced: bool = False
+) -> TrivialOf:
     """Of a cross-validation, over all samples that its folds held out, by their own targets.
 
     No verdict where samples were held out several times, or of a single fold.
@@ -85,7 +94,7 @@ def of_folds(folds: Sequence[Samples], names: Sequence[str] = ()) -> TrivialOf:
         folds[0].metric,
     )
     said = _said(joined, None)
-    ours, trivial = _losses(joined, said)
+    ours, trivial = _losses(joined, said, balanced=balanced)
     numbers = np.repeat(np.arange(len(folds)), [len(fold.index) for fold in folds])
     sizes = [len(fold.index) for fold in folds]
     verdict: Verdict | None = None
@@ -94,7 +103,7 @@ def of_folds(folds: Sequence[Samples], names: Sequence[str] = ()) -> TrivialOf:
         with np.errstate(all="ignore"):
             found = over_folds(trivial, ours, numbers, numbers, overlap=overlap)
         verdict = _verdict(found, chosen_among=_n_classes(joined))
-    return _of(joined, said, verdict, names)
+    return _of(joined, said, verdict, names, balanced=balanced)
 
 
 def _said(samples: Samples, known: NDArray[Any] | None) -> Any:
@@ -105,12 +114,22 @@ def _said(samples: Samples, known: NDArray[Any] | None) -> Any:
     return float(targets.mean(dtype=np.float64))
 
 
-def _losses(samples: Samples, said: Any) -> tuple[Losses, Losses]:
-    """Of the network and of the trivial model (N,): 1 for a wrong class, squared errors."""
+def _losses(samples: Samples, said: Any, *, balanced: bool) -> tuple[Losses, Losses]:
+    """Of the network and of the trivial model (N,): 1 for a wrong class, squared errors.
+
+    ``balanced``: weighed so that the mean is 1 minus the balanced accuracy.
+    """
     if samples.kind == "cross_entropy":
+        weights = _weights(samples.target) if balanced else np.ones(len(samples.target))
         wrong = samples.output.argmax(1) != samples.target
-        return wrong.astype(np.float64), (samples.target != said).astype(np.float64)
+        return weights * wrong, weights * (samples.target != said)
     return samples.loss.astype(np.float64), np.square(samples.target.astype(np.float64) - said)
+
+
+def _weights(target: NDArray[Any]) -> Losses:
+    """(N,), by which every class that there is has the same sum; their mean is 1."""
+    counts = np.bincount(target)
+    return len(target) / (np.count_nonzero(counts) * counts[target].astype(np.float64))
 
 
 def _tested(ours_rn: Sequence[Losses], trivial_n: Losses) -> Difference | None:
@@ -142,14 +161,16 @@ def _verdict(found: Difference | None, *, chosen_among: int) -> Verdict | None:
     return "worse" if is_worse else "not told apart"
 
 
-def _of(samples: Samples, said: Any, verdict: Verdict | None, names: Sequence[str]) -> TrivialOf:
+def _of(
+    samples: Samples, said: Any, verdict: Verdict | None, names: Sequence[str], *, balanced: bool
+) -> TrivialOf:
     if samples.kind == "cross_entropy":
-        return _of_classes(samples, said, verdict, names)
+        return _of_classes(samples, said, verdict, names, balanced=balanced)
     return _of_values(samples, said, verdict)
 
 
 def _of_classes(
-    samples: Samples, said: int, verdict: Verdict | None, names: Sequence[str]
+    samples: Samples, said: int, verdict: Verdict | None, names: Sequence[str], *, balanced: bool
 ) -> TrivialOfClasses:
     k = samples.output.shape[1]
     names = names if len(set(names)) == k else [str(number) for number in range(k)]
@@ -160,6 +181,7 @@ def _of_classes(
         "kind": "classes",
         "n": len(samples.target),
         "verdict": verdict,
+        "judged_by": "balanced accuracy" if balanced else "accuracy",
         "says": names[said],
         "share": float((samples.target == said).mean()),
         "accuracy": accuracy(samples),

@@ -19,6 +19,7 @@ from lightning_hpo.protocol.files import stored_json, stored_object
 from lightning_hpo.protocol.folder import FinalFolder, JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.protocol.parts import PARTS
+from lightning_hpo.protocol.stages import weighs_classes_alike
 from lightning_hpo.protocol.versions import versions
 from lightning_hpo.results import bias_corrected, nested
 from lightning_hpo.results.results import Results
@@ -164,6 +165,8 @@ def results(
         "storage": public(config.study.storage, study_dir.resolve()),
         "command": "python -m lightning_hpo " + shlex.join(map(referred, sys.argv[1:])),
     }
+    # The refit's also counts the test.
+    found["data_description"] = found["data_description"] or dict(facts.description) or None
     # By its name the study is found again.
     return cast(Results, {"study_name": study.study_name, **redacted(found)})
 
@@ -202,7 +205,9 @@ def _final_results(
     for part in PARTS:
         results = [] if is_of_another else _whole(part.folders(final))
         found |= part.summary(results, monitor)
-    found["trivial"] = None if is_of_another else trivial.of_final(final, class_names)
+    balanced = weighs_classes_alike(monitor)
+    trivials = None if is_of_another else trivial.of_final(final, class_names, balanced=balanced)
+    found["trivial"] = trivials
     return found
 
 

@@ -105,7 +105,7 @@ def _check_finite(losses: Losses, row: int, first_epoch: int, member: int) -> No
         if is_bad.any():
             index = int(is_bad.nonzero()[0])
             value = float(values[index, row])
-            where = f"epoch {first_epoch + index} (fold {member})"
+            where = f"epoch {first_epoch + index + 1} (fold {member})"
             raise NonFiniteLoss(f"{name} became {value} in {where}")
 
 

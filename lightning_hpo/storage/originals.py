@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from lightning_hpo.composition.bases import let_import
 from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.folder import StudyFolder, aside
 from lightning_hpo.storage.maker import is_own, leave_mark, require_own
@@ -66,6 +67,7 @@ def check_links(study_dir: Path) -> None:
 def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
     """Mark ``study_dir`` as this user's; raise :class:`UserError` when it is another one's.
 
+    Code that lies in it can be imported from then on, here and by what this process starts.
     ``replayed``: the folder of a study whose record is to be run.
     """
     check_links(study_dir)
@@ -77,6 +79,7 @@ def claim(study_dir: Path, *, trusted: bool, replayed: str | None) -> None:
         require_own(study_dir, trusted=trusted, way_out=way_out)
     if not is_own(study_dir):
         leave_mark(study_dir)
+    let_import(study.code)
 
 
 def check_folder_is_new(study_dir: Path, *, name: str | None) -> None:

@@ -304,12 +304,17 @@ class Settings:
         """The trial that the final job is asked to take."""
         return self._select("study.final_trial")
 
+    @property
+    def further_objectives(self) -> Mapping[str, str]:
+        """Metrics beside the monitor, and their directions."""
+        return self._select("study.objectives") or {}
+
     def directions(self) -> list[str]:
         """Of the monitor, from ``mode``, and of the further objectives."""
         mode = self._select("mode", "min")
         if mode not in ("min", "max"):
             raise UserError(f"mode must be 'min' or 'max', got mode={mode}.")
-        further = self._select("study.objectives") or {}
+        further = self.further_objectives
         if not isinstance(further, Mapping):
             raise UserError(
                 "study.objectives must map metrics to directions, such as {n_parameters: minimize},"

@@ -318,10 +318,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 display.note(f"from here on the study has other {changed}")
             return
         settings = decisive_in(self.composition, space, facts)
-        checksum = facts.data_sha256
-        now = fingerprint.of(space, directions, monitor, checksum, settings)
+        now = fingerprint.of(space, directions, monitor, facts.data_sha256, settings)
         with fleet.exclusive():
             fingerprint.check(study, now, force=self.settings.force_resume)
+            trials.name_objectives(study, [monitor, *self.settings.further_objectives])
 
     @property
     def _pruner(self) -> DictConfig | Literal["auto"] | None:

@@ -94,15 +94,16 @@ def test_tensorboard_has_scalars_hyperparameters_and_the_objective_of_each_trial
 # for one that only some have, and the objective under one name.
 def test_the_hparams_tab_has_each_trial_with_its_parameters_and_the_objective(study_dir):
     columns, rows = hparams_tab(study_dir / "trials")
-    assert columns == {"optimizer", "optimizer.lr", "optimizer.momentum"}
+    assert columns == {"optimizer", "optimizer.lr", "optimizer.momentum", "state"}
     assert len(rows) == 12
     for trial in trials(study_dir):
         params, metrics = rows[str(trial.number)]
-        assert params == {name: pytest.approx(value) for name, value in trial.params.items()}
+        known = {name: pytest.approx(value) for name, value in trial.params.items()}
+        assert params == {**known, "state": trial.state.name.lower()}
         assert metrics["objective"] == pytest.approx(min(trial.intermediate_values.values()))
-    best = results(study_dir)["best"]["params"]
-    _, of_folds = hparams_tab(study_dir / "final")
-    assert of_folds["fold_1"][0] == {name: pytest.approx(value) for name, value in best.items()}
+    # Folds and showcases are no trials.
+    _, of_all = hparams_tab(study_dir)
+    assert set(of_all) == {f"trials/{number}" for number in rows}
 
 
 def hparams_tab(folder: Path) -> tuple[set[str], dict[str, tuple[dict, dict]]]:

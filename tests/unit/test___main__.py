@@ -22,12 +22,13 @@ def test_the_door_opens_in_order_and_ends_with_the_commands_status(
         return status
 
     monkeypatch.setattr(door, "settle_streams", lambda: steps.append("streams"))
+    monkeypatch.setattr(door.caller, "enter", lambda: steps.append("study"))
     monkeypatch.setattr(door, "quit_at_once", lambda: steps.append("interrupt"))
     monkeypatch.setattr(entry, "main", main)
     with pytest.raises(SystemExit) as ended:
         door.console()
     assert ended.value.code == status
-    assert steps == ["streams", "interrupt", "command"]
+    assert steps == ["streams", "study", "interrupt", "command"]
 
 
 # Rule: whoever presses Ctrl-C at once ends a process that has loaded nothing heavy yet.

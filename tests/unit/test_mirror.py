@@ -25,6 +25,7 @@ OF_NO_MODULE = {
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
     "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
+    "test_configuration_page.py": "docs/configuration.py",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",
@@ -33,7 +34,7 @@ OF_NO_MODULE = {
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",
     "test_rooms.py": "which room imports which",
-    "test_versions.py": "pyproject.toml and lowest.txt",
+    "test_versions.py": "pyproject.toml and what repeats its words",
     "test_words.py": "style and spelling, in the whole project",
 }
 

@@ -24,6 +24,9 @@ class Stand:
     def read(self, path: Path) -> str:
         return "samples"
 
+    def names(self, path: Path) -> list[str] | None:
+        return [path.name] if path.suffix == ".png" else None
+
     def doubts(self, path: Path, x: str) -> list[str]:
         return [f"a doubt of {x}"]
 
@@ -112,3 +115,9 @@ def test_a_folder_that_is_none_and_a_file_that_cannot_be_are_refused_at_once(
     assert main([str(tmp_path), "x.npy", "--out", "out.json"]) == 1
     assert "--out must end in .csv or .parquet" in capsys.readouterr().err
     assert "asked" not in vars(stand)
+
+
+def test_images_are_named(stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "x.png"]) == 0
+    expected = "file,prediction,probability,p_a,p_b\nx.png,b,0.75,0.25,0.75\n"
+    assert capsys.readouterr().out == expected

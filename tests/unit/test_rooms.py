@@ -39,6 +39,7 @@ ROOMS = (
     "sweep.display",
     "sweep.finale",
     "sweep",
+    "scripting",
     "doors",
 )
 # Files of the package itself, and what Hydra finds us by.

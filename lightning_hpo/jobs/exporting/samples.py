@@ -61,10 +61,10 @@ def made_up(data: TensorDataModule) -> Tensor:
     Pictures whose mean exceeds 1 are bytes, as fractions are not.
     """
     generator = torch.Generator().manual_seed(0)
-    shape = tuple(data.input_shape)
+    assert data.mean is not None and data.std is not None, "a checkpoint holds both"
+    # As many channels as are stored: what is prepared, as of a table, may be wider.
+    shape = (len(data.mean), *data.input_shape[1:])
     noise = torch.randn(MOST, *shape, generator=generator)
-    if data.mean is None or data.std is None:
-        return noise
     each = (-1,) + (1,) * (len(shape) - 1)
     x = noise * data.std.cpu().view(each) + data.mean.cpu().view(each)
     is_bytes = len(shape) == 3 and bool(data.mean.max() > 1)

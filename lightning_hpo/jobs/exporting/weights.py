@@ -82,7 +82,8 @@ def _described_preprocessing(module: nn.Module | None) -> str | None:
         return None
     kind = type(module)
     taken = inspect.signature(kind).parameters
-    if set(taken) != set(dict(module.named_buffers())):
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in taken.values())
+    if not takes_all and set(taken) != set(dict(module.named_buffers())):
         raise UserError(
             f"a safetensors file holds a preprocessing that is made by its own buffers, but"
             f" {kind.__name__} takes ({', '.join(taken)}); another format holds its operations."

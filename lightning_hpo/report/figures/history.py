@@ -81,11 +81,13 @@ def intermediate_values(record: Record) -> Picture | None:
     everything = [value for trial in trials for value in trial.intermediate_values.values()]
     frame = frame_values(everything, minimize=record.minimize)
     spots: list[Spot] = []
+    # Steps are stored from 0, and another application's are its own.
+    first = 0 if record.is_guest else 1
     with drawing(WIDE_IN, 3.3) as (figure, axes):
         apply_frame(axes, frame)
         for trial in trials:
-            spots.append(_curve(axes, trial, frame, best=record.winner is trial))
-        axes.set(xlabel="epoch", ylabel=record.monitor)
+            spots.append(_curve(axes, trial, frame, best=record.winner is trial, first=first))
+        axes.set(xlabel="step" if record.is_guest else "epoch", ylabel=record.monitor)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend_above(figure, axes)
         pruned = sum(trial.state is TrialState.PRUNED for trial in trials)
@@ -100,20 +102,24 @@ def intermediate_values(record: Record) -> Picture | None:
         )
 
 
-def _curve(axes: Axes, trial: FrozenTrial, frame: Frame, *, best: bool) -> Spot:
-    """One trial's line and its end marker; a state's first trial gives its legend entry."""
+def _curve(axes: Axes, trial: FrozenTrial, frame: Frame, *, best: bool, first: int) -> Spot:
+    """One trial's line and its end marker; a state's first trial gives its legend entry.
+
+    ``first``: how step 0 is shown.
+    """
     look = LOOKS[trial.state]
     word = "best" if best else look.word
     labelled = {str(line.get_label()) for line in axes.lines}
     colour = GREEN if best else look.colour
     steps = sorted(trial.intermediate_values)
     values = [trial.intermediate_values[step] for step in steps]
+    epochs = [step + first for step in steps]
     end = frame.clip(values[-1])
     top = 1 if best else 0
     style: dict[str, Any] = {"color": colour, "zorder": 3 + top}
-    axes.plot(steps, values, lw=2.4 if best else 0.9, alpha=1.0 if best else 0.5, **style)
+    axes.plot(epochs, values, lw=2.4 if best else 0.9, alpha=1.0 if best else 0.5, **style)
     axes.plot(
-        steps[-1],
+        epochs[-1],
         end,
         "*" if best else look.marker,
         ms=13 if best else 5,
@@ -123,4 +129,4 @@ def _curve(axes: Axes, trial: FrozenTrial, frame: Frame, *, best: bool) -> Spot:
         label=None if word in labelled else word,
         **style,
     )
-    return Spot(float(steps[-1]), end, told(trial))
+    return Spot(float(epochs[-1]), end, told(trial))

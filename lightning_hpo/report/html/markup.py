@@ -157,5 +157,14 @@ def place_in_range(position: float, *, at_border: bool) -> str:
     )
 
 
+def share_bar(share: float) -> str:
+    """A bar as long as ``share``, in [0, 1], of the room it has."""
+    width = round(100 * min(max(share, 0.0), 1.0), 1)
+    return (
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{width:g}" height="8"></rect></svg>'
+    )
+
+
 def optional(picture: Picture | None) -> str:
     return "" if picture is None else figure(picture)

@@ -7,12 +7,13 @@ import optuna
 
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.html.document import Section, assemble, section, write_page
-from lightning_hpo.report.study import again, asked, lock_box, model, search, winner, worth
+from lightning_hpo.report.study import again, asked, data, lock_box, model, search, winner, worth
 from lightning_hpo.report.study.headline import headline
 from lightning_hpo.results.record import Record, read_record
 
 SECTIONS: tuple[Section[Record], ...] = (
     Section("asked", "What was asked", asked.content),
+    Section("data", "The data", data.content),
     Section("winner", "The result, and how sure we are", winner.content),
     Section("worth", "What this procedure is worth", worth.content),
     Section("lock_box", "The lock box", lock_box.content),
@@ -23,6 +24,7 @@ SECTIONS: tuple[Section[Record], ...] = (
 )
 # Those that only some studies have.
 _IF_ANY: dict[str, Callable[[Record], bool]] = {
+    "data": data.has_one,
     "worth": worth.has_one,
     "lock_box": lock_box.has_one,
 }

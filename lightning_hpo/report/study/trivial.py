@@ -39,6 +39,9 @@ def _verdict(found: TrivialOf, sample: str) -> Iterator[str]:
     if found["kind"] == "classes":
         always, what = f"always saying {found['says']}", "an accuracy"
         ours, theirs = found["accuracy"], found["share"]
+        if found.get("judged_by") == "balanced accuracy":
+            n_classes = sum(n > 0 for n in found["counts"].values())
+            what, ours, theirs = "a balanced accuracy", found["balanced_accuracy"], 1 / n_classes
     else:
         always, what = "always saying the mean", "a mean squared error"
         ours, theirs = found["error"], found["error_of_mean"]

@@ -32,6 +32,8 @@ _JUDGED_AT: Mapping[Rule, str] = {
     "fixed": "the epoch at which the refit ends",
     "own": "its own best epoch",
 }
+# Of a fold, which of its epochs, by what the reader sees.
+_EPOCHS = {"epoch": "judged epoch", "best_epoch": "best epoch"}
 BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of the range's length
 
 
@@ -231,16 +233,22 @@ def _folds(results: Results) -> str:
             ]
         )
     keys = list(dict.fromkeys(key for fold in cv["folds"] for key in fold))
-    rows = [[cell(text(number(fold.get(key)))) for key in keys] for fold in cv["folds"]]
+    rows = [[cell(text(number(_of_fold(fold, key)))) for key in keys] for fold in cv["folds"]]
     foot = [
         cell("mean ± std" if key == "fold" else text(_mean_and_std(cv, key)), head=key == "fold")
         for key in keys
     ]
     # Metrics keep the names that the module logs.
-    columns = [{"epoch": "judged epoch", "best_epoch": "best epoch"}.get(key, key) for key in keys]
+    columns = [_EPOCHS.get(key, key) for key in keys]
     title = cross_validation_title(cv)
     title = f"{title[0].upper()}{title[1:]}, each fold at {_JUDGED_AT[rule_of(cv)]}"
     return table(title, columns, rows, foot=foot)
+
+
+def _of_fold(fold: Mapping[str, Any], key: str) -> object:
+    """What is shown of it: an epoch is stored from 0 and read from 1."""
+    value = fold.get(key)
+    return value + 1 if key in _EPOCHS and value is not None else value
 
 
 def _mean_and_std(cv: Mapping[str, Any], key: str) -> str:

@@ -69,20 +69,8 @@ def test_all_of_them_write_figures_and_tensorboard_events(tmp_path: Path) -> Non
     assert {f"weights/{name}" for name in layers} == set(tags["histograms"])
     # Before training, behind the first epoch, at the end.
     assert [event.step for event in found.Histograms("weights/features.0")] == [0, 3, 6]
-    # The HParams tab has the objective, the best value of the monitor.
-    assert found.Scalars("objective")[0].value == pytest.approx(best.value)
-    plugin = found.summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name
-    assert plugin == "hparams"
-
-
-# Rule: under a schedule the objective is the last value, as in the study.
-def test_the_objective_may_be_the_last_value(tmp_path: Path) -> None:
-    # The loss falls, so that its largest value is the first one.
-    best = BestEpoch(monitor="val/loss", mode="max")
-    fit(tmp_path, best, HyperparameterSummary({"a": 1}, best, at_end=True))
-    objective = events(tmp_path).Scalars("objective")[0].value
-    assert objective == pytest.approx(best.last["val/loss"])
-    assert best.last["val/loss"] < best.value
+    # A row of the HParams tab is a trial's, not a fit's.
+    assert "_hparams_/session_start_info" not in tags["tensors"] + tags["scalars"]
 
 
 def test_a_fit_gives_the_same_bits_with_and_without(tmp_path: Path) -> None:

@@ -1,15 +1,21 @@
 """What a fit leaves: TensorBoard's HParams row, the layout of its charts, its samples."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hparams_rows import hparams_rows
 from inspected_fits import events, fit
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.plugins.hparams import plugin_data_pb2
 
-from lightning_hpo.callbacks.records import CurvesLayout, curves_layout, log_searched, save_indices
+from lightning_hpo.callbacks.records import (
+    CurvesLayout,
+    HyperparameterSummary,
+    curves_layout,
+    log_searched,
+    save_indices,
+)
 from lightning_hpo.callbacks.reporting import StageOfMetrics
 from lightning_hpo.flavour import pl
 
@@ -22,19 +28,30 @@ pytestmark = [
 
 def test_the_hparams_row_keeps_types_and_tells_null(tmp_path):
     logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
-    log_searched(logger, {"lr": 0.1, "width": 8, "flip": True, "init": "1e3", "depth": None}, 0.5)
+    params = {"lr": 0.1, "width": 8, "flip": True, "init": "1e3", "depth": None}
+    log_searched(logger, params, 0.5, "pruned")
     logger.finalize("success")
-    (file,) = tmp_path.glob("events*")
-    starts = [
-        plugin_data_pb2.HParamsPluginData.FromString(v.metadata.plugin_data.content)
-        for event in EventFileLoader(str(file)).Load()
-        for v in event.summary.value
-        if v.tag == "_hparams_/session_start_info"
-    ]
-    row = {
-        k: getattr(v, v.WhichOneof("kind")) for k, v in starts[0].session_start_info.hparams.items()
-    }
-    assert row == {"lr": 0.1, "width": 8, "flip": True, "init": "1e3", "depth": "null"}
+    (row,) = hparams_rows(tmp_path)
+    assert row == {**params, "depth": "null", "state": "pruned", "status": "STATUS_SUCCESS"}
+
+
+def test_a_trial_without_a_value_has_a_row_that_failed(tmp_path):
+    logger = pl.loggers.TensorBoardLogger(tmp_path, name="", version="")
+    log_searched(logger, {"lr": 0.1}, None, "failed")
+    logger.finalize("failed")
+    assert hparams_rows(tmp_path) == [{"lr": 0.1, "state": "failed", "status": "STATUS_FAILURE"}]
+    assert "objective" not in events(tmp_path).Tags()["scalars"]
+
+
+# Rule: under a schedule the objective is the last value, as in the study.
+@pytest.mark.parametrize(("at_end", "value"), [(False, 0.25), (True, 0.5)])
+def test_a_tracker_is_told_the_value_that_counts(at_end, value):
+    told = []
+    tracker = SimpleNamespace(log_metrics=lambda metrics, step: told.append((metrics, step)))
+    trainer = SimpleNamespace(loggers=[tracker], is_global_zero=True, global_step=3)
+    best = SimpleNamespace(value=0.25, monitor="val/loss", last={"val/loss": 0.5})
+    HyperparameterSummary({"lr": 1}, best, at_end=at_end).on_fit_end(trainer, None)
+    assert told == [({"objective": value}, 3)]
 
 
 def test_the_custom_scalars_have_training_and_validation_in_one_chart(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_a_monitor_of_the_training_is_judged_too(in_hook, every, expected):
 def test_a_fit_is_pruned_by_its_training(in_hook):
     pruner = optuna.pruners.ThresholdPruner(upper=0.6)
     trial = study_with(pruner=pruner).ask()
-    with pytest.raises(optuna.TrialPruned, match=r"epoch 1 with fit_loss=0.75"):
+    with pytest.raises(optuna.TrialPruned, match=r"epoch 2 with fit_loss=0.75"):
         fit(
             OnlyTrains([0.5, 0.75, 0.25], in_hook=in_hook),
             PruningCallback(trial, monitor="fit_loss"),
@@ -197,7 +197,7 @@ def test_a_fit_is_pruned_by_its_training(in_hook):
 def test_a_training_that_is_not_finite_ends_the_fit_with_its_epoch():
     module = OnlyTrains([0.5, math.nan, 0.5], in_hook=True)
     best = BestEpoch(monitor="fit_loss", mode="min")
-    with pytest.raises(NonFiniteLoss, match="fit_loss became nan in epoch 1"):
+    with pytest.raises(NonFiniteLoss, match="fit_loss became nan in epoch 2"):
         fit(module, FailOnNonFinite(monitor="fit_loss"), best, epochs=3)
     assert (best.value, best.epoch) == (0.5, 0)
 
@@ -227,7 +227,7 @@ def test_the_pruners_word_ends_the_fit():
     study = study_with([0.5, 0.25, 0.1], [0.5, 0.25, 0.1], pruner=pruner)
     trial = study.ask()
     # Epoch 0: 0.5 is not worse than the median 0.5. Epoch 1: best so far 0.5 > median 0.25.
-    with pytest.raises(optuna.TrialPruned, match=r"epoch 1 with val/loss=0.5"):
+    with pytest.raises(optuna.TrialPruned, match=r"epoch 2 with val/loss=0.5"):
         fit(Scripted([0.5, 0.5, 0.5]), PruningCallback(trial, monitor="val/loss"))
     assert study.trials[2].intermediate_values == {0: 0.5, 1: 0.5}
 
@@ -347,9 +347,9 @@ def test_an_unknown_mode_is_refused():
 @pytest.mark.parametrize(
     ("module", "reason"),
     [
-        (Scripted([0.5, math.nan, 0.5]), "val/loss became nan in epoch 1"),
-        (Scripted([0.5, math.inf, 0.5]), "val/loss became inf in epoch 1"),
-        (Scripted([0.5, 0.5], train_loss=math.nan), "train/loss became nan in epoch 0"),
+        (Scripted([0.5, math.nan, 0.5]), "val/loss became nan in epoch 2"),
+        (Scripted([0.5, math.inf, 0.5]), "val/loss became inf in epoch 2"),
+        (Scripted([0.5, 0.5], train_loss=math.nan), "train/loss became nan in epoch 1"),
         (Scripted([0.5, 0.5], train_loss=math.nan, name="loss_train"), "loss_train became nan"),
     ],
 )

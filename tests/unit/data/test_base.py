@@ -1,6 +1,8 @@
 """The base data module, on made-up data, without a Trainer."""
 
 import hashlib
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from made import Made, N, everything, negate, ready
 from torch import Generator, Tensor
 
 from lightning_hpo.data.augment import BatchAugment
-from lightning_hpo.data.base import Arrays, TensorDataModule, moments
+from lightning_hpo.data.base import Arrays, TensorDataModule
 from lightning_hpo.data.folds import Split
+from lightning_hpo.data.held import Held
 from lightning_hpo.errors import UserError
 
 
@@ -48,24 +51,6 @@ def test_normalisation_does_not_see_the_validation_data() -> None:
     assert x.mean().item() == pytest.approx(0, abs=1e-6)
     assert x.std(correction=0).item() == pytest.approx(1, rel=1e-5)
     assert everything(data.val_dataloader()).mean().abs() > 1e-3
-
-
-def test_moments_are_exact_per_channel_for_bytes_and_for_floats() -> None:
-    generator = np.random.default_rng(0)
-    x = torch.from_numpy(generator.integers(0, 256, (9000, 3, 2, 2), np.uint8))
-    index = torch.arange(0, 9000, 2)
-    for data in (x, x.float() + 1e6):
-        mean, std = moments(data, index)
-        expected = data[index].double().numpy()
-        np.testing.assert_allclose(mean, expected.mean((0, 2, 3)), rtol=1e-6)
-        np.testing.assert_allclose(std, expected.std((0, 2, 3)), rtol=1e-6)
-
-
-def test_a_channel_that_never_varies_normalises_to_zero() -> None:
-    x = torch.full((5, 2, 2, 2), 7, dtype=torch.uint8)
-    mean, std = moments(x, torch.arange(5))
-    assert mean.tolist() == [7, 7]
-    assert std.tolist() == [1, 1]
 
 
 def test_only_training_batches_are_augmented() -> None:
@@ -270,3 +255,47 @@ def test_values_that_are_no_classes_or_not_there_are_refused() -> None:
         Grouped(split=Split("kfold", labels="weight")).setup("fit")
     with pytest.raises(UserError, match=r"cv\.groups .* Grouped .* 40 samples, got cv.groups=who"):
         Grouped(split=Split("kfold", groups="who")).setup("fit")
+
+
+def test_parts_and_targets_are_what_all_samples_are() -> None:
+    data = ready("test")
+    for stage in ("train", "val", "test"):
+        x, y = data.raw(stage)
+        assert torch.equal(data.targets(stage), y)
+        for at in (slice(2), torch.tensor([2, 0])):
+            x_at, y_at = data.raw(stage, at)
+            assert torch.equal(x_at, x[at]) and torch.equal(y_at, y[at])
+
+
+class Mapped(Made):
+    """The same samples, in a file."""
+
+    folder: Path
+
+    def load(self) -> Arrays:
+        arrays = super().load()
+        np.save(self.folder / "x.npy", arrays.train_x)
+        return replace(arrays, train_x=np.load(self.folder / "x.npy", mmap_mode="c"))
+
+
+@pytest.mark.parametrize("options", [{}, {"train_limit": 20}, {"train_limit": 7, "seed": 3}])
+def test_a_memory_map_is_read_by_its_places_and_gives_the_same(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    held = Split(val_fraction=0.3, held=Held(lock_box=0.2))
+    in_memory, mapped = Made(split=held, **options), Mapped(split=held, **options)
+    mapped.folder = tmp_path
+    for data in (in_memory, mapped):
+        data.setup("fit")
+    assert mapped._train is not None and mapped._arrays is not None
+    assert mapped._train[0].data_ptr() == mapped._arrays.train_x.ctypes.data
+    for stage in ("train", "val"):
+        assert torch.equal(mapped.raw(stage)[0], in_memory.raw(stage)[0])
+    both = (everything(data.train_dataloader()) for data in (in_memory, mapped))
+    assert torch.equal(*both)
+    assert mapped.class_counts == in_memory.class_counts
+
+
+def test_a_known_digest_is_not_computed() -> None:
+    x = np.zeros((2, 1), np.uint8)
+    assert Arrays(x, x[:, 0], x, x[:, 0], digest="abc").sha256 == "abc"

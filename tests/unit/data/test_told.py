@@ -64,6 +64,7 @@ def test_a_module_may_be_built_by_what_is_told_of_the_shape() -> None:
     data = SimpleNamespace(input_shape=(3, 8, 8), num_classes=0, classes=None)
     assert told.for_module(data) == {"input_shape": (3, 8, 8), "num_classes": 0}
     assert told.for_module(SimpleNamespace(input_shape=[4])) == {"input_shape": [4]}
+    assert told.for_module(SimpleNamespace(cardinalities=(3, 4))) == {"cardinalities": (3, 4)}
     assert told.for_module(object()) == {}
 
 
@@ -142,3 +143,27 @@ def test_the_samples_of_a_split_are_told_or_not() -> None:
     train, val = told.fold_indices(Splits())
     assert (train.tolist(), val.tolist()) == ([0, 2], [1])
     assert told.fold_indices(object()) is None
+
+
+def test_data_that_do_not_describe_themselves_have_no_description() -> None:
+    assert told.description(object()) == {}
+    assert told.description(SimpleNamespace(description="curves of a pendulum")) == {}
+
+
+def test_a_description_is_kept_as_json_keeps_it() -> None:
+    data = SimpleNamespace(description=lambda: {"shape": (3, 8, 8), "notes": ["two cameras"]})
+    assert told.description(data) == {"shape": [3, 8, 8], "notes": ["two cameras"]}
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ("pictures", "must return a dict of plain values .*, got str"),
+        ({"shape": np.int64(3)}, "got Object of type int64 is not JSON serializable"),
+        ({"samples": 3}, r"samples \(dict\), .*, got samples=3"),
+        ({"notes": [float("nan")]}, "got Out of range float values are not JSON compliant"),
+    ],
+)
+def test_a_description_of_another_shape_is_refused(found, message) -> None:
+    with pytest.raises(UserError, match=message):
+        told.description(SimpleNamespace(description=lambda: found))

@@ -19,6 +19,13 @@ class Wider(FCClassifier):
         super().__init__(neurons_1=width, **kwargs)
 
 
+class Chooses:
+    """Makes an object of another class, as the arguments ask for."""
+
+    def __new__(cls, width: int, optimizer=None):
+        return (OwnOptimizer if optimizer is None else Wider)(width)
+
+
 def build_net(optimizer, **more):
     return optimizer, more
 
@@ -37,6 +44,9 @@ def node(target, **given):
         (Wider, "optimizer", True),
         (Wider, "num_classes", True),
         (Wider, "augment", False),
+        (Chooses, "width", True),
+        (Chooses, "optimizer", True),
+        (Chooses, "scheduler", False),
         (build_net, "optimizer", True),
         (build_net, "scheduler", False),
     ],

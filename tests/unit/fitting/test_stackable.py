@@ -19,7 +19,7 @@ from lightning_hpo.fitting.stackable import (
     require_alike,
 )
 from lightning_hpo.models.fc import FCClassifier
-from lightning_hpo.models.mlp import MLPRegressor
+from lightning_hpo.models.mlp import MLPClassifier, MLPRegressor
 from lightning_hpo.stack.training import Stopping
 
 STOPPING = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/loss, patience: 3"
@@ -103,6 +103,15 @@ def test_other_networks_and_data_are_refused() -> None:
     digits = DigitsDataModule(train_limit=100)
     with pytest.raises(UserError, match=r"got FCClassifier and DigitsDataModule; set cv\.parallel"):
         member_of(FCClassifier(input_shape=(1, 8, 8)), digits, 0, epochs=1)
+
+
+def test_networks_that_classify_or_embed_categories_are_refused() -> None:
+    data = CurveDataModule()
+    data.setup("fit")
+    with pytest.raises(UserError, match=r"got MLPClassifier and CurveDataModule; set cv\.parallel"):
+        member_of(MLPClassifier(), data, 0, epochs=1)
+    with pytest.raises(UserError, match=r"numbers alone, got cardinalities=\(3,\).*cv\.parallel"):
+        member_of(MLPRegressor(cardinalities=(3,)), data, 0, epochs=1)
 
 
 def test_data_in_several_batches_are_refused() -> None:

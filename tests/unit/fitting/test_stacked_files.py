@@ -27,7 +27,7 @@ def test_the_mean_of_one_fold_is_that_fold() -> None:
 # Rule: every n-th epoch is an event, at its 0-based number; what is no number is none.
 def test_every_nth_epoch_is_an_event(tmp_path: Path) -> None:
     columns = {"train/loss": curve(5, 4, 3, 2, 1), "val/loss": curve(9, math.nan, 7, 6)}
-    write_events(tmp_path, columns, 2, params={"lr": 0.5}, objective=0.25)
+    write_events(tmp_path, columns, 2)
     events = EventAccumulator(str(tmp_path)).Reload()
     found = {
         name: [(event.step, event.value) for event in events.Scalars(name)] for name in columns

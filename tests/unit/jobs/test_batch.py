@@ -34,6 +34,7 @@ class Trial:
         self.end = end
         self.fits = Fits(**of_fits)
         self.plan = SimpleNamespace(scheduled=False)
+        self.cfg = self.context = self.live = None
 
     def conclude(self) -> Any:
         if isinstance(self.end, Exception):
@@ -62,6 +63,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[int, An
             return ret
 
         monkeypatch.setattr(batch, "run_hydra_job", prepares)
+        monkeypatch.setattr(batch, "with_row", lambda cfg, context, live, end: end())
         monkeypatch.setattr(batch, "train", lambda fits, stop, on_end: train(fits, on_end))
         told: list[tuple[int, Any]] = []
         jobs = tuple(Job(number, (), timeout_s=timeout_s) for number in range(len(prepared)))

@@ -200,6 +200,11 @@ def test_a_death_while_drawing_costs_figures_alone(
     stored = json.loads((folder / "result.json").read_text())
     assert stored["left_out"] == {"figures": "the process ended while they were drawn"}
     assert stored["test"].keys() == {"test/loss", "test/accuracy"}
+    # Rule: what was fitted is stated, and the data describe themselves with the test open.
+    assert (stored["training_samples"], stored["batch_size"]) == (200, cfg.data.batch_size)
+    assert stored["network"] == "FCClassifier: 3 linear layers"
+    assert stored["device"].startswith("cpu, ")
+    assert stored["data_description"]["samples"] == {"train": 1437, "test": 360}
     # Another fit would die again.
     assert final.run_refit(cfg, JobContext(folder)) == stored
     fold.parent.mkdir()

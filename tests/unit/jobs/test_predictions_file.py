@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +36,17 @@ def test_classes_have_their_names_and_their_probabilities() -> None:
         ["Bag", "0.75", "0.25", "0.75"],
         ["T-shirt, top", "1", "1", "0"],
     ]
+
+
+def test_samples_with_files_of_their_own_begin_with_them() -> None:
+    for found, rest in (
+        (VALUES, "prediction"),
+        (CLASSES, 'prediction,probability,"p_T-shirt, top"'),
+    ):
+        file = io.StringIO()
+        write_csv(replace(found, file=("new/1.png", "new/2.png")), file)
+        header, first, _ = file.getvalue().splitlines()
+        assert header.startswith(f"file,{rest}") and first.startswith("new/1.png,")
 
 
 def test_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:

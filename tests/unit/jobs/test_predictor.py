@@ -211,3 +211,41 @@ def test_files_of_another_kind_are_refused_with_those_that_fit(tmp_path: Path) -
 def test_it_says_that_other_data_are_not_prepared() -> None:
     (said,) = Predictor(Given(len), None).doubts(Path("x.npy"), torch.ones(1))
     assert "without any preprocessing" in said
+
+
+class Files(Pairs):
+    """Rows that lie in files which nobody but the data can read."""
+
+    def read_samples(self, path: Path) -> Tensor:
+        return torch.tensor([[float(path.stem), 0.0]])
+
+    def sample_names(self, path: Path) -> list[str]:
+        return [path.name]
+
+
+# Rule: data that read new samples themselves, and name them, are asked; not for a tensor file.
+def test_data_may_read_and_name_new_samples_themselves(tmp_path: Path) -> None:
+    predictor = Predictor(Given(lambda x: x.sum(1)), Files())
+    assert predictor.read(tmp_path / "7.csv").tolist() == [[7, 0]]
+    assert predictor.names(tmp_path / "7.csv") == ["7.csv"]
+    np.save(tmp_path / "8.npy", np.ones((1, 2)))
+    assert predictor.read(tmp_path / "8.npy").tolist() == [[1, 1]]
+    assert predictor.names(tmp_path / "8.npy") is None
+    assert Predictor(Given(lambda x: x), pairs()).names(tmp_path / "7.csv") is None
+
+
+class Reading(Pairs):
+    """Knows files of its own: one number a line, of which it makes a row."""
+
+    def read_samples(self, path: Path) -> Tensor:
+        return torch.tensor([[float(line), 0.0] for line in path.read_text().split()])
+
+
+# Rule: what the data read themselves comes before our own rules; a tensor file is one for all data.
+def test_data_may_say_how_their_files_are_read(tmp_path: Path) -> None:
+    predictor = Predictor(Given(lambda x: x.sum(1)), Reading())
+    lines, array = tmp_path / "a.lines", tmp_path / "a.npy"
+    lines.write_text("5\n7\n")
+    np.save(array, np.array([[1.0, 2.0]]))
+    assert predictor.read(lines).tolist() == [[5, 0], [7, 0]]
+    assert predictor.read(array).tolist() == [[1, 2]]

@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from small_configs import composed, prepared
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
@@ -238,6 +239,23 @@ def test_a_regressor_of_two_classes_is_remarked_on(
     said = "every target is 0 or 1, and MLPRegressor fits them as numbers"
     assert [remark.startswith(said) for remark in facts.remarks] == [True] * is_told
     assert facts.class_names == ()
+
+
+# Rule: what the data doubt of themselves is said before anything costs, and all they say is kept.
+def test_warnings_of_the_data_are_remarked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt = "column id has another value in every row"
+    monkeypatch.setattr(DigitsDataModule, "description", lambda self: {"warnings": [doubt]})
+    facts = prepared(tmp_path)
+    assert facts.remarks == (doubt,)
+    assert facts.description == {"warnings": [doubt]}
+
+
+def test_the_data_are_described_with_the_test_shut(tmp_path: Path) -> None:
+    found = prepared(tmp_path).description
+    assert found["samples"] == {"train": 1437, "test": None}
+    assert found["classes"][3] == {"name": "3", "train": 146, "test": None}
 
 
 def test_the_classes_are_named(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_the_pruners_word_ends_the_trial(tmp_path: Path) -> None:
     with pytest.raises(optuna.TrialPruned) as pruned:
         run(tmp_path, told)
     assert list(told.reports) == [1, 3]
-    assert str(pruned.value) == f"pruned at epoch 3 with val/loss={told.reports[3]:.6g}"
+    assert str(pruned.value) == f"pruned at epoch 4 with val/loss={told.reports[3]:.6g}"
 
 
 # Rule: by several objectives nothing can be compared midway; they are all in the result.

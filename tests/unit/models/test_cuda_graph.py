@@ -62,9 +62,18 @@ def test_a_captured_graph_gives_the_same_weights(optimizer: Any, precision: str)
         runner.fit(model, datamodule=digits())
         metrics = {key: runner.callback_metrics[key].item() for key in KEYS}
         ends.append((model.cpu().state_dict(), metrics))
-    # Adam's step has the size of the rate however small a gradient, whose sign rounding may decide.
+    # Adam's step has the size of the rate however small a gradient, whose sign rounding may decide:
+    # single weights go elsewhere.
     by_sign = optimizer is torch.optim.Adam and precision == "bf16-mixed"
     for weights, metrics in ends[1:]:
-        atol = 5e-3 if by_sign else 1e-3
-        torch.testing.assert_close(weights, ends[0][0], rtol=1e-2, atol=atol)
+        if by_sign:
+            assert _share_apart(weights, ends[0][0], atol=5e-3) < 1e-3
+        else:
+            torch.testing.assert_close(weights, ends[0][0], rtol=1e-2, atol=1e-3)
         assert metrics == pytest.approx(ends[0][1], rel=1e-2)
+
+
+def _share_apart(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], *, atol: float) -> float:
+    """How many of all numbers differ, as a share."""
+    apart = torch.cat([~torch.isclose(a[k], b[k], rtol=1e-2, atol=atol).flatten() for k in b])
+    return apart.double().mean().item()

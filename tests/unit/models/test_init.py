@@ -39,6 +39,17 @@ def test_biases_are_zero_and_nested_layers_are_found(scheme: str) -> None:
     assert not network[1][0].bias.any()
 
 
+# Rule: a whole vector weighs as one standardised number does; what is unknown is left alone.
+@pytest.mark.parametrize(("scheme", "std"), [("kaiming", 0.25), ("xavier", 0.25), ("default", 1.0)])
+def test_standard_deviation_of_an_embedding(scheme: str, std: float) -> None:
+    torch.manual_seed(0)
+    layer = nn.Embedding(2000, 16)
+    unknown = layer.weight[0].clone()
+    initialise(layer, scheme)
+    assert layer.weight[1:].std().item() == pytest.approx(std, rel=0.02)
+    assert torch.equal(layer.weight[0], unknown)
+
+
 def test_layers_without_a_bias_are_accepted() -> None:
     initialise(nn.Linear(3, 4, bias=False), "xavier")
 

@@ -1,4 +1,4 @@
-"""Rules of MLPRegressor: layers in a loop, depth as a parameter, checkpoints, a fit on one fold."""
+"""Rules of the fully connected networks of rows: layers, depth, categories, checkpoints, a fit."""
 
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import nn
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
-from lightning_hpo.models.mlp import MLPRegressor
+from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
 from lightning_hpo.models.schedules import cosine
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -115,6 +115,8 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
         "input_shape": (1,),
         "neurons": {"layer_1": 8, "layer_2": 4},
         "depth": None,
+        "cardinalities": (),
+        "embedding_dim": None,
         "dropout": 0.0,
         "init": "kaiming",
     }
@@ -178,11 +180,89 @@ def test_the_learning_rate_follows_the_schedule() -> None:
     assert rates == pytest.approx([0.8, 0.6, 0.4])
 
 
-def test_the_model_file_repeats_the_defaults_of_the_class() -> None:
+@pytest.mark.parametrize("num_classes", [0, 4])
+def test_the_model_file_repeats_the_defaults_of_the_class(num_classes: int) -> None:
     config = OmegaConf.load(CONF / "model" / "mlp.yaml")
-    model = instantiate(config, input_shape=(3,), _execution_whitelist_="lightning_hpo.*")
-    default = MLPRegressor(input_shape=(3,))
+    told = {"input_shape": (3,), "num_classes": num_classes}
+    model = instantiate(config, **told, _execution_whitelist_="lightning_hpo.*")
+    default = MLPClassifier(**told) if num_classes else MLPRegressor(input_shape=(3,))
+    assert type(model) is type(default)
     assert model.widths == default.widths
     assert model.hparams["neurons"] == {"layer_1": 64, "layer_2": 64}
     rest = {key: value for key, value in default.hparams.items() if key != "neurons"}
     assert {key: model.hparams[key] for key in rest} == rest
+
+
+# Rule: rows with categories change nothing for rows without: the layers and what they draw.
+def test_a_regressor_of_numbers_draws_what_it_always_drew() -> None:
+    torch.manual_seed(3)
+    model = MLP(input_shape=(2,), neurons=(5, 4), cardinalities=[], num_classes=0)
+    torch.manual_seed(3)
+    layers = [nn.Linear(2, 5), nn.Linear(5, 4), nn.Linear(4, 1)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    names = [f"network.{i}.{part}" for i in (0, 3, 6) for part in ("weight", "bias")]
+    weights = {k: v for k, v in model.state_dict().items() if not k.startswith(("train", "val"))}
+    assert [name for name in weights if name.startswith("network")] == names
+    assert all(torch.equal(weights[f"network.{3 * i}.weight"], layers[i].weight) for i in range(3))
+
+
+@pytest.mark.parametrize(("num_classes", "shape"), [(3, (6, 3)), (None, (6,)), (0, (6,))])
+def test_categories_enter_as_vectors_beside_the_numbers(
+    num_classes: int | None, shape: tuple[int, ...]
+) -> None:
+    model = MLP(input_shape=(4,), num_classes=num_classes, cardinalities=[5, 3], neurons=(7,))
+    assert model.network[0].in_features == 2 + 3 + 2
+    x = torch.cat([torch.randn(6, 2), torch.randint(0, 3, (6, 2)).float()], dim=1)
+    assert model(x).shape == shape
+    assert model.hparams["cardinalities"] == (5, 3)
+
+
+def test_the_length_of_the_vectors_can_be_searched() -> None:
+    model = MLP(input_shape=(4,), cardinalities=(5, 3), embedding_dim=8)
+    assert model.network[0].in_features == 2 + 2 * 8
+
+
+def test_the_data_decide_which_it_is() -> None:
+    assert type(MLP()) is MLPRegressor
+    assert type(MLP(num_classes=2)) is MLPClassifier
+
+
+# Rule: what is for classes has no effect on numbers, so a regressor refuses it; null says nothing.
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"label_smoothing": 0.1},
+        {"class_weights": "balanced"},
+        {"extra_metrics": ["auroc"]},
+        {"steps_per_call": "epoch"},
+        {"cuda_graph": True},
+    ],
+)
+def test_a_regressor_refuses_what_is_for_classes(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(UserError, match=rf"{name} is for classes, .* got {name}=.*; leave it out"):
+        MLP(**given)
+
+
+def test_a_classifier_and_its_choices() -> None:
+    model = MLP(num_classes=3, class_weights=[1, 2, 3], label_smoothing=0.1, dropout=0.5)
+    assert model.label_smoothing == 0.1
+    assert model.weights_k.tolist() == [1, 2, 3]
+    assert sum(isinstance(layer, nn.Dropout) and layer.p == 0.5 for layer in model.network) == 2
+
+
+# Rule: a study's checkpoint opens by the name in its configuration, whichever network it is.
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("weights_only", [True, False])
+@pytest.mark.filterwarnings("ignore::FutureWarning:(pytorch_)?lightning")
+def test_a_checkpoint_opens_as_what_it_is(tmp_path: Path, kind: Any, weights_only: bool) -> None:
+    model = kind(input_shape=(3,), cardinalities=(4,), neurons={"layer_1": 5}, init="xavier").eval()
+    trainer = quiet_trainer(max_epochs=0, default_root_dir=tmp_path)
+    trainer.strategy.connect(model)
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    opened = MLP.load_from_checkpoint(tmp_path / "model.ckpt", "cpu", weights_only=weights_only)
+    assert type(opened) is kind
+    assert opened.hparams == model.hparams
+    x = torch.tensor([[0.5, 1.5, 2.0]])
+    assert torch.equal(opened.eval()(x), model(x))

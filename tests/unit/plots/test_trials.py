@@ -49,6 +49,14 @@ def test_bars_have_the_probabilities_of_the_classes(images) -> None:
     assert_nothing_is_clipped(figure)
 
 
+# Rule: few samples make a narrow figure, whose title goes on in a second line.
+def test_a_long_title_is_whole_above_few_samples() -> None:
+    title = "The same samples: most probable classes in trials of the search, first of 3 folds"
+    figure = trial_probabilities(None, VERDICTS, ROWS, title=title)
+    assert figure._suptitle.get_text().split() == title.split()
+    assert_nothing_is_clipped(figure)
+
+
 # Rule: one panel for each trial with its own network and samples, on shared axes that the samples
 # decide, however wild a network is.
 def test_curves_of_trials_share_their_axes() -> None:

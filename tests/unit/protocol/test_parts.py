@@ -82,6 +82,7 @@ def test_a_part_that_did_not_run_is_null_in_the_results() -> None:
     assert REFITS.summary([], "val/loss") == {
         "refits": [],
         "calibration": None,
+        "data_description": None,
         "test": None,
         "test_std": None,
         "no_test": None,

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_hpo.protocol.samples import Samples, Unclear, losses, read_samples
+from lightning_hpo.protocol.samples import (
+    Samples,
+    Unclear,
+    balanced_accuracy,
+    losses,
+    metrics_like,
+    read_samples,
+)
 
 PLACES = np.arange(2)
 
@@ -29,6 +36,26 @@ def test_a_missing_or_damaged_file_is_none(tmp_path: Path) -> None:
     assert read_samples(file) is None
     file.write_bytes(b"PK")
     assert read_samples(file) is None
+
+
+# Rule: of networks as one, the accuracies that each of them has logged, by their names.
+def test_the_metrics_of_a_mean_have_the_names_of_its_networks() -> None:
+    target = np.array([0, 0, 0, 1])
+    mean, one, other = (
+        Samples.of(np.arange(4), 4 * np.eye(2)[answers], target)
+        for answers in ([0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 1, 1])
+    )
+    assert balanced_accuracy(mean) == pytest.approx((2 / 3 + 1) / 2)
+    logged = [
+        {"acc": 0.75, "balanced_accuracy": 0.5},
+        {"acc": 0.5, "balanced_accuracy": 2 / 3},
+    ]
+    found = metrics_like(mean, [one, other], logged)
+    assert found.keys() == {"cross_entropy", "acc", "balanced_accuracy"}
+    assert found["balanced_accuracy"] == pytest.approx(5 / 6)
+    # Logged by a rule that is not ours: no name for ours.
+    unlike = [metrics | {"balanced_accuracy": 0.9} for metrics in logged]
+    assert metrics_like(mean, [one, other], unlike).keys() == {"cross_entropy", "acc"}
 
 
 # A row of equal logits costs log K, whatever their size.

@@ -7,9 +7,11 @@ from lightning_hpo.protocol.stages import (
     curve_keys,
     is_accuracy,
     is_loss,
+    is_share,
     of_stage,
     quantity,
     recorded_stages,
+    weighs_classes_alike,
     without_forks,
 )
 
@@ -82,6 +84,13 @@ def test_two_metrics_of_one_quantity_have_curves_of_their_own() -> None:
         "val/loss": "val/val/loss",
         "train_loss": "train/loss",
     }
+
+
+def test_what_counts_every_class_alike_is_known_by_its_name() -> None:
+    alike = ("val/balanced_accuracy", "val_f1", "AUROC/test", "val/macro-recall", "val/F1-Score")
+    assert all(map(weighs_classes_alike, alike))
+    assert not any(map(weighs_classes_alike, ("val/accuracy", "val/loss", "val/auto", "f1_loss")))
+    assert [is_share(name) for name in ("val/f1", "val_acc", "val/loss")] == [True, True, False]
 
 
 def test_an_accuracy_is_one_by_its_whole_name() -> None:

@@ -81,3 +81,12 @@ def test_the_contenders_are_whole_trials_with_parameters_of_their_own():
     of_two = optuna.create_study(directions=["minimize", "maximize"])
     of_two.add_trial(optuna.trial.create_trial(values=[1.0, 1.0]))
     assert trials.contenders(of_two) == []
+
+
+# Rule: a dashboard's axes are called as the objectives are, also after these were renamed.
+def test_objectives_have_their_names() -> None:
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    for names in (["val/loss", "seconds"], ["val/loss", "val/accuracy"]):
+        trials.name_objectives(study, names)
+        attributes = study._storage.get_study_system_attrs(study._study_id)
+        assert attributes["study:metric_names"] == names

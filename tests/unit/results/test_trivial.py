@@ -39,6 +39,7 @@ def test_a_network_below_the_majoritys_share_is_worse() -> None:
         "kind": "classes",
         "n": 200,
         "verdict": "worse",  # mid-p of 6 against 0: 0.5 ** 6 = 0.0156
+        "judged_by": "accuracy",
         "says": "no",
         "share": 0.91,
         "accuracy": 0.88,
@@ -124,6 +125,23 @@ def test_values_of_a_network_that_says_nearly_the_mean_are_not_told_apart() -> N
     assert found(Samples.of(np.arange(2), np.zeros(2), np.ones(2)))["r2"] is None
     diverged = Samples.of(np.arange(2), np.full(2, np.nan), np.arange(2.0))
     assert found(diverged)["verdict"] == "not told apart"
+
+
+# Rule: where the study watches what counts every class alike, so does the verdict: 15 of 18 found
+# are worth more than 20 of 182 lost, though the accuracy lies below the majority's share.
+def test_a_balanced_monitor_is_judged_by_balanced_accuracy() -> None:
+    by_accuracy, balanced = (beside([rare(20, 15)], None, balanced=b) for b in (False, True))
+    assert by_accuracy is not None and balanced is not None
+    assert (by_accuracy["verdict"], balanced["verdict"]) == ("not told apart", "better")
+    assert balanced["kind"] == "classes"
+    assert balanced["accuracy"] < balanced["share"]
+    assert balanced["balanced_accuracy"] == pytest.approx((162 / 182 + 15 / 18) / 2)
+    assert balanced["judged_by"] == "balanced accuracy"
+    # All "no" but 40 wrong: each class's share is what a coin gives, or less.
+    coin = beside([rare(91, 9)], None, balanced=True)
+    assert coin is not None and coin["verdict"] == "not told apart"
+    folds = of_folds([rare(20, 15), classifier(RARE, RARE, start=200)], balanced=True)
+    assert folds["verdict"] == "better"
 
 
 # Rule: several refits are told by their mean; a class without a sample has no recall.

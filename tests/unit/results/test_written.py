@@ -20,13 +20,18 @@ def fold(k: int, loss: float) -> dict:
 
 # Rule: a final job counts for the trial that it was done for; a single fold has no spread.
 def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
-    for name, found in (("fold_0", fold(0, 0.5)), ("refit", {"test": {"test/loss": 0.25}})):
+    refit = {"test": {"test/loss": 0.25}, "data_description": {"shape": [8]}}
+    for name, found in (("fold_0", fold(0, 0.5)), ("refit", refit)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(json.dumps(found))
     (tmp_path / "trial.json").write_text("12")
     found = written._final_results(FinalFolder(tmp_path), {12, None}, monitor="val/loss")
     assert (found["final_trial"], found["cv"]) == (12, None)
     assert found["test"] == {"test/loss": 0.25}
+    assert (found["data_description"], found["refits"]) == (
+        {"shape": [8]},
+        [{"test": {"test/loss": 0.25}}],
+    )
     other = written._final_results(FinalFolder(tmp_path), {33, None}, monitor="val/loss")
     assert other == {
         "final_trial": None,
@@ -38,6 +43,7 @@ def test_the_final_job_of_another_trial_is_no_result_of_this_one(tmp_path):
         "no_test": None,
         "ensemble": None,
         "calibration": None,
+        "data_description": None,
         "trivial": None,
     }
     # A baseline has no trials.

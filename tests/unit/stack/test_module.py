@@ -75,7 +75,7 @@ def test_a_diverged_group_says_what_became_what_and_where():
     assert isinstance(diverged.error, NonFiniteLoss)
     assert str(diverged.error).startswith("train/loss became ")
     assert str(diverged.error).endswith(" (fold 1)")
-    epoch = int(str(diverged.error).split()[-3])
+    epoch = int(str(diverged.error).split()[-3]) - 1  # told from 1, stored from 0
     assert np.isfinite(diverged.train[1][:epoch]).all()
     assert not np.isfinite(diverged.train[1][epoch])
     assert (other.error, len(other.val[0])) == (None, 40)

@@ -28,7 +28,7 @@ from lightning_hpo.protocol.averages import as_json
 from lightning_hpo.report.study.page import SECTIONS, build_report
 
 SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
-SOME_HAVE = {"worth", "lock_box"}
+SOME_HAVE = {"data", "worth", "lock_box"}
 VOID = {"meta", "link", "img", "wbr", "br"}
 
 

@@ -201,6 +201,19 @@ def test_test_result_is_held_against_the_folds(
     assert expected in sureness.sureness(study)[-1]
 
 
+# Rule: a share's interval ends where shares do; 0.95 +- t_2 * 0.05 * sqrt(1 + 1/3) goes to 1.198.
+def test_no_share_is_expected_above_one() -> None:
+    cv = {
+        "n_splits": 3,
+        "folds": [{"fold": k, "val/f1": f1} for k, f1 in enumerate((0.9, 0.95, 1.0))],
+        "val/f1_mean": 0.95,
+        "val/f1_std": 0.05,
+    }
+    found = {"cv": cv, "test": {"test/f1": 0.97}, "monitor": "val/f1", "direction": "maximize"}
+    said = sureness.sureness(record(values(0.9), **found))[-1]
+    assert said.startswith("0.97 on the test set: within 0.7016 to 1, where one more fold lies")
+
+
 def test_without_cross_validation_nothing_is_claimed() -> None:
     assert sureness.sureness(record(values(1.0), cv=None)) == [
         "The winner was not cross-validated, so nothing is known about how much its value depends "

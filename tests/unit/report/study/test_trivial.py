@@ -38,6 +38,16 @@ def test_a_network_that_misses_a_class_and_the_majority_is_told_so() -> None:
     assert not is_beaten(results(RARE))
 
 
+# Rule: the sentence compares what the verdict compared; of a constant answer every class's mean is
+# the same, one in so many classes.
+def test_a_balanced_verdict_is_told_by_balanced_accuracies() -> None:
+    balanced = {"judged_by": "balanced accuracy", "balanced_accuracy": 0.43, "recall": {}}
+    assert sentences(results(RARE | balanced)) == [
+        "The network is worse than always saying no, a balanced accuracy of 0.43 against 0.5 on 200"
+        " test samples."
+    ]
+
+
 def test_a_better_network_and_an_unknown_one_get_no_sentence() -> None:
     assert sentences(results(VALUES)) == sentences({}) == []  # type: ignore[typeddict-item]
     assert is_beaten(results(VALUES)) and is_beaten({})  # type: ignore[typeddict-item]

@@ -64,6 +64,9 @@ def test_folds_say_at_which_epoch_they_were_judged() -> None:
     assert "each fold at the epoch that the other folds choose" in said(judged_at="others")
     assert "each fold at the epoch at which the refit ends" in said(judged_at="fixed")
     assert "judged epoch" in said(folds=[{**fold, "epoch": 4}] * 2)
+    # Stored from 0, read from 1: fold, epochs, best epoch, loss, judged epoch.
+    row = "<tr><td>0</td><td>8</td><td>6</td><td>0.25</td><td>5</td></tr>"
+    assert row in said(folds=[{**fold, "epoch": 4}] * 2).replace("judged <wbr>", "")
 
 
 def test_the_ensemble_has_a_sentence_of_its_own() -> None:

@@ -1,0 +1,18 @@
+"""A bar on standard error, where that is a terminal, for reading many images."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def shown(done: Iterable[int], *, total: int, what: str, console: Console | None = None) -> None:
+    """Takes all numbers of ``done``, shows how many of ``total`` they sum up to, and goes away."""
+    console = console or Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        for n in done:
+            bar.advance(task, n)
