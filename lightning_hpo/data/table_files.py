@@ -7,6 +7,7 @@ N rows, U different texts of a column.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lightning_hpo.errors import UserError, did_you_mean, missing_package, one_l
 
 # Texts that stand for a gap, in any case of their letters; "none" may be a category.
 GAPS = ("", "na", "n/a", "#n/a", "nan", "<na>", "nat", "null", "?")
+_LONGEST_GAP = max(map(len, GAPS))
 _PARQUET = (".parquet", ".pq")
 
 
@@ -35,10 +37,10 @@ class Texts:
     @classmethod
     def of(cls, values: Sequence[Any] | NDArray[Any]) -> "Texts":
         codes, found = pd.factorize(np.array(values, dtype=object))
-        texts = [str(text).strip() for text in found]
-        of_found, different = pd.factorize(
-            np.array([None if text.lower() in GAPS else text for text in texts], dtype=object)
-        )
+        plain = [_plain(text) for text in found]
+        if all(map(is_, plain, found)):
+            return cls(codes.astype(np.int64), found)
+        of_found, different = pd.factorize(np.array(plain, dtype=object))
         return cls(np.append(of_found, -1)[codes].astype(np.int64), different)
 
     @property
@@ -121,6 +123,12 @@ def _read_csv(path: Path, keys: str) -> Table:
     blank = np.all([column.codes < 0 for column in texts.values()], axis=0)
     table = Table(str(path), texts, numbers)
     return table.rows(~blank) if blank.any() else table
+
+
+def _plain(text: str) -> str | None:
+    """Without blanks around; None for a gap."""
+    text = text.strip()
+    return None if len(text) <= _LONGEST_GAP and text.lower() in GAPS else text
 
 
 def _structure(path: Path, keys: str) -> tuple[list[str], int, NDArray[np.int64]]:
