@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_hpo.data import told
 from lightning_hpo.data.augment import BatchAugment, appends
@@ -25,6 +25,7 @@ from lightning_hpo.data.held import Apart, Held
 from lightning_hpo.data.labels import as_values, require_classes, require_values
 from lightning_hpo.data.loader import Augment, StepsPerCall, TensorLoader, steps_per_call
 from lightning_hpo.data.moments import moments
+from lightning_hpo.data.normalisation import Normalisation, normalised
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
@@ -209,8 +210,15 @@ class TensorDataModule(pl.LightningDataModule):
     def normalised(self, x: Tensor) -> Tensor:
         """Stored samples (N, C, ...) as the network sees them: float32, by the training split."""
         assert self.mean is not None and self.std is not None, "setup() comes first"
-        shape = (-1,) + (1,) * (x.ndim - 2)
-        return (x - self.mean.to(x.device).view(shape)) / self.std.to(x.device).view(shape)
+        return normalised(x, self.mean.to(x.device), self.std.to(x.device))
+
+    def preprocessing(self) -> nn.Module | None:
+        """:meth:`normalised` as a module of its own, for an exported graph; None: there is none.
+
+        A subclass that overrides the one overrides the other too.
+        """
+        assert self.mean is not None and self.std is not None, "setup() comes first"
+        return Normalisation(self.mean, self.std)
 
     def picture(self, sample: Tensor) -> Tensor:
         """A sample (C, H, W) of a loader as it is stored, but for rounding."""

@@ -23,12 +23,12 @@ class Ensemble(pl.LightningModule):
     def __init__(self, members: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.members = nn.ModuleList([_made(member) for member in members])
+        self.members = nn.ModuleList([made(member) for member in members])
 
     @classmethod
     def of(cls, modules: Sequence[pl.LightningModule]) -> "Ensemble":
         """A copy of ``modules``, whose hyperparameters must be the arguments that made them."""
-        found = cls([_described(module) for module in modules])
+        found = cls([described(module) for module in modules])
         for member, module in zip(found.members, modules, strict=True):
             member.load_state_dict(module.state_dict())
         return found.eval()
@@ -42,7 +42,11 @@ class Ensemble(pl.LightningModule):
         return outputs
 
 
-def _described(module: pl.LightningModule) -> dict[str, Any]:
+def described(module: pl.LightningModule) -> dict[str, Any]:
+    """The ``class`` of a module, as ``package.module:Class``, and the ``arguments`` that made it.
+
+    Those among its hyperparameters that its constructor takes.
+    """
     kind = type(module)
     taken = inspect.signature(kind).parameters.values()
     names = {parameter.name for parameter in taken}
@@ -52,6 +56,7 @@ def _described(module: pl.LightningModule) -> dict[str, Any]:
     return {"class": f"{kind.__module__}:{kind.__qualname__}", "arguments": arguments}
 
 
-def _made(member: Mapping[str, Any]) -> nn.Module:
-    made: nn.Module = pkgutil.resolve_name(member["class"])(**member["arguments"])
-    return made
+def made(member: Mapping[str, Any]) -> nn.Module:
+    """The module that :func:`described` has described, with new weights."""
+    module: nn.Module = pkgutil.resolve_name(member["class"])(**member["arguments"])
+    return module
