@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import run
+from command import run, trials
 
 from lightning_hpo import load_study
 from lightning_hpo.predict import main
@@ -128,13 +128,11 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
     folder, out = study(
         tmp_path,
         table,
-        "cv.parallel=stacked",
-        "cv=kfold",
-        "cv.n_splits=2",
-        "callbacks=none",
-        "trainer.max_epochs=300",
-        "optimizer.lr=0.03",
+        *("cv=kfold", "cv.parallel=stacked", "cv.n_splits=2", "cv.final=false"),
+        *("callbacks=none", "trainer.max_epochs=30", "optimizer.lr=0.1"),
+        *("model.dropout=choice(0,0.1)", "study.n_trials=2"),
     )
+    assert [trial.state.name for trial in trials(folder)] == ["COMPLETE"] * 2
     assert "taken as target: target (regression: whole numbers from 25 to 346)\n" in out
     found = kept(folder)
     assert np.corrcoef(found.output.ravel(), found.target)[0, 1] > 0.5
