@@ -25,6 +25,7 @@ OF_NO_MODULE = {
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
     "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
+    "test_configuration_page.py": "docs/configuration.py",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",
