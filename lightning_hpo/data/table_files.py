@@ -6,6 +6,7 @@ N rows, U different texts of a column.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 from operator import is_
 from pathlib import Path
@@ -100,6 +101,13 @@ def read_table(path: Path, keys: str) -> Table:
     Raises :class:`UserError`, with file and line, for what is no table.
     """
     return _read_parquet(path, keys) if path.suffix.lower() in _PARQUET else _read_csv(path, keys)
+
+
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file; none of any other file."""
+    if path.suffix.lower() not in _PARQUET:
+        return ()
+    return tuple(import_module("pyarrow.parquet").read_schema(path).names)
 
 
 def table_of(frame: pd.DataFrame, source: str) -> Table:
