@@ -42,7 +42,7 @@ MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/nul
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
 .PHONY: help install install-dev data run test test-lowest test-all tensorboard dashboard report \
-	regression classification reference bench gallery notebooks clean
+	regression classification reference bench gallery docs notebooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,11 @@ bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark, one after the other
 
 gallery: $(INSTALLED) ## The pictures of docs/gallery.md again, from finished studies; needs Chromium
 	$(BIN)/python -m docs.gallery --studies $(STUDIES)
+
+docs: $(INSTALLED_DEV) ## Build docs/ as a site in build/site; a link that leads nowhere fails
+	$(BIN)/python -m docs.configuration
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 notebooks: $(INSTALLED_DEV) $(FETCHED) ## Run all notebooks at their small budgets (minutes); open them in any editor
 	$(BIN)/jupyter-execute notebooks/*.ipynb

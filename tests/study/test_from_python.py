@@ -60,7 +60,7 @@ def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeyp
 # Rule: what the README shows runs as it stands, here with fewer trials, epochs and folds.
 @pytest.mark.slow
 def test_the_readmes_lines_lead_from_a_class_to_a_prediction(tmp_path):
-    section = (ROOT / "README.md").read_text().partition("### From Python")[2]
+    section = (ROOT / "README.md").read_text().partition("## Your own model, from Python")[2]
     lines = section.partition("```python\n")[2].partition("```")[0]
     assert len([line for line in lines.splitlines() if line]) <= 10
     for asked, less in {"n_trials=20": "n_trials=2", "max_epochs=10": "max_epochs=2"}.items():
