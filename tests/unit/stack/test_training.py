@@ -14,11 +14,11 @@ CPU = torch.device("cpu")
 EPOCHS = 60
 
 
-def member(seed: int, *, n=12, neurons=(6, 4), make=None, dropout=0.0, n_val=5) -> Member:
+def member(seed: int, *, n=12, inputs=1, neurons=(6, 4), make=None, dropout=0.0, n_val=5) -> Member:
     torch.manual_seed(seed)
-    module = MLPRegressor(neurons=neurons, dropout=dropout)
+    module = MLPRegressor(input_shape=(inputs,), neurons=neurons, dropout=dropout)
     make = make or partial(optim.Adam, lr=0.02)
-    x, val_x = torch.randn(n, 1), torch.randn(n_val, 1)
+    x, val_x = torch.randn(n, inputs), torch.randn(n_val, inputs)
     y, val_y = torch.sin(2 * x[:, 0]), torch.sin(2 * val_x[:, 0]) + 0.3 * torch.randn(n_val)
     return Member(
         module.network,
@@ -52,12 +52,12 @@ def alone(member: Member, patience: int | None) -> tuple[list[float], list[float
 
 
 def many() -> list[Member]:
-    """Different data, widths, sizes of folds, optimizers and settings."""
+    """Different data, inputs, widths, sizes of folds, optimizers and settings."""
     return [
         member(0),
         member(1, n=11, n_val=6),
         member(2, neurons=(3, 7), make=partial(optim.SGD, lr=0.05, momentum=0.9)),
-        member(3, make=partial(optim.RAdam, lr=0.05)),
+        member(3, inputs=3, make=partial(optim.RAdam, lr=0.05)),
         member(4, neurons=(2, 2), make=partial(optim.AdamW, lr=0.05)),
     ]
 
