@@ -43,7 +43,19 @@ ROOMS = (
     "doors",
 )
 # Files of the package itself, and what Hydra finds us by.
-DOORS = ("", "api", "entry", "rerun", "compare", "unlock", "predict", "series", "__main__")
+DOORS = (
+    "",
+    "api",
+    "search",
+    "entry",
+    "rerun",
+    "compare",
+    "unlock",
+    "predict",
+    "export",
+    "series",
+    "__main__",
+)
 
 
 def test_no_room_imports_one_above_it() -> None:

@@ -52,12 +52,12 @@ def alone(member: Member, patience: int | None) -> tuple[list[float], list[float
 
 
 def many() -> list[Member]:
-    """Different data, inputs, widths, sizes of folds, optimizers and settings."""
+    """Different data, widths, sizes of folds, optimizers and settings."""
     return [
         member(0),
         member(1, n=11, n_val=6),
         member(2, neurons=(3, 7), make=partial(optim.SGD, lr=0.05, momentum=0.9)),
-        member(3, inputs=3, make=partial(optim.RAdam, lr=0.05)),
+        member(3, make=partial(optim.RAdam, lr=0.05)),
         member(4, neurons=(2, 2), make=partial(optim.AdamW, lr=0.05)),
     ]
 
@@ -80,6 +80,24 @@ def test_each_network_trains_as_if_alone(patience):
         assert ended[row].best_loss == pytest.approx(val[best], rel=1e-4)
     if patience is not None:
         assert len({end.epochs for end in ended.values()}) > 1, "they stop at different epochs"
+
+
+# Rule: so it is beside networks with other inputs, as where the training rows of a fold lack a
+# category.
+def test_networks_may_have_different_inputs():
+    def made() -> list[Member]:
+        return [member(seed, inputs=inputs) for seed, inputs in enumerate((3, 1, 2))]
+
+    members = made()
+    stack = Stack(members, stopping=Stopping(restore_best=False), device=CPU)
+    losses = stack.train(EPOCHS)
+    stack.drop(range(3))
+    for row, own in enumerate(made()):
+        train, val, _ = alone(own, None)
+        torch.testing.assert_close(losses.train[:, row], torch.tensor(train))
+        torch.testing.assert_close(losses.val[:, row], torch.tensor(val))
+        kept, trained = members[row].network[0].weight, own.network[0].weight
+        torch.testing.assert_close(kept, trained, rtol=1e-3, atol=1e-4)
 
 
 # Rule: in the end a network has the weights of its best epoch: it validates to its best loss.
