@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lightning_hpo.flavour import pl
+    from lightning_hpo.jobs.exporting.kinds import Exported
     from lightning_hpo.jobs.predictor import Predictor
     from lightning_hpo.protocol.lock_box import Opening
     from lightning_hpo.results.results import Best, Results
     from lightning_hpo.results.samples import Row
+
+_File = str | Path | None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,21 @@ class StudyRecord:
         As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
         """
         return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
+
+    def export(
+        self, to: str = "onnx", *, ensemble: bool = False, out: _File = None, trust: bool = False
+    ) -> "Exported":
+        """Write that network as a file for others: onnx, torchscript, torch or safetensors.
+
+        As ``python -m lightning_hpo.export`` does, into ``export`` in the study's folder or to
+        ``out``, a model card beside it. Returns ``path``, ``card``, ``size``, ``difference`` from
+        the outputs here, latencies. :class:`UserError` where these differ, else as :meth:`model`.
+        """
+        from lightning_hpo.export import export_study
+
+        return export_study(
+            self.folder, to, ensemble=ensemble, out=out, trusted=trust, way_out="trust=True"
+        )
 
     def _repr_html_(self) -> str:
         return summary_html(self.folder, self.results)

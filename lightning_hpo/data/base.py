@@ -213,10 +213,7 @@ class TensorDataModule(pl.LightningDataModule):
         return normalised(x, self.mean.to(x.device), self.std.to(x.device))
 
     def preprocessing(self) -> nn.Module | None:
-        """:meth:`normalised` as a module of its own, for an exported graph; None: there is none.
-
-        A subclass that overrides the one overrides the other too.
-        """
+        """:meth:`normalised` as a module, for a graph; a subclass overrides both or neither."""
         assert self.mean is not None and self.std is not None, "setup() comes first"
         return Normalisation(self.mean, self.std)
 

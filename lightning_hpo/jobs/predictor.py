@@ -6,7 +6,7 @@ Shapes: N samples, K classes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ from lightning_hpo.explain.attribution import as_input, evaluating
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.base import as_evaluated
 from lightning_hpo.protocol.samples import Kind
+
+# What a network gives for each sample: a value, or of each class a logit or a probability.
+Given = Literal["values", "logits", "probabilities"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,13 @@ class Predictor:
         probabilities = _probabilities(outputs, self.temperature).numpy()
         names = told.class_names(self.data, outputs.shape[1])
         return Predictions(outputs.argmax(1).numpy(), probabilities, names)
+
+    def given(self, x: Any, name: str = "x") -> Given:
+        """What the network itself gives for the samples ``x``; raises as :meth:`predict` does."""
+        outputs = self._outputs(self._samples(x, name))
+        if not self._gives_classes(outputs):
+            return "values"
+        return "probabilities" if _are_probabilities(outputs.double()) else "logits"
 
     def read(self, path: Path) -> Tensor:
         """The samples in a tensor file, in what the data read themselves, else in a CSV file.
@@ -207,9 +217,12 @@ def _of_classes(data: TensorDataModule | None, kind: Kind | None) -> bool | None
 def _probabilities(outputs: Tensor, temperature: float) -> Tensor:
     """(N, K) float64; of a network that gives probabilities itself, these."""
     found = outputs.double()
-    if bool((found >= 0).all()) and torch.allclose(found.sum(1), found.new_ones(()), atol=1e-3):
-        return found
-    return (found / temperature).softmax(1)
+    return found if _are_probabilities(found) else (found / temperature).softmax(1)
+
+
+def _are_probabilities(outputs: Tensor) -> bool:
+    sums = outputs.sum(1)
+    return bool((outputs >= 0).all()) and torch.allclose(sums, sums.new_ones(()), atol=1e-3)
 
 
 def _require_readable(path: Path) -> None:

@@ -43,6 +43,7 @@ def test_there_are_those_that_the_first_one_leads_to():
         "03_classification",
         "04_see_inside",
         "05_your_own_model_and_data",
+        "06_predict_and_export",
         "07_own_model_from_python",
     ]
     for name, following in pairwise(NOTEBOOKS):

@@ -52,6 +52,7 @@ DOORS = (
     "compare",
     "unlock",
     "predict",
+    "export",
     "series",
     "__main__",
 )
