@@ -287,27 +287,6 @@ def test_a_class_of_the_test_alone_is_one_line(tmp_path: Path) -> None:
         module(tmp_path, test=other).setup("fit")
 
 
-@pytest.mark.parametrize(
-    ("values", "classes"),
-    [
-        (["10", "9", "2"] * 5, ("2", "9", "10")),
-        (["Yes", "No"] * 5, ("No", "Yes")),
-        (["b", "a"] * 5, ("a", "b")),
-        (["0.5", "1.5"] * 5, None),
-        # 21 whole numbers, or too few rows of each.
-        ([str(k) for k in range(21)] * 6, None),
-        (["1", "2", "3"] * 4, None),
-    ],
-)
-def test_the_task_follows_from_the_target(
-    tmp_path: Path, values: list[str], classes: tuple[str, ...] | None
-) -> None:
-    lines = [f"{(k * 7) % 101}.5,{value}" for k, value in enumerate(values)]
-    data = module(tmp_path, "x,sold\n" + "\n".join(lines) + "\n")
-    data.setup("fit")
-    assert data.classes == classes
-
-
 def test_the_checksum_tells_names_apart(tmp_path: Path) -> None:
     def checksum(text: str) -> str:
         data = module(tmp_path, text)
