@@ -1,6 +1,8 @@
 """A data set on the host, as a data module's ``load`` gives it."""
 
 import hashlib
+import mmap
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,3 +42,13 @@ class Arrays:
         for array in (self.train_x, self.train_y, self.test_x, self.test_y):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def release(array: NDArray[Any]) -> None:
+    """What was read of a memory map is this process's no longer; the next reader finds it cached.
+
+    Nothing of another array, or where the system cannot.
+    """
+    mapped = getattr(array, "_mmap", None)
+    if isinstance(mapped, mmap.mmap) and sys.platform == "linux":
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lightning_hpo.data import told
 from lightning_hpo.data.arrays import Arrays as Arrays  # where others look for it
+from lightning_hpo.data.arrays import release
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.described import described
@@ -116,7 +117,7 @@ class TensorDataModule(pl.LightningDataModule):
         self.train_indices = self.train_indices.to(self.device)
         self.val_indices = self.val_indices.to(self.device)
         if self.mean is None or self.std is None:
-            self.mean, self.std = moments(self._train[0], self.train_indices)
+            self.mean, self.std = moments(self._train[0], self.train_indices, self._release)
         self.mean, self.std = self.mean.to(self.device), self.std.to(self.device)
         if stage in ("test", "predict"):
             self._test = self._to_device(self._test or self._tested(self._arrays))
@@ -343,7 +344,13 @@ class TensorDataModule(pl.LightningDataModule):
             rank=0 if self.trainer is None else self.trainer.global_rank,
             world_size=1 if self.trainer is None else self.trainer.world_size,
             steps_per_call=steps_per_call,
+            after_read=self._release,
         )
+
+    def _release(self) -> None:
+        """Training and test samples of a memory map lie in one file."""
+        if self._arrays is not None:
+            release(self._arrays.train_x)
 
     def _training_seed(self) -> int:
         return self.seed if self.training_seed is None else self.training_seed

@@ -108,16 +108,15 @@ class ImagesDataModule(TensorDataModule):
     def description(self) -> dict[str, Any]:
         """Facts of the images, after ``setup``: plain values; see ``data.told``."""
         assert self._listing is not None and self._decoded is not None, "setup() comes first"
-        listing = self._listing
-        return {
-            "shape": list(self._decoded.form.shape),
-            "samples": {
-                "train": listing.n_train,
-                "test": len(listing.paths) - listing.n_train,
-            },
-            "classes": image_facts.class_counts(listing),
+        counts = image_facts.class_counts(self._listing)
+        found = super().description()
+        # Of training images those that are held out do not count; of the test there is no secret.
+        for row, of_class in zip(found["classes"], counts, strict=True):
+            row["test"] = of_class["test"]
+        found["samples"]["test"] = sum(row["test"] for row in counts)
+        return found | {
             "original_sizes": self._decoded.original_sizes,
-            "notes": [*self._size_note(self._decoded), *listing.notes],
+            "notes": [*self._size_note(self._decoded), *self._listing.notes],
             "warnings": self._warnings,
         }
 

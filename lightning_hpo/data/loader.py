@@ -62,7 +62,8 @@ class TensorLoader:
     A shuffled epoch is one to train on, and batch normalisation cannot train on a single sample: if
     one is left over for the last batch, it joins the batch before.
 
-    x: (N, ...) any dtype; y: (N, ...); index: (n,) int64, all on one device.
+    x: (N, ...) any dtype; y: (N, ...); index: (n,) int64, all on one device. ``after_read`` is
+    called whenever a block of samples has been read from x.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class TensorLoader:
         rank: int = 0,
         world_size: int = 1,
         steps_per_call: StepsPerCall = 1,
+        after_read: Callable[[], None] | None = None,
     ) -> None:
         self.x, self.y, self.index = x, y, index
+        self.after_read = after_read
         self.batch_size = batch_size
         self.prepare = prepare
         self.augment = augment
@@ -132,6 +135,8 @@ class TensorLoader:
         block_size = max(1, samples // self.batch_size) * self.batch_size
         for block in self._parts(self._order(order_seed), block_size):
             x = self.prepare(self.x.index_select(0, block))
+            if self.after_read is not None:
+                self.after_read()
             if self.augment is not None:
                 x = self.augment(x, generator)
             y = self.y.index_select(0, block)

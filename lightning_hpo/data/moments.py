@@ -1,5 +1,6 @@
 """Mean and standard deviation of each channel, by which samples are normalised."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -8,16 +9,25 @@ from torch import Tensor
 _CHUNK = 1024
 
 
-def moments(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+def moments(
+    x: Tensor, index: Tensor, after_read: Callable[[], None] = lambda: None
+) -> tuple[Tensor, Tensor]:
     """Mean and (population) standard deviation per channel of ``x[index]``, each (C,) float32.
 
     Computed in float64 on the host; bytes are counted where they are, which is exact. A channel
-    that never varies gets the standard deviation 1, so that it normalises to 0.
+    that never varies gets the standard deviation 1, so that it normalises to 0. ``after_read`` is
+    called whenever a part of the bytes has been read.
     """
+
+    def count(chunk: Tensor) -> Tensor:
+        found = _byte_counts(x[chunk])
+        after_read()
+        return found
+
     if x.dtype == torch.uint8:
         # One thread counts, so several do; the sum of whole numbers has no order.
         with ThreadPoolExecutor(torch.get_num_threads() if x.device.type == "cpu" else 1) as pool:
-            counts = sum(pool.map(lambda chunk: _byte_counts(x[chunk]), index.split(_CHUNK)))
+            counts = sum(pool.map(count, index.split(_CHUNK)))
         assert isinstance(counts, Tensor), "no training samples"
         values = torch.arange(256, dtype=torch.float64)
         share = counts.cpu().double() / counts[0].sum().item()
