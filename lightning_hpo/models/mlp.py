@@ -56,6 +56,8 @@ class MLPRegressor(BaseRegressor):
         dropout: share of the hidden units that a training step drops, in [0, 1).
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
         optimizer, scheduler: as in ``BaseRegressor``.
+        of_classes: arguments of ``MLPClassifier`` with their defaults, since a configuration may be
+            of either; others are refused.
 
     Raises :class:`UserError` for an argument outside its range.
     """
@@ -72,7 +74,11 @@ class MLPRegressor(BaseRegressor):
         init: Scheme = "kaiming",
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
+        **of_classes: Any,
     ) -> None:
+        for name, value in of_classes.items():
+            _refuse(name, value)
+        of_classes.clear()  # nothing that a checkpoint should hold
         # Rebound, so that checkpoints hold plain values.
         input_shape = row_shape(input_shape)
         neurons = plain_neurons(neurons)
@@ -198,8 +204,6 @@ class MLP:
         }
         if num_classes:
             return MLPClassifier(num_classes=num_classes, **given)
-        for name, nothing in _OF_CLASSES.items():
-            _refuse(name, given.pop(name), nothing)
         return MLPRegressor(**given)
 
     @classmethod
@@ -214,8 +218,10 @@ class MLP:
         return kind.load_from_checkpoint(checkpoint_path, map_location, **options)
 
 
-def _refuse(name: str, value: Any, nothing: Any) -> None:
-    if value and value != nothing:
+def _refuse(name: str, value: Any) -> None:
+    if name not in _OF_CLASSES:
+        raise TypeError(f"MLPRegressor got an unexpected keyword argument '{name}'")
+    if value and value != _OF_CLASSES[name]:
         raise UserError(
             f"{name} is for classes, but the data's targets are numbers, got {name}={value}; leave"
             " it out, or use data whose targets are classes."

@@ -1,8 +1,8 @@
 """A stack of networks in training: data, updates, validation, early stopping, each by itself.
 
 Shapes: S networks, N training and V validation samples (the largest fold's; smaller ones are padded
-with samples that do not count), I inputs (likewise: a table's folds may know other categories),
-P parameters, E epochs.
+with samples that do not count), I inputs (the same; each fold of a table may have its own), P
+parameters, E epochs.
 """
 
 from collections.abc import Sequence

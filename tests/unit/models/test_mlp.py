@@ -245,6 +245,16 @@ def test_a_regressor_refuses_what_is_for_classes(given: dict[str, Any]) -> None:
         MLP(**given)
 
 
+# Rule: model._target_ may name a regressor or a class derived from it: the keys of the file stay.
+def test_a_regressor_takes_the_whole_file_and_stores_its_own() -> None:
+    config = OmegaConf.load(CONF / "model" / "mlp.yaml")
+    config["_target_"] = "lightning_hpo.models.mlp.MLPRegressor"
+    model = instantiate(config, _execution_whitelist_="lightning_hpo.*")
+    assert model.hparams.keys() == MLPRegressor().hparams.keys()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'width'"):
+        MLPRegressor(width=3)
+
+
 def test_a_classifier_and_its_choices() -> None:
     model = MLP(num_classes=3, class_weights=[1, 2, 3], label_smoothing=0.1, dropout=0.5)
     assert model.label_smoothing == 0.1
