@@ -15,7 +15,7 @@ REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_la
 	mlp_depth mlp_xavier
 CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented \
 	cnn_augmented_all cnn_best
-BENCHMARKS := allocator denormals folds stacks study optima sweeper input cnn callbacks quick_study report wrapper honesty winners pruners race_honesty nested
+BENCHMARKS := allocator denormals folds stacks study optima sweeper input image_folders cnn callbacks quick_study report wrapper honesty winners pruners race_honesty nested
 # Networks that each classification study trains and tests at its end, each with a seed of its own.
 REFITS ?= 3
 # Processes that share the test files; 0: all in this one, for a debugger.
@@ -42,7 +42,7 @@ MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/nul
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
 .PHONY: help install install-dev data run test test-lowest test-all tensorboard dashboard report \
-	regression classification reference bench gallery notebooks clean
+	regression classification reference bench gallery docs notebooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,11 @@ bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark, one after the other
 
 gallery: $(INSTALLED) ## The pictures of docs/gallery.md again, from finished studies; needs Chromium
 	$(BIN)/python -m docs.gallery --studies $(STUDIES)
+
+docs: $(INSTALLED_DEV) ## Build docs/ as a site in build/site; a link that leads nowhere fails
+	$(BIN)/python -m docs.configuration
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 notebooks: $(INSTALLED_DEV) $(FETCHED) ## Run all notebooks at their small budgets (minutes); open them in any editor
 	$(BIN)/jupyter-execute notebooks/*.ipynb

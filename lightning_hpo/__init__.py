@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, search, unlock
+    from lightning_hpo.api import StudyRecord, compare, load_study, rerun, run, unlock
     from lightning_hpo.callbacks.current import current_trial
     from lightning_hpo.callbacks.reporting import PruningCallback
     from lightning_hpo.data.base import Arrays, TensorDataModule
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lightning_hpo.models.mlp import MLP, MLPClassifier, MLPRegressor
     from lightning_hpo.models.regression import BaseRegressor
     from lightning_hpo.scripting.ranges import choice, integers, interval, log_interval
+    from lightning_hpo.search import search
 
 __version__ = "0.1.0"
 
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "search", "unlock"),
+    "api": ("StudyRecord", "compare", "load_study", "rerun", "run", "unlock"),
     "callbacks.current": ("current_trial",),
     "callbacks.reporting": ("PruningCallback",),
     "data.base": ("Arrays", "TensorDataModule"),
@@ -69,6 +70,7 @@ _HOMES = {
     "models.mlp": ("MLP", "MLPClassifier", "MLPRegressor"),
     "models.regression": ("BaseRegressor",),
     "scripting.ranges": ("choice", "integers", "interval", "log_interval"),
+    "search": ("search",),
 }
 _HOME_OF = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -1,11 +1,11 @@
 """``python -m lightning_hpo.predict STUDY_DIR INPUT``: a final network's word on new samples.
 
-INPUT is a CSV file with the study's input columns (``data=csv``); a folder of images, one image or
-a CSV file with their paths (``data=images``); or a ``.npy``, ``.npz`` or ``.pt`` file with an array
-of samples as the study's data store them: images (N, C, H, W) or (N, H, W), rows (N, C). They are
-normalised as the network's training data were. What comes is a CSV table with a row for each
-sample: of images their ``file``, then ``prediction``, and of a classifier its ``probability`` and
-``p_<class>`` of each class.
+INPUT is a CSV file with the study's input columns (``data=csv``; of ``data=table`` Parquet too); a
+folder of images, one image or a CSV file with their paths (``data=images``); or a ``.npy``,
+``.npz`` or ``.pt`` file with an array of samples as the study's data store them: images
+(N, C, H, W) or (N, H, W), rows (N, C). They are normalised as the network's training data were.
+What comes is a CSV table with a row for each sample: of images their ``file``, then ``prediction``,
+and of a classifier its ``probability`` and ``p_<class>`` of each class.
 """
 
 import argparse

@@ -84,13 +84,13 @@ def opened(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-def probed(report: Path, folder: Path, *flags: str) -> dict[str, Any]:
+def probed(report: Path, folder: Path, *flags: str, probe: str = PROBE) -> dict[str, Any]:
     """What the probe finds in a copy of the report, whose policy lets the probe run."""
     html = report.read_text(encoding="utf-8")
     html, removed = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     assert removed == 1
     copy = folder / "probed.html"
-    copy.write_text(html.replace("</body>", PROBE), encoding="utf-8")
+    copy.write_text(html.replace("</body>", probe), encoding="utf-8")
     document, console = opened(copy, folder / "profile", *flags)
     assert console == []
     found = re.search(r'<pre id="probe">(.*?)</pre>', document, re.DOTALL)

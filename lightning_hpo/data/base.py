@@ -5,10 +5,8 @@ index, turned to float32, normalised by the training split's mean and standard d
 channel, and, for training alone, augmented.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_hpo.data import told
+from lightning_hpo.data.arrays import Arrays as Arrays  # where others look for it
 from lightning_hpo.data.augment import BatchAugment, appends
 from lightning_hpo.data.copies import augmented_copies
 from lightning_hpo.data.described import described
@@ -28,39 +27,6 @@ from lightning_hpo.data.moments import moments
 from lightning_hpo.data.normalisation import Normalisation, normalised
 from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """A data set on the host, in NumPy arrays; N samples, C channels or columns.
-
-    Args:
-        train_x, test_x: (N, C, H, W) bytes or floats of images, (N, C) floats of rows.
-        train_y, test_y: (N,), integers from 0 of classes, floats of real-valued targets.
-        classes: the names of the classes in the order of their numbers; None: targets have no
-            classes, or theirs have no names.
-        digest: what tells these data from others, in hexadecimal, where that is known already.
-
-    Of samples that are a ``numpy.memmap``, no more is read than is asked for, and a copy of all of
-    them is never made.
-    """
-
-    train_x: NDArray[Any]
-    train_y: NDArray[Any]
-    test_x: NDArray[Any]
-    test_y: NDArray[Any]
-    classes: tuple[str, ...] | None = None
-    digest: str | None = None
-
-    @cached_property
-    def sha256(self) -> str:
-        """``digest``, else that of the bytes of all four arrays, in the order of the fields."""
-        if self.digest is not None:
-            return self.digest
-        digest = hashlib.sha256()
-        for array in (self.train_x, self.train_y, self.test_x, self.test_y):
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
 
 
 class TensorDataModule(pl.LightningDataModule):

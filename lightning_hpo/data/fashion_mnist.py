@@ -126,14 +126,14 @@ def _download(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as scratch:
         from torchvision.datasets import FashionMNIST  # slow, and needed only here
 
-        with _socket_timeout(_DOWNLOAD_TIMEOUT_S):
+        with socket_timeout(_DOWNLOAD_TIMEOUT_S):
             fetched = Path(FashionMNIST(scratch, download=True).raw_folder)
         for name in CHECKSUMS:
             os.replace(fetched / name, folder / name)
 
 
 @contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def socket_timeout(seconds: float) -> Iterator[None]:
     """torchvision sets no timeout of its own, so a silent server would hold us for ever."""
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

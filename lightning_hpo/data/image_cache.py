@@ -11,9 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -21,24 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lightning_hpo.data.image_decoding import (
-    RULES,
-    DamagedImage,
-    Form,
-    Header,
-    decoded,
-    read_header,
-)
-from lightning_hpo.data.image_progress import shown
+from lightning_hpo.data.image_decoding import RULES, Form, Header
+from lightning_hpo.data.image_reading import Bytes, Reading, Size
 from lightning_hpo.errors import UserError
-from lightning_hpo.machine.devices import cpu_cores
 
-Bytes = NDArray[np.uint8]
-Size = tuple[int, int]
-
-_BATCH = 64
 _FOLDER_NAMES = ("stamps", "locks")
 
 
@@ -75,15 +60,14 @@ def decode_once(
     are grey, else 3. Of two processes that ask for the same at a time, one decodes. Raises
     :class:`UserError` where nothing can be read or stored.
     """
-    wanted = f"{RULES} {size} {channels}\n"
-    stamp = cache / "stamps" / _stamp(paths, wanted)
+    stamp = cache / "stamps" / _stamp(paths, _wanted(size, channels))
     try:
         for name in _FOLDER_NAMES:
             (cache / name).mkdir(parents=True, exist_ok=True)
         found = _found(stamp, cache)
         if found is None:
             with _locked(cache / "locks" / stamp.name):
-                found = _found(stamp, cache) or _made(paths, size, channels, wanted, stamp, cache)
+                found = _found(stamp, cache) or _made(paths, size, channels, stamp, cache)
     except OSError as error:
         raise UserError(
             f"decoded images are kept in {cache}, which must be possible, but: {error.strerror}"
@@ -102,8 +86,8 @@ def _opened(path: Path, mapped: bool) -> Bytes:
     return found
 
 
-def _stamp(paths: Sequence[str], wanted: str) -> str:
-    digest = hashlib.sha256(wanted.encode())
+def _stamp(paths: Sequence[str], wanted: bytes) -> str:
+    digest = hashlib.sha256(wanted)
     for path in paths:
         try:
             found = os.stat(path)
@@ -129,154 +113,48 @@ def _read(folder: Path) -> Decoded:
 
 
 def _made(
-    paths: Sequence[str],
-    size: Size | None,
-    channels: int | None,
-    wanted: str,
-    stamp: Path,
-    cache: Path,
+    paths: Sequence[str], size: Size | None, channels: int | None, stamp: Path, cache: Path
 ) -> Decoded:
-    digests, headers, damaged = _examined(paths)
-    key = hashlib.sha256(wanted.encode() + digests.tobytes()).hexdigest()
-    folder = cache / key
-    with _locked(cache / "locks" / key):
-        if not folder.is_dir():
-            form = _form(headers, size, channels, paths, damaged)
-            _write(folder, paths, form, digests, headers, damaged)
-    unfinished = stamp.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_text(key)
-    unfinished.replace(stamp)
-    return _read(folder)
-
-
-def _examined(paths: Sequence[str]) -> tuple[Bytes, list[Header], dict[int, str]]:
-    """Digest of each file, headers of those that have one, and why the others have none."""
-    digests = np.zeros((len(paths), 32), dtype=np.uint8)
-    headers: list[Header] = []
-    damaged: dict[int, str] = {}
-
-    def examine(place: int) -> None:
-        content = _content(paths[place])
-        digests[place] = np.frombuffer(hashlib.sha256(content).digest(), dtype=np.uint8)
-        try:
-            headers.append(read_header(content))
-        except DamagedImage as error:
-            damaged[place] = str(error)
-
-    _for_each(examine, range(len(paths)), "Reading images")
-    return digests, headers, damaged
-
-
-def _form(
-    headers: Sequence[Header],
-    size: Size | None,
-    channels: int | None,
-    paths: Sequence[str],
-    damaged: dict[int, str],
-) -> Form:
-    if not headers:
-        place = min(damaged)
-        raise UserError(f"no image can be decoded, the first is {paths[place]}: {damaged[place]}.")
-    if size is None:
-        sides = np.array([(header.height, header.width) for header in headers])
-        height, width = np.ceil(np.median(sides, axis=0)).astype(int).tolist()
-        size = height, width
-    if channels is None:
-        channels = 1 if all(header.is_grey for header in headers) else 3
-    return Form(*size, channels)
-
-
-def _write(
-    folder: Path,
-    paths: Sequence[str],
-    form: Form,
-    digests: Bytes,
-    headers: Sequence[Header],
-    damaged: dict[int, str],
-) -> None:
-    """The whole folder, or none; the caller holds its lock."""
-    unfinished = folder.with_suffix(".part")
+    """The caller holds the lock of the ``stamp``."""
+    unfinished = cache / f"{stamp.name}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
-        _decode(unfinished / "x.npy", paths, form, damaged)
-        np.save(unfinished / "digests.npy", digests)
-        facts = {
-            "form": asdict(form),
-            "damaged": dict(sorted(damaged.items())),
-            "original_sizes": _in_words(headers),
-            "n_sizes": len({(header.height, header.width) for header in headers}),
-        }
-        (unfinished / "facts.json").write_text(json.dumps(facts))
-        unfinished.rename(folder)
+        reading = Reading(paths, size, channels, unfinished / "x.npy")
+        reading.run()
+        key = _key(size, channels, reading.digests)
+        with _locked(cache / "locks" / key):
+            if not (cache / key).is_dir():
+                _write_facts(unfinished, reading)
+                unfinished.rename(cache / key)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.write_text(key)
+    unfinished.replace(stamp)
+    return _read(cache / key)
 
 
-def _decode(target: Path, paths: Sequence[str], form: Form, damaged: dict[int, str]) -> None:
-    """Writes the rows of all files, then without those that turn out to be damaged."""
-    places = [place for place in range(len(paths)) if place not in damaged]
-    rows = {place: row for row, place in enumerate(places)}
-    x = _new_array(target, (len(places), *form.shape))
-    bad_rows: list[int] = []
-
-    def decode(place: int) -> None:
-        try:
-            x[rows[place]] = decoded(_content(paths[place]), form)
-        except DamagedImage as error:
-            damaged[place] = str(error)
-            bad_rows.append(rows[place])
-
-    _for_each(decode, places, "Decoding images")
-    x.flush()
-    if bad_rows:
-        _compact(target, x, sorted(bad_rows))
+def _key(size: Size | None, channels: int | None, digests: Bytes) -> str:
+    return hashlib.sha256(_wanted(size, channels) + digests.tobytes()).hexdigest()
 
 
-def _compact(target: Path, x: "np.memmap[Any, Any]", bad_rows: Sequence[int]) -> None:
-    kept = np.delete(np.arange(len(x)), bad_rows)
-    if not len(kept):
-        raise UserError("no image can be decoded: all of them are damaged.")
-    whole = target.with_name("whole.npy")
-    compact = _new_array(whole, (len(kept), *x.shape[1:]))
-    for start in range(0, len(kept), 1024):
-        part = kept[start : start + 1024]
-        compact[start : start + len(part)] = x[part]
-    compact.flush()
-    whole.replace(target)
+def _wanted(size: Size | None, channels: int | None) -> bytes:
+    return f"{RULES} {size} {channels}\n".encode()
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, Any]":
-    found: np.memmap[Any, Any] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    # A full disk is an error here, but the end of the process where a page is written.
-    if sys.platform == "linux":
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return found
+def _write_facts(folder: Path, reading: Reading) -> None:
+    np.save(folder / "digests.npy", reading.digests)
+    headers = reading.headers.values()
+    facts = {
+        "form": asdict(reading.form),
+        "damaged": dict(sorted(reading.damaged.items())),
+        "original_sizes": _in_words(headers),
+        "n_sizes": len({(header.height, header.width) for header in headers}),
+    }
+    (folder / "facts.json").write_text(json.dumps(facts))
 
 
-def _for_each(do: Any, places: Sequence[int], what: str) -> None:
-    """In threads: decoders and digests leave Python's lock to others."""
-    parts = [places[start : start + _BATCH] for start in range(0, len(places), _BATCH)]
-
-    def do_part(part: Sequence[int]) -> int:
-        for place in part:
-            do(place)
-        return len(part)
-
-    with ThreadPoolExecutor(min(cpu_cores(), 32)) as pool:
-        shown(pool.map(do_part, parts), total=len(places), what=what)
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UserError(f"an image must be readable, got {path} ({error.strerror}).") from None
-
-
-def _in_words(headers: Sequence[Header]) -> str:
+def _in_words(headers: Iterable[Header]) -> str:
     """Height x width of all, or of the smallest and the largest area."""
     sides = {(header.height, header.width) for header in headers}
     low, high = (choose(sides, key=lambda s: (s[0] * s[1], s)) for choose in (min, max))

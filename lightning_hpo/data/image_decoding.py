@@ -7,7 +7,7 @@ covers, and its proportions are not kept. JPEG of at least twice the wanted size
 1/2, 1/4 or 1/8.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -79,29 +79,42 @@ def checked_channels(channels: int | None) -> int | None:
 
 def read_header(content: bytes) -> Header:
     """Raises :class:`DamagedImage`."""
-    try:
-        with Image.open(BytesIO(content)) as image:
-            width, height = image.size
-            if _orientation(image) in _TURNED:
-                width, height = height, width
-            return Header(height, width, _is_grey(image))
-    except Exception as error:  # Decoders raise whatever a broken file leads them to.
-        raise DamagedImage(_reason(error)) from None
+    found: list[Header] = []
+    decoded_by(content, found.append)
+    return found[0]
 
 
 def decoded(content: bytes, form: Form) -> NDArray[np.uint8]:
     """(C, H, W); raises :class:`DamagedImage`."""
+    found = decoded_by(content, lambda _: form)
+    assert found is not None
+    return found
+
+
+def decoded_by(content: bytes, choose: Callable[[Header], Form | None]) -> NDArray[np.uint8] | None:
+    """(C, H, W) of the form that ``choose`` gives for the header; None: not decoded.
+
+    Raises :class:`DamagedImage`.
+    """
     try:
         with Image.open(BytesIO(content)) as image:
-            # A side may be either until the picture is turned.
-            twice = 2 * max(form.height, form.width)
-            image.draft(None, (twice, twice))
-            return _pixels(image, form)
-    except Exception as error:
+            form = choose(_header(image))
+            return None if form is None else _pixels(image, form)
+    except Exception as error:  # Decoders raise whatever a broken file leads them to.
         raise DamagedImage(_reason(error)) from None
 
 
+def _header(image: Image.Image) -> Header:
+    width, height = image.size
+    if _orientation(image) in _TURNED:
+        width, height = height, width
+    return Header(height, width, _is_grey(image))
+
+
 def _pixels(image: Image.Image, form: Form) -> NDArray[np.uint8]:
+    # A side may be either until the picture is turned.
+    twice = 2 * max(form.height, form.width)
+    image.draft(None, (twice, twice))
     ImageOps.exif_transpose(image, in_place=True)
     plain = _in_mode(image, "L" if form.channels == 1 else "RGB")
     if plain.size != (form.width, form.height):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lightning_hpo.data.base import Arrays, TensorDataModule
 from lightning_hpo.data.new_samples import as_samples, as_tensor
 from lightning_hpo.data.table_columns import as_told
-from lightning_hpo.data.table_files import Table, read_table, table_of
+from lightning_hpo.data.table_files import Table, parquet_names, read_table, table_of
 from lightning_hpo.data.table_leaks import too_few
 from lightning_hpo.data.table_preprocessing import (
     Categories,
@@ -186,8 +186,11 @@ class TableDataModule(TensorDataModule):
     def sample_doubts(self, path: Path, x: Tensor) -> list[str]:
         """Of the rows ``x`` (N, R) in ``path``: categories that the network has not seen."""
         assert self._preprocessing is not None, "setup() comes first"
+        found = []
+        if self.target_name in parquet_names(path):
+            found.append(f"the column '{self.target_name}' is the target: ignored")
         counts = self._preprocessing.cpu().unseen(x).sum(0).tolist()
-        return [
+        return found + [
             f"{n} of {len(x)} rows have a '{name}' that no training row had: it counts as none"
             for name, n in zip(self._known.categories, counts, strict=True)
             if n

@@ -120,7 +120,7 @@ def numbers_of(texts: Sequence[Any] | NDArray[Any]) -> NDArray[np.float64]:
         found = np.asarray(texts, dtype=object).astype(np.float64)
     except (ValueError, OverflowError):
         found = np.array([_number(text) for text in texts], dtype=np.float64)
-    if any("_" in text for text in texts):
+    if "_" in "\n".join(texts):
         found[["_" in text for text in texts]] = np.nan
     with np.errstate(invalid="ignore"):
         found[~(np.abs(found) <= _LARGEST)] = np.nan
@@ -129,6 +129,9 @@ def numbers_of(texts: Sequence[Any] | NDArray[Any]) -> NDArray[np.float64]:
 
 def is_truth(different: Sequence[str] | NDArray[Any]) -> tuple[str, ...] | None:
     """The texts, in small letters, of false and of true; None: they are no truth values."""
+    if len(different) > _MANY:
+        # More than two can be written in.
+        return None
     found = {text.lower() for text in different}
     return next((pair for pair in TRUTHS if found == set(pair)), None)
 

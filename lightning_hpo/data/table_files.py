@@ -6,7 +6,9 @@ N rows, U different texts of a column.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from lightning_hpo.errors import UserError, did_you_mean, missing_package, one_l
 
 # Texts that stand for a gap, in any case of their letters; "none" may be a category.
 GAPS = ("", "na", "n/a", "#n/a", "nan", "<na>", "nat", "null", "?")
+_LONGEST_GAP = max(map(len, GAPS))
 _PARQUET = (".parquet", ".pq")
 
 
@@ -35,10 +38,10 @@ class Texts:
     @classmethod
     def of(cls, values: Sequence[Any] | NDArray[Any]) -> "Texts":
         codes, found = pd.factorize(np.array(values, dtype=object))
-        texts = [str(text).strip() for text in found]
-        of_found, different = pd.factorize(
-            np.array([None if text.lower() in GAPS else text for text in texts], dtype=object)
-        )
+        plain = [_plain(text) for text in found]
+        if all(map(is_, plain, found)):
+            return cls(codes.astype(np.int64), found)
+        of_found, different = pd.factorize(np.array(plain, dtype=object))
         return cls(np.append(of_found, -1)[codes].astype(np.int64), different)
 
     @property
@@ -100,6 +103,13 @@ def read_table(path: Path, keys: str) -> Table:
     return _read_parquet(path, keys) if path.suffix.lower() in _PARQUET else _read_csv(path, keys)
 
 
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file; none of any other file."""
+    if path.suffix.lower() not in _PARQUET:
+        return ()
+    return tuple(import_module("pyarrow.parquet").read_schema(path).names)
+
+
 def table_of(frame: pd.DataFrame, source: str) -> Table:
     """A data frame as a table; its index is no column."""
     names = [str(name) for name in frame.columns]
@@ -121,6 +131,12 @@ def _read_csv(path: Path, keys: str) -> Table:
     blank = np.all([column.codes < 0 for column in texts.values()], axis=0)
     table = Table(str(path), texts, numbers)
     return table.rows(~blank) if blank.any() else table
+
+
+def _plain(text: str) -> str | None:
+    """Without blanks around; None for a gap."""
+    text = text.strip()
+    return None if len(text) <= _LONGEST_GAP and text.lower() in GAPS else text
 
 
 def _structure(path: Path, keys: str) -> tuple[list[str], int, NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from lightning_hpo.data.table_columns import Column
 from lightning_hpo.data.table_schema import Schema
 
 Rows = NDArray[np.float32]
-_CORRELATED, _UNEVEN = 0.999, 10
+_CORRELATED, _UNEVEN = 0.999, 5
 
 
 def doubts(schema: Schema, train: Rows, train_y: NDArray[Any], test: Rows) -> Iterator[str]:
@@ -112,11 +112,10 @@ def _uneven(classes: Sequence[str], counts: NDArray[np.integer]) -> Iterator[str
     n_least, least = min(zip(counts.tolist(), classes, strict=True))
     n_most, most = max(zip(counts.tolist(), classes, strict=True))
     if n_most > _UNEVEN * n_least:
-        share = 100 * n_most / counts.sum()
         yield (
-            f"{share:.0f} % of the training rows are of class '{most}' and {n_least} of"
-            f" '{least}': monitor=val/balanced_accuracy or model.class_weights=balanced counts"
-            " classes alike"
+            f"the classes are out of balance: '{most}' has {n_most} training rows, '{least}'"
+            f" {n_least}; an accuracy hides the small classes (monitor=val/balanced_accuracy,"
+            " model.class_weights=balanced)"
         )
 
 

@@ -88,7 +88,8 @@ class TablePreprocessing(nn.Module):
         places = self._places(x)
         if not self.width:
             return places.to(x.dtype)
-        ones = x.new_zeros(len(x), self.width + 1)
+        # By its shape: len() would make the number of rows a constant of an exported graph.
+        ones = x.new_zeros(x.shape[0], self.width + 1)
         return ones.scatter(1, places, 1.0)[:, : self.width]
 
     def _places(self, x: Tensor) -> Tensor:

@@ -9,6 +9,9 @@ from torch.nn.parameter import is_lazy
 from lightning_hpo import plots
 from lightning_hpo.explain.attribution import conv_layers
 
+# Pictures of filters; deeper layers have more of them, which tell less.
+_MOST_FILTERS = 3
+
 
 def weight_histograms(
     before: Mapping[str, Tensor], after: Mapping[str, Tensor]
@@ -22,12 +25,19 @@ def weight_histograms(
 
 
 def filter_figures(module: nn.Module, when: str = "") -> dict[str, Figure]:
-    """The filters of each convolution; ``when`` ends the titles."""
+    """The filters of the first convolutions whose filters have a shape; ``when`` ends the titles.
+
+    A filter of one pixel has none: all that it does is to weigh channels.
+    """
+    convolutions = list(enumerate(conv_layers(module), start=1))
+    shaped = [(i, name, layer) for i, (name, layer) in convolutions if max(layer.kernel_size) > 1]
+    n = len(convolutions)
     return {
         f"filters_{i}": plots.filters(
-            layer.weight.detach().cpu(), title=f"Convolution {i}: {name}{when}"
+            layer.weight.detach().cpu(),
+            title=f"Convolution {i}{f' of {n}' if n > _MOST_FILTERS else ''}: {name}{when}",
         )
-        for i, (name, layer) in enumerate(conv_layers(module), start=1)
+        for i, name, layer in shaped[:_MOST_FILTERS]
     }
 
 

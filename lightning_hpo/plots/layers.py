@@ -25,7 +25,8 @@ from lightning_hpo.plots.style import (
 _COLUMNS = 3
 _LOG_ABOVE = 1000  # of a layer's weights
 _FEWEST_BINS, _MOST_BINS = 12, 40
-_MOST_LAYERS = 12  # more histograms would not fit a page
+_MOST_LAYERS = 24  # of more histograms nobody could make out any
+_CHARACTERS_PER_IN = 13.5  # of a title in font size 9
 
 
 def hidden_activations(
@@ -121,8 +122,11 @@ def weight_histograms(
     figure = Figure(figsize=(WIDTH_IN, 2.5 * rows + 1.0), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(rows, columns, squeeze=False)
+    # Beside the panel stands its scale.
+    room = int(_CHARACTERS_PER_IN * (WIDTH_IN / columns - 0.9))
     for axes, name in zip(grid.flat, names, strict=False):
-        _layer_histogram(axes, name, as_array(before[name]), as_array(after[name]))
+        _layer_histogram(axes, as_array(before[name]), as_array(after[name]))
+        axes.set_title(_layer_title(name, before[name], after[name], room), fontsize=9)
     for axes in grid.flat[len(names) :]:
         axes.remove()
     handles, labels = grid.flat[0].get_legend_handles_labels()
@@ -130,7 +134,24 @@ def weight_histograms(
     return figure
 
 
-def _layer_histogram(axes: Axes, name: str, before: Array, after: Array) -> None:
+def _layer_title(name: str, before: Values, after: Values, room: int) -> str:
+    """Name, shape and spread, in lines that fit ``room`` characters, as spreads do."""
+    short, shape = _end_of(name, room), " x ".join(map(str, as_array(before).shape))
+    gap = " " if len(short) + len(shape) + 3 <= room else "\n"
+    spreads = f"std {as_array(before).std():.3g} before, {as_array(after).std():.3g} after"
+    return f"{short}{gap}({shape})\n{spreads}"
+
+
+def _end_of(name: str, room: int) -> str:
+    """A dotted name that is too long keeps its end, which tells it from others."""
+    if len(name) <= room:
+        return name
+    parts = name.split(".")
+    kept = next((p for k in range(len(parts)) if len(p := ".".join(parts[k:])) < room), None)
+    return "…" + (kept or name[1 - room :])
+
+
+def _layer_histogram(axes: Axes, before: Array, after: Array) -> None:
     both = np.concatenate([before.ravel(), after.ravel()])
     n_bins = int(np.clip(math.sqrt(both.size), _FEWEST_BINS, _MOST_BINS))
     edges = np.histogram_bin_edges(both, bins=n_bins)
@@ -141,10 +162,6 @@ def _layer_histogram(axes: Axes, name: str, before: Array, after: Array) -> None
     for values, label, style in styles:
         shares = 100 * np.histogram(values, bins=edges)[0] / values.size
         axes.stairs(shares, edges, label=label, **style)
-    shape = " x ".join(str(size) for size in before.shape)
-    axes.set_title(
-        f"{name} ({shape})\nstd {before.std():.3g} before, {after.std():.3g} after", fontsize=9
-    )
     axes.set_ylabel("share in %")
     if before.size > _LOG_ABOVE:
         # Training moves few weights far, and those are what one looks for.
@@ -152,5 +169,6 @@ def _layer_histogram(axes: Axes, name: str, before: Array, after: Array) -> None
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("share in % (logarithmic)")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("weight")
     axes.grid(alpha=0.3)

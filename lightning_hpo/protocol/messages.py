@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lightning_hpo.protocol.columns import column_words
 from lightning_hpo.protocol.stages import Stage
 
 
@@ -49,6 +50,7 @@ class Facts:
         """What to say of the preparation before the search."""
         if self.refit_needs_validation is not None:
             yield f"the refit will validate too: {self.refit_needs_validation}"
+        yield from column_words(self.description.get("columns") or ())
         yield from self.remarks
         yield from self.notes if verbose else ()
 

@@ -10,7 +10,7 @@ from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.parts import PARTS
 from lightning_hpo.results.commands import search_on
 from lightning_hpo.results.results import Results, is_guest, raced, taken
-from lightning_hpo.results.text import count, roughly
+from lightning_hpo.results.text import count, parameter, roughly
 
 
 def summary(found: Results, study_dir: Path) -> str:
@@ -50,7 +50,7 @@ def _race(found: Results) -> list[str]:
 
 
 def _params(of: Mapping[str, Any]) -> list[str]:
-    return [f"    {name} = {_short(value)}" for name, value in of["params"].items()]
+    return [f"    {name} = {parameter(value)}" for name, value in of["params"].items()]
 
 
 def _mixed(found: Results) -> list[str]:
@@ -99,9 +99,3 @@ def _next(study_dir: Path, found: Results) -> list[str]:
         which = "best trial" if raced(found) is None else "race's winner"
         commands.append(f"{again}   # the {which} again")
     return commands
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "null"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -28,6 +28,7 @@ from lightning_hpo.results.readings import overlap_of
 from lightning_hpo.results.results import Results
 from lightning_hpo.results.statistics import (
     Difference,
+    as_share,
     interval,
     judged_together,
     paired,
@@ -217,7 +218,8 @@ class Row:
         found = self.on_samples(metric)
         if found is not None:
             return risk_interval(found.losses_rn)
-        return interval(self.values(metric), overlap=self.overlap(metric))
+        values = self.values(metric)
+        return as_share(metric, values, interval(values, overlap=self.overlap(metric)))
 
     def on_samples(self, metric: str) -> Tested | None:
         """A test metric on each sample, by each refit; of a row over seeds by each seed."""

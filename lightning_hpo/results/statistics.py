@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, sqrt
+from math import inf, isfinite, isinf, sqrt
 from statistics import fmean, stdev, variance
 
 from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
+
+from lightning_hpo.protocol.stages import is_share
 
 # Equal values, but for rounding: a few equal accuracies of a small test set are luck, no proof.
 NO_SPREAD = 1e-12
@@ -58,6 +60,20 @@ def interval(
         return -inf, inf
     half = _half_width(stdev(values) * sqrt(1 / n + overlap), n - 1, level)
     return fmean(values) - half, fmean(values) + half
+
+
+def as_share(
+    metric: str, values: Sequence[float], ends: tuple[float, float]
+) -> tuple[float, float]:
+    """``ends`` of an interval of ``values``, within [0, 1] if the metric is a share.
+
+    One by its name, whose values are in no other unit, such as per cent. Infinite ends, of which
+    nothing is known, stay.
+    """
+    if not is_share(metric) or not all(0 <= value <= 1 for value in values):
+        return ends
+    low, high = ends
+    return low if isinf(low) else max(low, 0.0), high if isinf(high) else min(high, 1.0)
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

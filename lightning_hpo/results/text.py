@@ -21,6 +21,11 @@ def number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def parameter(value: object) -> str:
+    """A parameter's value: none at all is one of them, as it is typed."""
+    return "null" if value is None else number(value)
+
+
 def plus_minus(mean: float, std: float | None) -> str:
     """Mean and standard deviation with the same decimals: two significant digits of the latter."""
     if std is None or not math.isfinite(std):
@@ -72,7 +77,7 @@ def value_range(distribution: BaseDistribution) -> str:
         step = f", step {number(distribution.step)}" if coarse else ""
         return f"{number(distribution.low)} to {number(distribution.high)}{step}"
     assert isinstance(distribution, CategoricalDistribution)
-    return ", ".join(map(str, distribution.choices))
+    return ", ".join(map(parameter, distribution.choices))
 
 
 def scale(distribution: BaseDistribution) -> str:

@@ -160,7 +160,7 @@ def _import_of(node: _Import, alias: ast.alias) -> str:
 
 def _source(node: ast.stmt, cell: str) -> str:
     """As it was typed, with its decorators and comments."""
-    decorators = getattr(node, "decorator_list", [])
+    decorators = node.decorator_list if isinstance(node, _Definition) else []
     first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
     return "\n".join(cell.split("\n")[first - 1 : node.end_lineno])
 

@@ -4,6 +4,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from lightning_hpo.scripting.words import checked_key, plain_members, range_of, 
 _NAME = re.compile(r"[\w-]+")
 # Of a metric whose name ends so, more is better.
 _MORE_IS_BETTER = re.compile(
-    r"(acc|accuracy|auroc|auc|auprc|f1|f1_?score|precision|recall|r2|r2_?score|iou|dice|psnr|ssim"
-    r"|kappa|mcc|map|bleu)$",
+    r"(accuracy|auroc|auc|auprc|f1|f1_?score|precision|recall)$"
+    r"|(^|[/_.\-\s])(acc|r2|r2_?score|m?iou|dice|psnr|ssim|kappa|mcc|map|bleu)$",
     re.IGNORECASE,
 )
 _PLAIN = (bool, int, float, str)
@@ -39,18 +40,27 @@ class Experiment:
     values: Mapping[str, Any]
     options: Mapping[str, str] = field(default_factory=dict)
 
-    def write(self, study_dir: Path) -> Path:
-        """Write it, and the modules that it needs, into the study's folder; the folder of both."""
+    @contextmanager
+    def written(self, study_dir: Path) -> Iterator[Path]:
+        """Write it, and the modules that it needs, into the study's folder; the folder of both.
+
+        Where what follows is refused, the file is again as it was: the study is not another one.
+        """
         kinds = {part: kind for part, kind in self.parts.items() if not isinstance(kind, str)}
         sources = sources_of(list(kinds.values()))
         code = StudyFolder(study_dir).code
         text = self.text(dict(zip(kinds, sources.targets, strict=True)), code)
         file = code / "experiment" / f"{self.name}.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
+        former = file.read_text(encoding="utf-8") if file.exists() else text
         for name, module in sources.files.items():
             write_text(code / name, module)
         write_text(file, text)
-        return code
+        try:
+            yield code
+        except UserError:
+            write_text(file, former)
+            raise
 
     def text(self, targets: Mapping[str, str], code: Path) -> str:
         """The file; ``targets``: the dotted names of the classes."""

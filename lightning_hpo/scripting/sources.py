@@ -45,7 +45,7 @@ def sources_of(kinds: Sequence[type]) -> Sources:
 
 def _script(main: ModuleType) -> str | None:
     """The name by which others import the program; None where it is no file."""
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    spec, file = vars(main).get("__spec__"), vars(main).get("__file__")
     if file is None or _shell() is not None:
         return None
     _require_guard(main, Path(file))

@@ -1,7 +1,8 @@
 """A stack of networks in training: data, updates, validation, early stopping, each by itself.
 
 Shapes: S networks, N training and V validation samples (the largest fold's; smaller ones are padded
-with samples that do not count), I inputs, P parameters, E epochs.
+with samples that do not count), I inputs (likewise: a table's folds may know other categories),
+P parameters, E epochs.
 """
 
 from collections.abc import Sequence
@@ -245,10 +246,10 @@ def _padded(
     samples: Sequence[tuple[Tensor, Tensor]], device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs (S, N, I), targets (S, N), each sample's share in the mean (S, N), zero if padded."""
-    n_most = max(len(y) for _, y in samples)
-    x_sni = torch.zeros(len(samples), n_most, samples[0][0].shape[1])
+    n_most, widest = max(len(y) for _, y in samples), max(x.shape[1] for x, _ in samples)
+    x_sni = torch.zeros(len(samples), n_most, widest)
     y_sn, share_sn = torch.zeros(len(samples), n_most), torch.zeros(len(samples), n_most)
     for row, (x, y) in enumerate(samples):
-        x_sni[row, : len(y)], y_sn[row, : len(y)] = x, y
+        x_sni[row, : len(y), : x.shape[1]], y_sn[row, : len(y)] = x, y
         share_sn[row, : len(y)] = 1 / len(y)
     return x_sni.to(device), y_sn.to(device), share_sn.to(device)

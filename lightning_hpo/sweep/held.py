@@ -6,7 +6,15 @@ from typing import Any
 from lightning_hpo.errors import UserError
 
 # By these it is decided which samples are held out.
-_DECIDE = ("data.lock_box", "seed", "cv.stratified", "cv.method", "cv.groups", "cv.labels")
+_DECIDE = (
+    "data.lock_box",
+    "seed",
+    "cv.stratified",
+    "cv.method",
+    "cv.groups",
+    "cv.labels",
+    "data.groups",
+)
 
 _NOT_NESTED = {
     "study.storage": "is one storage for all of them",

@@ -46,7 +46,7 @@ def test_foreign_scripts_are_blocked(report: Path, tmp_path: Path) -> None:
 
 def test_everything_is_shown_and_answers_on_a_desktop(report: Path, tmp_path: Path) -> None:
     found = probed(report, tmp_path, "--window-size=1200,900")
-    assert found["sections"] == ["asked", "winner", "search", "sees", "errs", "again"]
+    assert found["sections"] == ["asked", "winner", "search", "sees", "errs", "again", "glossary"]
     assert len(found["images"]) == 19
     assert all(alt and width > 0 and complete for alt, width, complete in found["images"])
     assert set(found["fetched"]) <= {"data:"}

@@ -16,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 
+from lightning_hpo import load_study
 from lightning_hpo.data.fashion_mnist import SYSTEM_DIR
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,7 @@ FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 TIMEOUT_S = 240  # of one cell
 FASHION_MNIST = "03_classification"
+OWN_MODEL = "07_own_model_from_python"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lightning_hpo"
 
 
@@ -42,6 +44,7 @@ def test_there_are_those_that_the_first_one_leads_to():
         "04_see_inside",
         "05_your_own_model_and_data",
         "06_predict_and_export",
+        "07_own_model_from_python",
     ]
     for name, following in pairwise(NOTEBOOKS):
         assert f"({following}.ipynb)" in read(name).cells[-1].source
@@ -57,13 +60,15 @@ def test_a_notebook_is_stored_without_results(name):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_uses_the_package_and_defines_nothing(name):
-    # A user's own classes stand in a module, which the workers can import: notebooks/wine.py.
+def test_a_notebook_uses_the_package_and_defines_nothing_but_its_model(name):
     trees = [ast.parse(source) for source in code(read(name))]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    assert not [node for node in nodes if isinstance(node, defined)]
-    assert "study = run(" in "\n".join(code(read(name)))
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    assert classes == ({"Tumours", "Net"} if name == OWN_MODEL else set())
+    assert name == OWN_MODEL or not [node for node in nodes if isinstance(node, defined)]
+    start = "study = search(" if name == OWN_MODEL else "study = run("
+    assert start in "\n".join(code(read(name)))
 
 
 # Rule: what a notebook shows is public, and may be copied.
@@ -96,6 +101,10 @@ def test_a_notebook_runs(name, tmp_path, monkeypatch):
     outputs = [output for cell in cells for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert list(folder.glob("studies/*/report.html"))
+    if name == OWN_MODEL:
+        # Rule: whoever opens the study finds the classes of its notebook, here in another process.
+        module = load_study(folder / "studies" / "net").model()
+        assert type(module).__module__.startswith("notebook_")
 
 
 @pytest.mark.sweep

@@ -57,6 +57,70 @@ def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeyp
     assert rerun(found.folder, 0).equal
 
 
+# Rule: what the README shows runs as it stands, here with fewer trials, epochs and folds.
+@pytest.mark.slow
+def test_the_readmes_lines_lead_from_a_class_to_a_prediction(tmp_path):
+    section = (ROOT / "README.md").read_text().partition("## Your own model, from Python")[2]
+    lines = section.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in lines.splitlines() if line]) <= 10
+    for asked, less in {"n_trials=20": "n_trials=2", "max_epochs=10": "max_epochs=2"}.items():
+        assert asked in lines
+        lines = lines.replace(asked, less)
+    (tmp_path / "my_package.py").write_text(MY_PACKAGE)
+    images = "import numpy as np\n\nnew_images = np.zeros((3, 1, 8, 8), dtype='float32')\n"
+    (tmp_path / "mine.py").write_text(f"{images}{lines}print(labels.shape)\n")
+    done = subprocess.run(
+        [sys.executable, "mine.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n(3,)\n")
+    found = load_study(tmp_path / "studies" / "net")
+    assert found.results["direction"] == "maximize"
+    assert found.best_params.keys() == {"model.lr", "data.batch_size"}
+    assert found.command == (
+        "python -m lightning_hpo --config-dir studies/net/code +experiment=net"
+    )
+    assert found.results["cv"]["n_splits"] == 5
+
+
+MY_PACKAGE = """
+import pytorch_lightning as pl
+import torch
+from lightning_hpo.data.digits import DigitsDataModule as Digits
+from torch.nn.functional import cross_entropy
+
+
+class Net(pl.LightningModule):
+    def __init__(self, width, lr):
+        super().__init__()
+        self.save_hyperparameters()
+        sizes = torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, 10)
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), *sizes)
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        logits = self(batch[0])
+        self.log("val/loss", cross_entropy(logits, batch[1]))
+        self.log("val/accuracy", (logits.argmax(1) == batch[1]).float().mean())
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/accuracy", (self(batch[0]).argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+"""
+
+
 SCRIPT = """
 from lightning_hpo import run
 run("+experiment=tiny", "study.final=false", "study.n_trials=50", config_dir={conf!r})

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from report_study import write_figures, write_results, write_study
+from report_study import write_results, write_study
 
-from lightning_hpo import UserError, compare, interval, load_study, rerun, run, search
+from lightning_hpo import UserError, compare, interval, load_study, rerun, run
 from lightning_hpo.machine import caller
 from lightning_hpo.storage import maker
 
@@ -63,19 +63,6 @@ def test_a_mapping_is_words_too_in_its_place(started, study_dir, capsys):
     run("+experiment=x", {"study.name": "a, b", "model.dropout": interval(0, 0.5)}, "seed=3")
     words = ["+experiment=x", "study.name='a, b'", "model.dropout=interval(0,0.5)", "seed=3"]
     assert capsys.readouterr().out.splitlines() == ["-u", "-m", "lightning_hpo", *words]
-
-
-def test_a_search_runs_the_experiment_that_it_has_written(
-    started, study_dir, capsys, monkeypatch, tmp_path
-):
-    monkeypatch.chdir(tmp_path)
-    started(f"printf '%s\\n' \"$@\"; {told(folder=str(study_dir))}")
-    found = search("cnn", "digits", {"dropout": interval(0, 0.5)}, overrides=["cv.final=false"])
-    assert capsys.readouterr().out.splitlines()[3:] == [
-        *("--config-dir", "studies/cnn/code", "+experiment=cnn", "cv.final=false"),
-    ]
-    assert (tmp_path / "studies/cnn/code/experiment/cnn.yaml").is_file()
-    assert found.folder == study_dir
 
 
 def test_the_study_can_import_what_this_program_can(started, study_dir, monkeypatch, capsys):
@@ -169,62 +156,14 @@ def test_a_study_is_read_with_its_outcome_and_its_trials(study_dir, monkeypatch)
     assert sum(found.importances.values()) == pytest.approx(1)
 
 
-def test_the_trials_are_a_table(study_dir):
+def test_it_has_a_table_pictures_a_page_and_its_command(study_dir):
     found = load_study(study_dir)
-    table = found.frame
-    assert list(table.columns) == [
-        *("number", "state", "value", "optimizer", "optimizer.lr", "model.filters_1"),
-        *("model.neurons_1", "model.dropout", "optimizer.momentum", "epochs", "seconds", "failure"),
-    ]
-    assert list(table["number"]) == list(range(20))
-    best = table.loc[found.best["number"]]
-    assert (best["value"], best["state"], best["epochs"]) == (found.best_value, "complete", 10)
-    assert best["model.dropout"] == found.best_params["model.dropout"]
-    failed = table[table["state"] == "failed"]
-    assert list(failed["failure"]) == ["the loss became NaN", "out of memory"]
-    assert set(table[table["optimizer.momentum"].notna()]["optimizer"]) == {"SGD"}
-    # What a trial did not complete is its last report, as in the report of the study.
-    pruned = found.trials[table.index[table["state"] == "pruned"][0]]
-    assert table["value"][pruned.number] == list(pruned.intermediate_values.values())[-1]
-
-
-def test_the_table_has_the_value_of_each_finished_fold(study_dir):
-    for fold, value in enumerate([0.5, 0.25]):
-        folder = study_dir / "trials" / "3" / f"fold_{fold}"
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(json.dumps({"fold": fold, "objective": value}))
-    table = load_study(study_dir).frame
-    assert list(table.loc[3, ["fold_0", "fold_1"]]) == [0.5, 0.25]
-    assert table["fold_0"].notna().sum() == 1
-
-
-def test_a_study_without_trials_has_an_empty_table(tmp_path):
-    table = load_study(write_study(tmp_path / "bare", name="bare", n_trials=0)).frame
-    assert (len(table), list(table.columns[:3])) == (0, ["number", "state", "value"])
-
-
-def test_figures_are_shown_one_by_one_or_together(tmp_path):
-    found = load_study(write_study(tmp_path / "bare", name="bare", n_trials=0, final=False))
-    assert dict(found.figures) == {}
-    write_figures(found.folder, ["learning_curves", "grad_cam"])
-    figures = found.figures
-    assert list(figures) == ["grad_cam", "learning_curves"]
-    data, shown = figures["grad_cam"]._repr_png_()
-    assert data == (found.folder / "final" / "figures" / "grad_cam.png").read_bytes()
-    assert shown == {"width": 288}
-    assert figures._repr_html_().count('<img src="data:image/png;base64,') == 2
-    assert "grad cam" not in figures and Path(figures["grad_cam"]).is_file()
-    with pytest.raises(KeyError, match="no picture 'gradcam'; there are grad_cam, learning_curves"):
-        figures["gradcam"]
-
-
-def test_a_notebook_shows_a_small_table(study_dir):
-    found = load_study(study_dir)
-    page = found._repr_html_()
-    assert '<td style="text-align: left">0.2888 ± 0.0087</td>' in page
-    assert f"trial {found.best['number']}, val/loss {found.best_value:.4g}" in page
-    assert found.report == study_dir / "report.html" and str(found.report) in page
+    assert list(found.frame["number"]) == list(range(20))
+    assert "confusion_matrix" in found.figures
+    assert found.report == study_dir / "report.html"
     assert found.command == "python -m lightning_hpo +experiment=cnn_dropout study.n_trials=100"
+    assert found.best == json.loads((study_dir / "results.json").read_text())["best"]
+    assert "<table>" in found._repr_html_()
 
 
 def test_it_is_shown_in_one_line(study_dir):

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks import report
+from benchmarks import image_folders, report
+from lightning_hpo.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 NAMES = re.search(r"^BENCHMARKS := (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1).split()
@@ -41,3 +43,22 @@ def test_the_report_benchmark_prints_ratios_to_its_targets():
         "| build, s | 15.00 | < 30 | 0.50 |",
         "| open in Chromium, s | 3.00 | < 2 | 1.50 |",
     ]
+
+
+# Rule: many files, each of its own content, of few pictures, so that they are made in seconds.
+def test_the_image_benchmark_makes_files_that_differ_and_can_be_decoded(tmp_path):
+    image_folders.write(tmp_path, 6, 8, "png")
+    files = sorted((tmp_path / "train").rglob("*.png"))
+    assert len({path.read_bytes() for path in files}) == 6
+    assert sorted(path.parent.name for path in files) == [f"class_{k}" for k in (0, 0, 1, 1, 2, 3)]
+    data = image_folders.images(tmp_path, 8, 0)
+    with pytest.raises(UserError, match="at least 2 images"):
+        data.setup("fit")
+    image_folders.write(tmp_path, 4, 8, "png", "test")
+    data.setup("fit")
+    assert data.input_shape == (3, 8, 8)
+
+
+def test_the_memory_of_a_process_is_that_of_its_pages():
+    own = psutil.Process()
+    assert 2**24 < image_folders.pss_bytes(own) < 2**36

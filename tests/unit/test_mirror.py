@@ -26,6 +26,7 @@ OF_NO_MODULE = {
     "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
     "test_configuration_page.py": "docs/configuration.py",
+    "test_docs.py": "README.md and docs/",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",

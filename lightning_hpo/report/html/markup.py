@@ -1,5 +1,6 @@
 """Small builders of HTML; the only door through which a text reaches the page, always escaped."""
 
+import hashlib
 import html
 import os
 import struct
@@ -120,7 +121,10 @@ def link(target: str, words: object) -> str:
 
 
 def figure(picture: Picture, *, css: str = "") -> str:
-    """The picture inlined as a data URI, with its caption and hover marks."""
+    """The picture inlined as a data URI, with its caption and hover marks.
+
+    A click shows it over the page at its full size, which needs no script and no file beside it.
+    """
     source = f"data:image/{picture.kind};base64,{b64encode(picture.data).decode('ascii')}"
     marks = ""
     if picture.marks:
@@ -128,10 +132,12 @@ def figure(picture: Picture, *, css: str = "") -> str:
         encoded = html.escape(dumps(places, separators=(",", ":")), quote=True)
         marks = f' data-marks="{encoded}"'
     caption = f"<figcaption>{text(picture.caption)}</figcaption>" if picture.caption else ""
+    key = hashlib.sha256(picture.alt.encode("utf-8", "replace") + picture.data).hexdigest()[:12]
     return (
-        f'<figure class="{text(css)}">\n<div class="card"{marks}>'
+        f'<figure class="{text(css)}" id="at_{key}">\n<div class="card" id="full_{key}"{marks}>'
+        f'<a class="close" href="#at_{key}">Close</a><a class="full" href="#full_{key}">'
         f'<img alt="{text(picture.alt)}" width="{picture.width_px}" '
-        f'height="{picture.height_px}" src="{source}"></div>\n{caption}</figure>\n'
+        f'height="{picture.height_px}" src="{source}"></a></div>\n{caption}</figure>\n'
     )
 
 

@@ -59,7 +59,8 @@ for (const card of document.querySelectorAll("[data-marks]")) {
     ring.style.left = `${left}px`;
     ring.style.top = `${top}px`;
     tip.textContent = nearest[2];
-    tip.style.left = `${Math.max(0, Math.min(left + 12, card.clientWidth - tip.offsetWidth))}px`;
+    const right = Math.max(card.clientWidth, image.offsetLeft + image.offsetWidth);
+    tip.style.left = `${Math.max(0, Math.min(left + 12, right - tip.offsetWidth))}px`;
     tip.style.top = `${top > 40 ? top - 36 : top + 14}px`;
   };
   card.addEventListener("pointermove", show);

@@ -7,7 +7,18 @@ import optuna
 
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.html.document import Section, assemble, section, write_page
-from lightning_hpo.report.study import again, asked, data, lock_box, model, search, winner, worth
+from lightning_hpo.report.study import (
+    again,
+    asked,
+    data,
+    glossary,
+    lock_box,
+    model,
+    search,
+    use,
+    winner,
+    worth,
+)
 from lightning_hpo.report.study.headline import headline
 from lightning_hpo.results.record import Record, read_record
 
@@ -20,13 +31,16 @@ SECTIONS: tuple[Section[Record], ...] = (
     Section("search", "How it was found", search.content),
     Section("sees", "What it sees", model.sees),
     Section("errs", "Where it errs", model.errs),
+    Section("use", "How to use the model", use.content),
     Section("again", "How to run it again", again.content),
+    Section("glossary", "Glossary", glossary.content),
 )
 # Those that only some studies have.
 _IF_ANY: dict[str, Callable[[Record], bool]] = {
     "data": data.has_one,
     "worth": worth.has_one,
     "lock_box": lock_box.has_one,
+    "use": use.has_one,
 }
 # Of another application's networks nothing is known.
 _OF_MODEL = ("sees", "errs")

@@ -40,8 +40,9 @@ CAPTIONS = {
     "validation over the epochs.",
     "learning_curves_holdout": "Learning curves of the best parameters on a part of the training "
     "data, without early stopping: training and validation over all epochs.",
-    "grad_cam": "Grad-CAM: where in each sample the last convolutional layer finds what speaks "
-    "for the predicted class, and below a mistake what speaks for the true one.",
+    "grad_cam": "Grad-CAM: where in each sample the last convolutional layer whose map is larger "
+    "than a pixel finds what speaks for the predicted class, and below a mistake what speaks for "
+    "the true one.",
     "feature_maps": "One sample in each convolutional layer: what its filters put out.",
     "augmented_samples": "Training samples as they are, and as the augmentation changed them for "
     "the network to see.",

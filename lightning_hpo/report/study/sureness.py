@@ -11,12 +11,17 @@ from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.judging import Rule, rule_of
-from lightning_hpo.protocol.stages import is_share
 from lightning_hpo.report.study import race, trivial
 from lightning_hpo.report.study.conditions import same_conditions
 from lightning_hpo.results.readings import Spread, spread, test_value
 from lightning_hpo.results.record import Record, by_value
-from lightning_hpo.results.statistics import interval, judged_together, paired, prediction
+from lightning_hpo.results.statistics import (
+    as_share,
+    interval,
+    judged_together,
+    paired,
+    prediction,
+)
 from lightning_hpo.results.text import count, number, percent
 
 # Worse than the search's value by at most so much of it, a winner is what the search promised.
@@ -152,9 +157,7 @@ def _test_against_folds(folds: Spread, record: Record) -> list[str]:
     value = test_value(record.results)
     if value is None or len(folds.folds) < 2 or folds.std == 0:
         return []
-    low, high = prediction(folds.folds)
-    if is_share(record.monitor):
-        low, high = max(low, 0.0), min(high, 1.0)
+    low, high = as_share(record.monitor, folds.folds, prediction(folds.folds))
     reach = f"{number(low)} to {number(high)}, where one more fold lies in 95 of 100 cases"
     if low <= value <= high:
         return [f"{number(value)} on the test set: within {reach}."]

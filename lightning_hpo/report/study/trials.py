@@ -9,7 +9,7 @@ from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 from lightning_hpo.report.html.markup import cell, table, text
 from lightning_hpo.results import readings
 from lightning_hpo.results.record import Record, last_value
-from lightning_hpo.results.text import duration, number
+from lightning_hpo.results.text import duration, number, parameter
 
 STATE_NAMES = {
     TrialState.COMPLETE: "● completed",
@@ -33,7 +33,8 @@ def trial_table(record: Record) -> str:
 def _ending(trial: FrozenTrial) -> str:
     fold = trial.user_attrs.get(STOPPED_AFTER_FOLD)
     stopped = "" if fold is None else f", stopped after fold {fold}"
-    return STATE_NAMES[trial.state] + stopped
+    # The mark stays beside its word.
+    return STATE_NAMES[trial.state].replace(" ", "\N{NO-BREAK SPACE}") + stopped
 
 
 def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) -> Iterator[str]:
@@ -42,8 +43,10 @@ def _trial_row(trial: FrozenTrial, names: list[str], slots: bool, failed: bool) 
     value = last_value(trial)
     yield cell(text(number(value)), key="" if value is None else value)
     for name in names:
-        parameter = trial.params.get(name)
-        yield cell(text(number(parameter)), key=_sort_key(parameter))
+        of_trial = trial.params.get(name)
+        # One that has no such parameter has no null either.
+        shown = parameter(of_trial) if name in trial.params else number(None)
+        yield cell(text(shown), key=_sort_key(of_trial))
     epochs = readings.epochs_reported(trial)
     yield cell(str(epochs), key=epochs)
     time_s = trial.duration.total_seconds() if trial.duration else None

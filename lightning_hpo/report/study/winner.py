@@ -24,7 +24,15 @@ from lightning_hpo.report.study import noise, race, trivial
 from lightning_hpo.report.study.sureness import sureness
 from lightning_hpo.results.record import Record
 from lightning_hpo.results.results import Results, taken
-from lightning_hpo.results.text import listing, number, ordinal, percent, plus_minus, value_range
+from lightning_hpo.results.text import (
+    listing,
+    number,
+    ordinal,
+    parameter,
+    percent,
+    plus_minus,
+    value_range,
+)
 
 _JUDGED_AT: Mapping[Rule, str] = {
     "others": "the epoch that the other folds choose",
@@ -208,7 +216,7 @@ def _winner_parameters(best: Mapping[str, Any], trial: FrozenTrial | None) -> st
         rows.append(
             [
                 cell(f"<code>{text(name)}</code>", head=True),
-                cell(text(number(value))),
+                cell(text(parameter(value))),
                 cell(
                     ""
                     if position is None

@@ -43,7 +43,7 @@ _FREE = re.compile(
     re.VERBOSE,
 )
 # Only with a checksum of the data: else nothing but their place tells which they are.
-_PLACE = re.compile(r"data\.(\w+\.)*(\w+_)?(dir|root|path|file|folder|csv)")
+_PLACE = re.compile(r"data\.(\w+\.)*(\w+_)?(dir|root|path|file|folder|csv)|data\.(train|test)")
 # Callbacks that look and draw, ours and Lightning's, by their ``_target_``.
 _WATCHES = re.compile(
     r"lightning_hpo\.callbacks\.(inspection|regression)\.\w+"

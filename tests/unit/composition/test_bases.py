@@ -1,10 +1,12 @@
-"""Whose Lightning a study's classes are of."""
+"""How a study's classes are found, and whose Lightning they are of."""
+
+import sys
 
 import pytest
 from omegaconf import OmegaConf
 
 from lightning_hpo import flavour
-from lightning_hpo.composition.bases import foreign_targets, settle_flavour
+from lightning_hpo.composition.bases import foreign_targets, let_import, settle_flavour
 from lightning_hpo.errors import UserError
 
 
@@ -42,3 +44,13 @@ def test_classes_of_both_are_refused(undecided):
 def test_other_targets_decide_nothing(undecided, target):
     settle_flavour(study(target))
     assert flavour._settled is None
+
+
+def test_modules_in_a_studys_own_folder_can_be_imported(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = [*sys.path]
+    let_import(tmp_path / "missing")
+    assert sys.path == before
+    for _ in range(2):
+        let_import(tmp_path)
+    assert sys.path == [*before, str(tmp_path)]

@@ -4,11 +4,13 @@ import functools
 import pickle
 from pathlib import Path
 
+import pytest
 import torch
 from omegaconf import OmegaConf
 
 from lightning_hpo import flavour
 from lightning_hpo.composition.instantiate import make, target_of
+from lightning_hpo.errors import UserError
 from lightning_hpo.flavour import pl
 
 SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.25}
@@ -81,3 +83,12 @@ def test_lightnings_own_classes_are_of_the_flavour_of_the_process():
     assert node.timer._target_ == f"{other}.callbacks.Timer"
     assert target_of(node.timer) is pl.callbacks.Timer
     assert target_of(OmegaConf.create({"a": 1})) is None
+
+
+# Rule: what a user's module says about its own import is the whole message.
+def test_a_mistake_while_a_module_is_imported_passes_unchanged(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "from lightning_hpo.errors import UserError\nraise UserError('write a guard.')\n"
+    (tmp_path / "never_imported.py").write_text(source)
+    with pytest.raises(UserError, match=r"^write a guard\.$"):
+        target_of(OmegaConf.create({"_target_": "never_imported.Net"}))

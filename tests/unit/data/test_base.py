@@ -294,8 +294,3 @@ def test_a_memory_map_is_read_by_its_places_and_gives_the_same(
     both = (everything(data.train_dataloader()) for data in (in_memory, mapped))
     assert torch.equal(*both)
     assert mapped.class_counts == in_memory.class_counts
-
-
-def test_a_known_digest_is_not_computed() -> None:
-    x = np.zeros((2, 1), np.uint8)
-    assert Arrays(x, x[:, 0], x, x[:, 0], digest="abc").sha256 == "abc"

@@ -80,7 +80,7 @@ def test_rows_with_another_target(tmp_path: Path) -> None:
 def test_uneven_classes(tmp_path: Path) -> None:
     target = np.where(np.arange(80) < 76, "no", "yes")
     said = warnings(tmp_path, target, {})
-    assert said.startswith("95 % of the training rows are of class 'no' and 3 of 'yes': monitor=")
+    assert said.startswith("the classes are out of balance: 'no' has 57 training rows, 'yes' 3;")
 
 
 # Rule: gaps are equal to gaps, and 0 to -0.

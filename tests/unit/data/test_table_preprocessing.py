@@ -120,6 +120,16 @@ def test_a_module_is_its_buffers() -> None:
     assert torch.equal(again(x), module(x)) and again.n_features == module.n_features
 
 
+# Rule: an exported graph takes any number of rows, with gaps and unseen categories.
+@pytest.mark.parametrize("categories", ["one_hot", "embedded"])
+def test_a_module_can_be_exported(categories: Any) -> None:
+    module = fit(categories=categories)
+    x = torch.from_numpy(np.concatenate((X, [[NAN, 7]])).astype(np.float32))
+    rows = {0: torch.export.Dim("rows")}
+    graph = torch.export.export(module, (x,), dynamic_shapes=(rows,)).module()
+    assert torch.equal(graph(x), module(x)) and torch.equal(graph(x[:3]), module(x[:3]))
+
+
 @pytest.mark.parametrize(
     ("categories", "min_frequency", "message"),
     [

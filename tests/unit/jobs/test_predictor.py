@@ -249,3 +249,26 @@ def test_data_may_say_how_their_files_are_read(tmp_path: Path) -> None:
     np.save(array, np.array([[1.0, 2.0]]))
     assert predictor.read(lines).tolist() == [[5, 0], [7, 0]]
     assert predictor.read(array).tolist() == [[1, 2]]
+
+
+class Particular(Pairs):
+    """Takes its samples as texts, and has a doubt of its own."""
+
+    def as_samples(self, x: Any, name: str) -> Tensor:
+        if name == "odd":
+            raise UserError(f"{name} must be even.")
+        return torch.tensor([[float(text), 2.0] for text in x])
+
+    def sample_doubts(self, path: Path, x: Tensor) -> list[str]:
+        return [f"{len(x)} rows of {path.name}"]
+
+
+# Rule: the data may know better than we do which samples are theirs, and what to doubt.
+def test_data_may_say_which_samples_are_theirs(tmp_path: Path) -> None:
+    data = Particular()
+    data.load_state_dict(pairs().state_dict())
+    predictor = Predictor(Given(lambda x: x.sum(1)), data)
+    assert predictor.predict(["1", "3"]).tolist() == [0, 1]
+    with pytest.raises(UserError, match="odd must be even"):
+        predictor.predictions(["1"], "odd")
+    assert predictor.doubts(tmp_path / "a.npy", torch.zeros(2, 2)) == ["2 rows of a.npy"]

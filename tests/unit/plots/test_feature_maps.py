@@ -56,8 +56,8 @@ def test_confused_pairs_show_count_and_share() -> None:
 
 
 def test_of_many_layers_the_last_weights_are_shown() -> None:
-    weights = {f"layer {i}": torch.rand(3, 2) for i in range(14)}
+    weights = {f"layer {i}": torch.rand(3, 2) for i in range(26)}
     figure = weight_histograms(weights, weights)
-    assert len(figure.axes) == 12
+    assert len(figure.axes) == 24
     assert figure.axes[0].get_title().startswith("layer 2 ")
-    assert figure.get_suptitle().endswith("the last 12 of 14 layers")
+    assert figure.get_suptitle().endswith("the last 24 of 26 layers")

@@ -1,5 +1,7 @@
 """Rules of the figures of layers: the order of neurons, dead ones, bins that are shared."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,22 @@ def test_layers_fill_rows_of_three(n_layers: int) -> None:
     weights = {f"layer {i}": torch.randn(8, 4) for i in range(n_layers)}
     figure = weight_histograms(weights, weights)
     assert len(figure.axes) == n_layers
+    assert_nothing_is_clipped(figure)
+
+
+# Rule: the titles of a deep network's layers, of long names and shapes, overlap nowhere.
+@pytest.mark.parametrize("n_layers", [12, 13, 24])
+def test_long_titles_of_many_layers_do_not_overlap(n_layers: int) -> None:
+    names = [f"network.layer{i}.0.downsample.0" for i in range(n_layers - 1)] + ["x" * 60]
+    weights = {name: torch.randn(128, 64, 3, 3) for name in names}
+    figure = weight_histograms(weights, weights)
+    assert len(figure.axes) == n_layers
+    figure.canvas.draw()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert not [(a, b) for a, b in combinations(boxes, 2) if a.overlaps(b)]
+    # A name that does not fit keeps its end.
+    name = figure.axes[2].get_title().splitlines()[0]
+    assert name.endswith("layer2.0.downsample.0")
     assert_nothing_is_clipped(figure)
 
 

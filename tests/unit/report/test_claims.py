@@ -330,6 +330,10 @@ NO_CLAIMS = {
     "study/trivial.py": {"not told apart": "a verdict's name"},
     "study/worth.py": {"is worth on average, where it has": "an estimate, told with its interval"},
     "study/winner.py": {"How sure is that?": "a title"},
+    "study/glossary.py": {
+        "within noise": "a word that is explained",
+        "Said of a difference where chance alone": "explains a word",
+    },
     "study/stored.py": {
         "the truth without noise": "describes a picture",
         "a good model's errors lie evenly": "describes a picture",

@@ -19,6 +19,7 @@ from benchmarks.honesty import (
 )
 from lightning_hpo.results.statistics import (
     Difference,
+    as_share,
     interval,
     judged_together,
     paired,
@@ -32,6 +33,22 @@ def test_an_interval_over_seeds_is_students() -> None:
     # Standard deviation 0.01, standard error 0.01 / sqrt(3).
     low, high = interval(SMALL, overlap=0)
     assert (low, high) == pytest.approx((0.91 - T_2 * 0.01 / sqrt(3), 0.91 + T_2 * 0.01 / sqrt(3)))
+
+
+# Rule: a share lies in [0, 1], and so do the ends of its interval; per cent and losses do not.
+@pytest.mark.parametrize(
+    ("metric", "values", "expected"),
+    [
+        ("val/accuracy", [0.9, 0.95], (0.0, 1.0)),
+        ("test/balanced_accuracy", [0.9, 0.95], (0.0, 1.0)),
+        ("val/accuracy", [90.0, 95.0], (-0.5, 1.5)),
+        ("val/loss", [0.9, 0.95], (-0.5, 1.5)),
+    ],
+)
+def test_the_interval_of_a_share_ends_where_shares_do(metric, values, expected) -> None:
+    assert as_share(metric, values, (-0.5, 1.5)) == expected
+    assert as_share(metric, values, (-inf, inf)) == (-inf, inf)
+    assert as_share(metric, values, (0.25, 0.75)) == (0.25, 0.75)
 
 
 def test_an_interval_over_folds_is_wider_for_their_overlap() -> None:

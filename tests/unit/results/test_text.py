@@ -59,6 +59,18 @@ def test_a_fraction_in_per_cent(fraction: float, words: str) -> None:
     assert text.percent(fraction) == words
 
 
+# Rule: null is an option like others, as it is typed; what there is not is a dash.
+def test_a_parameter_may_be_null() -> None:
+    assert [text.parameter(value) for value in (None, 0.123456, "a", 2)] == [
+        "null",
+        "0.1235",
+        "a",
+        "2",
+    ]
+    assert text.number(None) == "–"
+    assert text.value_range(CategoricalDistribution(["balanced", None])) == "balanced, null"
+
+
 def test_one_is_counted_without_an_s() -> None:
     assert [text.count(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
 
@@ -96,7 +108,7 @@ def test_a_duration_in_the_units_that_fit(seconds: float | None, words: str) -> 
         (IntDistribution(1, 5), "1 to 5", "whole numbers"),
         (IntDistribution(16, 64, step=8), "16 to 64, step 8", "whole numbers"),
         (IntDistribution(1, 64, log=True), "1 to 64", "whole numbers, logarithmic"),
-        (CategoricalDistribution(["sgd", None, 0.5]), "sgd, None, 0.5", "choice"),
+        (CategoricalDistribution(["sgd", None, 0.5]), "sgd, null, 0.5", "choice"),
     ],
 )
 def test_a_range_and_its_scale(distribution: BaseDistribution, values: str, scale: str) -> None:

@@ -14,11 +14,11 @@ CPU = torch.device("cpu")
 EPOCHS = 60
 
 
-def member(seed: int, *, n=12, neurons=(6, 4), make=None, dropout=0.0, n_val=5) -> Member:
+def member(seed: int, *, n=12, inputs=1, neurons=(6, 4), make=None, dropout=0.0, n_val=5) -> Member:
     torch.manual_seed(seed)
-    module = MLPRegressor(neurons=neurons, dropout=dropout)
+    module = MLPRegressor(input_shape=(inputs,), neurons=neurons, dropout=dropout)
     make = make or partial(optim.Adam, lr=0.02)
-    x, val_x = torch.randn(n, 1), torch.randn(n_val, 1)
+    x, val_x = torch.randn(n, inputs), torch.randn(n_val, inputs)
     y, val_y = torch.sin(2 * x[:, 0]), torch.sin(2 * val_x[:, 0]) + 0.3 * torch.randn(n_val)
     return Member(
         module.network,
@@ -80,6 +80,24 @@ def test_each_network_trains_as_if_alone(patience):
         assert ended[row].best_loss == pytest.approx(val[best], rel=1e-4)
     if patience is not None:
         assert len({end.epochs for end in ended.values()}) > 1, "they stop at different epochs"
+
+
+# Rule: so it is beside networks with other inputs, as where the training rows of a fold lack a
+# category.
+def test_networks_may_have_different_inputs():
+    def made() -> list[Member]:
+        return [member(seed, inputs=inputs) for seed, inputs in enumerate((3, 1, 2))]
+
+    members = made()
+    stack = Stack(members, stopping=Stopping(restore_best=False), device=CPU)
+    losses = stack.train(EPOCHS)
+    stack.drop(range(3))
+    for row, own in enumerate(made()):
+        train, val, _ = alone(own, None)
+        torch.testing.assert_close(losses.train[:, row], torch.tensor(train))
+        torch.testing.assert_close(losses.val[:, row], torch.tensor(val))
+        kept, trained = members[row].network[0].weight, own.network[0].weight
+        torch.testing.assert_close(kept, trained, rtol=1e-3, atol=1e-4)
 
 
 # Rule: in the end a network has the weights of its best epoch: it validates to its best loss.

@@ -17,6 +17,7 @@ BOX = {"data.lock_box": 0.1, "seed": 0}
         (BOX, {"seed": 1}, "seed"),
         ({"seed": 0}, {"data.lock_box": 0.2}, "data.lock_box"),
         ({"study.nested": 5}, {"cv.groups": "patient"}, "cv.groups"),
+        ({"study.nested": 5}, {"data.groups": "patient"}, "data.groups"),
     ],
 )
 def test_the_final_job_holds_out_what_the_search_does(

@@ -27,8 +27,8 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.protocol.averages import as_json
 from lightning_hpo.report.study.page import SECTIONS, build_report
 
-SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again"]
-SOME_HAVE = {"data", "worth", "lock_box"}
+SECTION_IDS = ["asked", "winner", "search", "sees", "errs", "again", "glossary"]
+SOME_HAVE = {"data", "worth", "lock_box", "use"}
 VOID = {"meta", "link", "img", "wbr", "br"}
 
 

@@ -32,9 +32,18 @@ def test_a_trial_is_a_row_with_its_parameters_and_its_time() -> None:
     html = trial_table(record([one, other]))
     assert columns(html) == ["Trial", "State", "val/loss", "lr", "optimizer", "Epochs", "Time"]
     assert rows(html) == [
-        ["0", "● completed", "0.1235", "0.25", "sgd", "10", "1 min 15 s"],
-        ["1", "▲ pruned", "1", "0.5", "–", "3", "–"],
+        ["0", "● completed", "0.1235", "0.25", "sgd", "10", "1 min 15 s"],
+        ["1", "▲ pruned", "1", "0.5", "–", "3", "–"],
     ]
+
+
+# Rule: null that a trial chose is told; of a parameter that it has not, there is a dash.
+def test_a_null_is_no_missing_parameter() -> None:
+    space = {"weights": CategoricalDistribution(["balanced", None])}
+    chose = trial(0, 1.0, params={"weights": None}, space=space)
+    without = trial(1, 2.0)
+    html = trial_table(record([chose, without]))
+    assert [row[3] for row in rows(html)] == ["null", "–"]
 
 
 # Rule: slots and reasons have a column where a trial has one.
@@ -48,8 +57,8 @@ def test_slots_and_reasons_have_a_column_where_there_are_any() -> None:
 def test_a_mean_over_some_folds_is_told_as_such() -> None:
     html = trial_table(record([trial(0, stopped_after_fold=3), trial(1, stopped_after_fold=0)]))
     assert [row[1] for row in rows(html)] == [
-        "● completed, stopped after fold 3",
-        "● completed, stopped after fold 0",
+        "● completed, stopped after fold 3",
+        "● completed, stopped after fold 0",
     ]
 
 

@@ -87,6 +87,7 @@ def test_what_decides_a_trial_is_kept(plain, typed, name, value):
         "+data.data_dir=/elsewhere",
         "+data.root=/elsewhere",
         "+data.train_csv=a.csv",
+        "+data.train=a.parquet",
         "model.cuda_graph=true",
         "+note=anything",
         "monitor=val/accuracy",
