@@ -149,6 +149,11 @@ class TableDataModule(TensorDataModule):
         prepared: Tensor = self.preprocessing().to(x.device)(x)
         return prepared
 
+    @property
+    def stored_names(self) -> tuple[str, ...]:
+        """What each stored number (R,) of a row is."""
+        return tuple(name for column in self._known.inputs for name in column.stored_names)
+
     def preprocessing(self) -> nn.Module:
         assert self._preprocessing is not None, "setup() comes first"
         return self._preprocessing

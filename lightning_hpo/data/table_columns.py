@@ -69,6 +69,15 @@ class Column:
             return (self.kind,)
         return ("number",) * (7 if self.timed else 5)
 
+    @property
+    def stored_names(self) -> tuple[str, ...]:
+        """What each stored number is; of a category also what its codes stand for."""
+        n = len(self.parts)
+        if n > 1:
+            return tuple(f"{self.name} ({number} of {n})" for number in range(1, n + 1))
+        codes = ", ".join(f"{code} = {text}" for code, text in enumerate(self.names))
+        return (f"{self.name} ({codes})" if codes else self.name,)
+
 
 def typed(table: Table, name: str, *, told: Told | None = None, is_asked: bool = False) -> Column:
     """The column as an input; ``is_asked``: somebody names it as one, so it is no identifier.

@@ -92,6 +92,14 @@ class NamesInputs(Protocol):
 
 
 @runtime_checkable
+class NamesStored(Protocol):
+    """What each number of a sample is as it is stored, where that is not one for each input."""
+
+    @property
+    def stored_names(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
 class NamesTarget(Protocol):
     """The name of what is predicted."""
 
@@ -259,6 +267,13 @@ def names(data: object) -> tuple[str, str]:
     """Of the first input and of the target."""
     inputs = data.input_names if isinstance(data, NamesInputs) else ("input",)
     return inputs[0], target_name(data)
+
+
+def stored_names(data: object) -> tuple[str, ...] | None:
+    """Of the numbers of a stored sample, in their order; None where they have no names."""
+    if isinstance(data, NamesStored):
+        return tuple(data.stored_names)
+    return tuple(data.input_names) if isinstance(data, NamesInputs) else None
 
 
 def target_name(data: object) -> str:

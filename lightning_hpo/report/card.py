@@ -103,7 +103,7 @@ def interface_lines(found: Interface) -> Iterator[str]:
         f" check numbers lie between {number(found.low)} and {number(found.high)}."
     )
     if found.columns is not None:
-        yield f"Columns in this order: {', '.join(map(plain, found.columns))}."
+        yield f"The numbers of a sample, in this order: {'; '.join(map(plain, found.columns))}."
     if found.classes is None:
         yield "Output: float32 (N), a value for each sample."
         return

@@ -137,10 +137,6 @@ def _interface(made: "Predictor", graph: "Graph", samples: "Checked") -> Interfa
     x, found = samples.x, made.predictions(samples.x[:1])
     # A gap in a table is no number.
     numbers = x[x.isfinite()]
-    columns = tuple(made.data.input_names) if isinstance(made.data, told.NamesInputs) else None
-    if columns is not None and len(columns) != x.shape[1]:
-        # Such as of a date, which is stored as several numbers.
-        columns = None
     return Interface(
         shape=tuple(x.shape[1:]),
         dtype=str(x.dtype).removeprefix("torch."),
@@ -149,5 +145,5 @@ def _interface(made: "Predictor", graph: "Graph", samples: "Checked") -> Interfa
         classes=None if found.classes is None else tuple(found.classes),
         temperature=graph.temperature if graph.given == "logits" else 1.0,
         prepares=made.data is not None,
-        columns=columns,
+        columns=told.stored_names(made.data),
     )

@@ -182,3 +182,17 @@ def test_a_column_of_numbers_with_a_few_texts_is_doubted() -> None:
     )
     assert mixed(of(TEN), Texts.of(TEN)) is None
     assert mixed(of(["a", "b", "1"]), Texts.of(["a", "b", "1"])) is None
+
+
+# Rule: who fills a sample by hand must know the codes of a category and the parts of a date.
+def test_each_stored_number_has_a_name() -> None:
+    assert Column("age", "number").stored_names == ("age",)
+    city = Column("city", "category", names=("Bonn", "Rome"))
+    assert city.stored_names == ("city (0 = Bonn, 1 = Rome)",)
+    assert Column("day", "date", dates="%Y-%m-%d").stored_names == (
+        "day (1 of 5)",
+        "day (2 of 5)",
+        "day (3 of 5)",
+        "day (4 of 5)",
+        "day (5 of 5)",
+    )

@@ -167,3 +167,10 @@ def test_a_description_is_kept_as_json_keeps_it() -> None:
 def test_a_description_of_another_shape_is_refused(found, message) -> None:
     with pytest.raises(UserError, match=message):
         told.description(SimpleNamespace(description=lambda: found))
+
+
+def test_stored_numbers_are_called_by_themselves_or_as_the_inputs():
+    coded = SimpleNamespace(stored_names=["a (0 = x)"], input_names=["a"])
+    assert told.stored_names(coded) == ("a (0 = x)",)
+    assert told.stored_names(Curve()) == ("time", "place")
+    assert told.stored_names(object()) is None

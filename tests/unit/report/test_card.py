@@ -108,7 +108,7 @@ def test_a_baseline_without_trials_says_so(tmp_path: Path) -> None:
     takes = Interface((2,), "float32", -1, 3, None, 1.0, True, ("length", "width"))
     text = card(read_record(tmp_path), exported(tmp_path, interface=takes))
     assert "Nothing was searched: every hyperparameter has a fixed value." in text
-    assert "- Columns in this order: length, width." in text
+    assert "- The numbers of a sample, in this order: length; width." in text
     assert "differ by at most 1.5e-07 of the largest value on" in text
     assert "It was tested on samples of curve alone" in text
 
