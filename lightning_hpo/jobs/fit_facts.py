@@ -37,7 +37,8 @@ def device_name(trainer: pl.Trainer) -> str:
     device = trainer.strategy.root_device
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads a slot"
+    n_threads = torch.get_num_threads()
+    return f"{device.type}, {n_threads} {'thread' if n_threads == 1 else 'threads'} a slot"
 
 
 def network(module: pl.LightningModule) -> str:
