@@ -10,6 +10,7 @@ PROJECT = Path(__file__).parents[2]
 OF_OTHERS = {
     "lightning_hpo/callbacks/averaging.py": {"WeightAveraging"},  # Lightning before 2.6
     "lightning_hpo/callbacks/figures.py": {"log_dir"},  # Lightning's loggers that write files
+    "lightning_hpo/data/arrays.py": {"_mmap"},  # NumPy's arrays that are maps of a file
     # Datasets of anybody's class, which need not derive from torch's.
     "lightning_hpo/data/labels.py": {"__len__"},
     "lightning_hpo/data/leaks.py": {"__len__"},
