@@ -63,14 +63,16 @@ def test_a_captured_graph_gives_the_same_weights(optimizer: Any, precision: str)
         metrics = {key: runner.callback_metrics[key].item() for key in KEYS}
         ends.append((model.cpu().state_dict(), metrics))
     # Adam's step has the size of the rate however small a gradient, whose sign rounding may decide:
-    # single weights go elsewhere.
+    # single weights go elsewhere, and with them single samples of a few.
     by_sign = optimizer is torch.optim.Adam and precision == "bf16-mixed"
     for weights, metrics in ends[1:]:
         if by_sign:
             assert _share_apart(weights, ends[0][0], atol=5e-3) < 1e-3
         else:
             torch.testing.assert_close(weights, ends[0][0], rtol=1e-2, atol=1e-3)
-        assert metrics == pytest.approx(ends[0][1], rel=1e-2)
+        known = [key for key in KEYS if not by_sign or key.endswith("loss")]
+        expected = pytest.approx([ends[0][1][key] for key in known], rel=1e-2)
+        assert [metrics[key] for key in known] == expected
 
 
 def _share_apart(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], *, atol: float) -> float:
