@@ -56,7 +56,8 @@ class TableDataModule(TensorDataModule):
         min_frequency: categories that fewer of the training rows have, or a smaller share of them,
             count as one; None: none do.
         groups: the column of what belongs together, as ``cv.groups``; it is no input.
-        batch_size: None: all rows, so an epoch is one step.
+        batch_size: rows of a training batch; None: all, so an epoch is one step, as stacked folds
+            need it.
 
     After ``setup``: ``input_shape`` (F,), of which the last features are codes with
     ``cardinalities``; ``input_names`` of the columns.
@@ -82,7 +83,7 @@ class TableDataModule(TensorDataModule):
         categories: Categories = "one_hot",
         min_frequency: float | None = None,
         groups: str | None = None,
-        batch_size: int | None = None,
+        batch_size: int | None = 64,
         **options: Any,
     ) -> None:
         super().__init__(batch_size=1 if batch_size is None else batch_size, **options)

@@ -167,7 +167,8 @@ def _check_full_batch(data: TensorDataModule) -> None:
     if data.batch_size < n:
         raise UserError(
             f"stacked networks see all {n} training samples at once, got"
-            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more, or {_SERIAL}"
+            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more (of a"
+            f" table also null), or {_SERIAL}"
         )
 
 

@@ -110,7 +110,7 @@ def test_predictions_are_those_of_the_test(
     pytest.importorskip("pyarrow")
     table = frame(load_breast_cancer)
     table.iloc[400:].to_parquet(tmp_path / "test.parquet")
-    words = ("data.test=test.parquet", "trainer.max_epochs=20", "optimizer.lr=0.02")
+    words = ("data.test=test.parquet", "trainer.max_epochs=5", "optimizer.lr=0.02")
     folder, out = study(tmp_path, table.iloc[:400], *words)
     assert "taken as target: target (classification: 2 different whole numbers)\n" in out
     logits = kept(folder).output
@@ -129,6 +129,7 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
         tmp_path,
         table,
         *("cv=kfold", "cv.parallel=stacked", "cv.n_splits=2", "cv.final=false"),
+        "data.batch_size=null",
         *("callbacks=none", "trainer.max_epochs=30", "optimizer.lr=0.1"),
         *("model.dropout=choice(0,0.1)", "study.n_trials=2"),
     )

@@ -319,3 +319,11 @@ def test_the_checksum_tells_names_apart(tmp_path: Path) -> None:
     # The same numbers are stored, but they stand for other colours and other classes.
     assert checksum(text.replace("a,", "aa,")) != checksum(text)
     assert checksum(text.replace("no\n", "nein\n")) != checksum(text)
+
+
+# Rule: an epoch is as many steps as the rows fill batches of 64; null: one step.
+@pytest.mark.parametrize(("options", "n_batches"), [({}, 4), ({"batch_size": None}, 1)])
+def test_rows_come_in_batches(tmp_path: Path, options: dict[str, Any], n_batches: int) -> None:
+    data = module(tmp_path, HEADER + rows(320), split={"method": "none"}, **options)
+    data.setup("fit")
+    assert (len(data.train_indices), len(data.train_dataloader())) == (240, n_batches)
