@@ -39,7 +39,7 @@ class TableDataModule(TensorDataModule):
     Stored are numbers (N, R) with NaN for gaps; a network sees them as scikit-learn prepares them,
     fitted on the rows that train alone (:class:`TablePreprocessing`): medians for gaps, or the most
     frequent category, scaled numbers, an indicator of gaps, categories one-hot or as codes. Targets
-    that are numbers stay as they are.
+    that are numbers stay as they are; a network may be told their mean and standard deviation.
 
     Args:
         train: a CSV or Parquet file; relative paths start at the working directory. ``train_csv``
@@ -60,13 +60,14 @@ class TableDataModule(TensorDataModule):
             need it.
 
     After ``setup``: ``input_shape`` (F,), of which the last features are codes with
-    ``cardinalities``; ``input_names`` of the columns.
+    ``cardinalities``; ``input_names`` of the columns; ``target_scale`` of values that train.
     """
 
     name = "table"
     target_name: str
     input_names: tuple[str, ...] = ()
     cardinalities: tuple[int, ...] = ()
+    target_scale: tuple[float, float] | None = None
 
     def __init__(
         self,
@@ -137,6 +138,8 @@ class TableDataModule(TensorDataModule):
                 )
             )
         self._take(self.preprocessing().to(self.device))
+        if self.classes is None:
+            self.target_scale = _scale(self.targets("train"))
 
     @property
     def sha256(self) -> str:
@@ -245,6 +248,12 @@ class TableDataModule(TensorDataModule):
             in_time=self.split.order == "time",
             texts=tuple(dict.fromkeys(name for name in wanted if name is not None)),
         )
+
+
+def _scale(y: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation; 1 in place of that where all are the same."""
+    values = y.double()
+    return values.mean().item(), values.std(correction=0).item() or 1.0
 
 
 def _names(inputs: str | Sequence[str] | None) -> tuple[str, ...] | None:

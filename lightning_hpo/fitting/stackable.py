@@ -81,6 +81,7 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
         seed=seed,
         train=(data.normalised(x), y),
         val=(data.normalised(val_x), val_y) if len(val_y) else None,
+        target_scale=module.target_scale,
         schedule=make_schedule and partial(make_schedule, total_steps=epochs),
     )
 
