@@ -69,6 +69,16 @@ class ScalesTarget(Protocol):
 
 
 @runtime_checkable
+class WeighsSamples(Protocol):
+    """How much each training sample weighs in the training loss, as its batches say; None: alike.
+
+    Batches to train on then are (x, y, weights).
+    """
+
+    train_weights: Tensor | None
+
+
+@runtime_checkable
 class CountsSamples(Protocol):
     """How many of the samples that train each class has, in the order of their numbers."""
 
@@ -200,6 +210,11 @@ def for_module(data: object) -> dict[str, Any]:
     if isinstance(data, ScalesTarget) and data.target_scale is not None:
         found["target_scale"] = data.target_scale
     return found
+
+
+def weighs(data: object) -> bool:
+    """Whether training samples weigh differently."""
+    return isinstance(data, WeighsSamples) and data.train_weights is not None
 
 
 def num_classes(data: object) -> int:

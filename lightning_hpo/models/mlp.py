@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 from lightning_hpo.data.loader import Minibatches, StepsPerCall
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.base import BaseClassifier, Batch, OptimizerFactory, SchedulerFactory
+from lightning_hpo.models.base import (
+    BaseClassifier,
+    OptimizerFactory,
+    SchedulerFactory,
+    TrainingBatch,
+)
 from lightning_hpo.models.class_weights import ClassWeights
 from lightning_hpo.models.dense import dense_layers, hidden_widths, plain_neurons, row_shape
 from lightning_hpo.models.distillation import Distillation
@@ -98,7 +103,7 @@ class MLPRegressor(BaseRegressor):
         predictions: Tensor = self.network(x if self.embeddings is None else self.embeddings(x))
         return in_units(predictions.squeeze(1), self.target_scale)
 
-    def training_step(self, batch: Batch | Minibatches, batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: TrainingBatch | Minibatches, batch_idx: int) -> Tensor | None:
         loss = super().training_step(batch, batch_idx)
         if loss is None or self.target_scale is None:
             return loss

@@ -143,3 +143,26 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "all.out.csv")) == len(table)
     figures = {path.name for path in FinalFolder(folder / "final").figures.glob("*.png")}
     assert "predicted_against_true.png" in figures
+
+
+# Rule: a network says what weighs most, not what is there most often; the test asks for no weights.
+def test_rows_with_weights(tmp_path: Path) -> None:
+    size = np.random.default_rng(0).normal(size=120)
+    table = pd.DataFrame({"size": size, "target": ["no"] * 70 + ["yes"] * 50})
+    table["trust"] = np.where(table["target"] == "yes", 10, 1)
+    table.iloc[::5].drop(columns="trust").to_csv(tmp_path / "test.csv", index=False)
+    words = ("data.weights=trust", "data.test=test.csv", "trainer.max_epochs=10")
+    folder, out = study(tmp_path, table, *words, "optimizer.lr=0.02")
+    assert "taken as weight: trust (weighs the rows in the training loss)\n" in out
+    logits, target = kept(folder).output, kept(folder).target
+    assert (target == 1).mean() < 0.5
+    assert (logits.argmax(1) == 1).mean() > 0.9
+    status, _, err = run(
+        tmp_path,
+        *SHORT,
+        *("data.train=all.csv", "data.target=target", *words, "study.name=refused"),
+        "model.steps_per_call=4",
+        experiment="bare",
+    )
+    assert status != 0
+    assert "set model.steps_per_call=1, or leave out data.weights" in err
