@@ -66,6 +66,8 @@ class TensorDataModule(pl.LightningDataModule):
     train_indices: Tensor
     val_indices: Tensor
     apart: Apart
+    # Which of all training samples a limit leaves in memory, (n,); None: all of them.
+    kept: NDArray[np.int64] | None = None
     # Of order, augmentation and copies in place of ``seed``, by which a subclass may also load.
     training_seed: int | None = None
 
@@ -263,7 +265,7 @@ class TensorDataModule(pl.LightningDataModule):
             limit = min(self.train_limit, len(free))
             free = free[subset(len(free), limit, seed=self.split.seed, labels=of_free)]
             if not isinstance(x, np.memmap):
-                x, y = x[free], y[free]
+                x, y, self.kept = x[free], y[free], free
                 labels, groups = (v if v is None else v[free] for v in (labels, groups))
                 free = np.arange(limit)
         labels, groups = (v if v is None else v[free] for v in (labels, groups))

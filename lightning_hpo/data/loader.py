@@ -8,7 +8,7 @@ batches at a time, since on small images the cost is that of the calls, not of t
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import SimpleNamespace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class Minibatches:
 class TensorLoader:
     """Yields ``(prepare(x[i]), y[i])`` for the samples in ``index``, batch by batch.
 
+    With ``weights`` (N,) a batch has those of its samples as its third part.
+
     Epochs are reproducible: order and augmentation depend on ``seed`` and the epoch alone. The
     Trainer sets the epoch (see ``batch_sampler``); in a plain loop it counts up by itself.
     Under several processes (``rank`` of ``world_size``) each gets its share: when shuffled, all
@@ -81,7 +83,9 @@ class TensorLoader:
         world_size: int = 1,
         steps_per_call: StepsPerCall = 1,
         after_read: Callable[[], None] | None = None,
+        weights: Tensor | None = None,
     ) -> None:
+        self.weights = weights
         self.x, self.y, self.index = x, y, index
         self.after_read = after_read
         self.batch_size = batch_size
@@ -140,8 +144,11 @@ class TensorLoader:
             if self.augment is not None:
                 x = self.augment(x, generator)
             y = self.y.index_select(0, block)
-            x_batches, y_batches = (self._parts(both, self.batch_size) for both in (x, y))
-            yield from zip(x_batches, y_batches, strict=True)
+            members = [x, y]
+            if self.weights is not None:
+                members.append(self.weights.index_select(0, block))
+            batches: Any = zip(*(self._parts(m, self.batch_size) for m in members), strict=True)
+            yield from batches
 
     def _parts(self, samples: Tensor, size: int) -> tuple[Tensor, ...]:
         """Parts of ``size`` samples, a multiple of the batch size, and the rest."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_hpo.data.base import Arrays, TensorDataModule
+from lightning_hpo.data.loader import TensorLoader
 from lightning_hpo.data.new_samples import as_samples, as_tensor
 from lightning_hpo.data.table_columns import as_told
 from lightning_hpo.data.table_files import Table, parquet_names, read_table, table_of
@@ -39,7 +40,7 @@ class TableDataModule(TensorDataModule):
     Stored are numbers (N, R) with NaN for gaps; a network sees them as scikit-learn prepares them,
     fitted on the rows that train alone (:class:`TablePreprocessing`): medians for gaps, or the most
     frequent category, scaled numbers, an indicator of gaps, categories one-hot or as codes. Targets
-    that are numbers stay as they are.
+    that are numbers stay as they are; a network may be told their mean and standard deviation.
 
     Args:
         train: a CSV or Parquet file; relative paths start at the working directory. ``train_csv``
@@ -56,16 +57,23 @@ class TableDataModule(TensorDataModule):
         min_frequency: categories that fewer of the training rows have, or a smaller share of them,
             count as one; None: none do.
         groups: the column of what belongs together, as ``cv.groups``; it is no input.
-        batch_size: None: all rows, so an epoch is one step.
+        weights: the column of how much each row weighs in the training loss, above 0, as
+            scikit-learn's ``sample_weight``; it is no input. Validation and test count rows alike.
+        batch_size: rows of a training batch; None: all, so an epoch is one step, as stacked folds
+            need it.
 
     After ``setup``: ``input_shape`` (F,), of which the last features are codes with
-    ``cardinalities``; ``input_names`` of the columns.
+    ``cardinalities``; ``input_names`` of the columns; ``target_scale`` of values that train.
     """
 
     name = "table"
     target_name: str
     input_names: tuple[str, ...] = ()
     cardinalities: tuple[int, ...] = ()
+    target_scale: tuple[float, float] | None = None
+    train_weights: Tensor | None = None
+    # Of batches, which may have weights behind them.
+    input_key, target_key = 0, 1
 
     def __init__(
         self,
@@ -82,7 +90,8 @@ class TableDataModule(TensorDataModule):
         categories: Categories = "one_hot",
         min_frequency: float | None = None,
         groups: str | None = None,
-        batch_size: int | None = None,
+        weights: str | None = None,
+        batch_size: int | None = 64,
         **options: Any,
     ) -> None:
         super().__init__(batch_size=1 if batch_size is None else batch_size, **options)
@@ -99,6 +108,7 @@ class TableDataModule(TensorDataModule):
             inputs=_names(inputs),
             columns=tuple(as_told(columns).items()),
             groups=self.split.groups,
+            weights=None if weights is None else str(weights),
         )
         self.target_name = self._asked.target
         self._source: Source | None = None
@@ -136,12 +146,26 @@ class TableDataModule(TensorDataModule):
                 )
             )
         self._take(self.preprocessing().to(self.device))
+        if self.classes is None:
+            self.target_scale = _scale(self.targets("train"))
+        assert self._source is not None
+        if self._source.weights is not None:
+            kept = slice(None) if self.kept is None else self.kept
+            self.train_weights = torch.from_numpy(self._source.weights[kept]).to(self.device)
+
+    def train_dataloader(self) -> TensorLoader:
+        """Of (x, y), or of (x, y, weights)."""
+        loader = super().train_dataloader()
+        loader.weights = self.train_weights
+        return loader
 
     @property
     def sha256(self) -> str:
         """Digest of what is stored, and of what its codes stand for."""
         known = [(column.name, column.kind, column.names) for column in self._known.inputs]
         told = repr((super().sha256, known, self._known.target.classes))
+        if self._source is not None and self._source.weights is not None:
+            told += repr(self._source.weights.tolist())
         return hashlib.sha256(told.encode()).hexdigest()
 
     def normalised(self, x: Tensor) -> Tensor:
@@ -249,6 +273,12 @@ class TableDataModule(TensorDataModule):
             in_time=self.split.order == "time",
             texts=tuple(dict.fromkeys(name for name in wanted if name is not None)),
         )
+
+
+def _scale(y: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation; 1 in place of that where all are the same."""
+    values = y.double()
+    return values.mean().item(), values.std(correction=0).item() or 1.0
 
 
 def _names(inputs: str | Sequence[str] | None) -> tuple[str, ...] | None:

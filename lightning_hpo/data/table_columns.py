@@ -23,7 +23,16 @@ from lightning_hpo.errors import UserError
 # What a user may say of a column, and what it may be.
 Told = Literal["number", "category", "date", "truth", "ignored"]
 Kind = Literal[
-    "number", "category", "date", "truth", "ignored", "identifier", "constant", "target", "group"
+    "number",
+    "category",
+    "date",
+    "truth",
+    "ignored",
+    "identifier",
+    "constant",
+    "target",
+    "group",
+    "weight",
 ]
 # Kinds that become inputs of a network.
 INPUTS = ("number", "category", "date", "truth")

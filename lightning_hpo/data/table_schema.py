@@ -22,6 +22,7 @@ class Asked:
     inputs: tuple[str, ...] | None = None
     columns: tuple[tuple[str, str], ...] = ()
     groups: str | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,9 @@ def _column(table: Table, name: str, asked: Asked, told: Mapping[str, Any]) -> C
     if name == asked.groups:
         column = typed(table, name, told="ignored")
         return replace(column, kind="group", note="keeps together what belongs together")
+    if name == asked.weights:
+        column = typed(table, name, told="ignored")
+        return replace(column, kind="weight", note="weighs the rows in the training loss")
     is_asked = asked.inputs is not None and name in asked.inputs
     if asked.inputs is not None and not is_asked:
         return replace(typed(table, name, told="ignored"), note="not in data.inputs")
@@ -129,6 +133,7 @@ def _check(table: Table, asked: Asked, told: Mapping[str, Any]) -> None:
         "data.inputs": asked.inputs or (),
         "data.columns": tuple(told),
         "data.groups": () if asked.groups is None else (asked.groups,),
+        "data.weights": () if asked.weights is None else (asked.weights,),
     }
     for key, names in named.items():
         table.require(names, f"{key} names one that is not there.")
@@ -137,5 +142,8 @@ def _check(table: Table, asked: Asked, told: Mapping[str, Any]) -> None:
     repeated = [n for n in named["data.inputs"] if named["data.inputs"].count(n) > 1]
     if repeated:
         raise UserError(f"data.inputs must name each column once, got {repeated[0]} again.")
-    if asked.groups is not None and asked.groups in (*told, *named["data.inputs"]):
-        raise UserError(f"the column '{asked.groups}' of data.groups cannot be an input too.")
+    for key, name in (("groups", asked.groups), ("weights", asked.weights)):
+        if name is not None and name in (*told, *named["data.inputs"]):
+            raise UserError(f"the column '{name}' of data.{key} cannot be an input too.")
+    if asked.weights is not None and asked.weights == asked.groups:
+        raise UserError(f"data.weights must not name the column of data.groups, '{asked.groups}'.")

@@ -61,6 +61,24 @@ class CountsCategories(Protocol):
 
 
 @runtime_checkable
+class ScalesTarget(Protocol):
+    """By what the targets that train are brought to a scale of 1; None: they are classes."""
+
+    # Their mean and their standard deviation, which is above 0.
+    target_scale: tuple[float, float] | None
+
+
+@runtime_checkable
+class WeighsSamples(Protocol):
+    """How much each training sample weighs in the training loss, as its batches say; None: alike.
+
+    Batches to train on then are (x, y, weights).
+    """
+
+    train_weights: Tensor | None
+
+
+@runtime_checkable
 class CountsSamples(Protocol):
     """How many of the samples that train each class has, in the order of their numbers."""
 
@@ -189,7 +207,7 @@ def name(data: object) -> str:
 
 
 def for_module(data: object) -> dict[str, Any]:
-    """Of shape, classes and categories, what is told: a module may be built by them."""
+    """Of shape, classes, categories and scale what is told: a module may be built by them."""
     found: dict[str, Any] = {}
     if isinstance(data, KnowsInputShape):
         found["input_shape"] = data.input_shape
@@ -197,7 +215,14 @@ def for_module(data: object) -> dict[str, Any]:
         found["num_classes"] = data.num_classes
     if isinstance(data, CountsCategories):
         found["cardinalities"] = data.cardinalities
+    if isinstance(data, ScalesTarget) and data.target_scale is not None:
+        found["target_scale"] = data.target_scale
     return found
+
+
+def weighs(data: object) -> bool:
+    """Whether training samples weigh differently."""
+    return isinstance(data, WeighsSamples) and data.train_weights is not None
 
 
 def num_classes(data: object) -> int:

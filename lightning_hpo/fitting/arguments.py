@@ -19,7 +19,14 @@ from lightning_hpo.errors import UserError
 _READ = {"data", "model", "cv", "callbacks", "trainer", "pruner", "study"}
 _READ |= {"monitor", "mode", "seed", "logger", "study_callbacks"}
 # All that there is to hand over.
-_OF_MODEL = ("optimizer", "scheduler", "input_shape", "num_classes", "cardinalities")
+_OF_MODEL = (
+    "optimizer",
+    "scheduler",
+    "input_shape",
+    "num_classes",
+    "cardinalities",
+    "target_scale",
+)
 OURS = (*_OF_MODEL, "split", "augment", "seed")
 # Those that reach a constructor, if it takes them, and whose that is.
 _HANDED = {"optimizer": "model", "scheduler": "model", "augment": "data"}

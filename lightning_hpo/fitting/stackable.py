@@ -17,6 +17,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.observers import listed
 from lightning_hpo.fitting.plan import steps_are_folds
+from lightning_hpo.fitting.row_weights import require_weighed
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.training import Member, Stopping
@@ -70,6 +71,7 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
             "stacked networks take numbers alone, got cardinalities="
             f"{module.embeddings.cardinalities}, categories to embed; {_SERIAL}"
         )
+    require_weighed(module, data, stacked=True)
     _check_full_batch(data)
     make_schedule = module.make_scheduler
     x, y = data.raw("train")
@@ -81,6 +83,7 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
         seed=seed,
         train=(data.normalised(x), y),
         val=(data.normalised(val_x), val_y) if len(val_y) else None,
+        target_scale=module.target_scale,
         schedule=make_schedule and partial(make_schedule, total_steps=epochs),
     )
 
@@ -167,7 +170,8 @@ def _check_full_batch(data: TensorDataModule) -> None:
     if data.batch_size < n:
         raise UserError(
             f"stacked networks see all {n} training samples at once, got"
-            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more, or {_SERIAL}"
+            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more (of a"
+            f" table also null), or {_SERIAL}"
         )
 
 

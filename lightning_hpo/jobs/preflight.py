@@ -18,6 +18,7 @@ from lightning_hpo.explain.trials import can_be_shown
 from lightning_hpo.fitting import arguments, build, observers, splits, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
+from lightning_hpo.fitting.row_weights import require_weighed
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.first_batch import rehearse
@@ -51,6 +52,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
+    require_weighed(module, data, stacked=plan.stacked)
     _require_test(cfg, module)
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])

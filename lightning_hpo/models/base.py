@@ -22,6 +22,11 @@ from lightning_hpo.models.class_weights import ClassWeights, balanced, require_w
 from lightning_hpo.models.distillation import Distillation
 from lightning_hpo.models.extra_metrics import ExtraMetrics, require_known
 from lightning_hpo.models.minibatches import MinibatchLoop
+from lightning_hpo.models.row_weights import (
+    require_own_losses,
+    unweighted,
+    weighted_cross_entropy,
+)
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 # How a network is trained, which a checkpoint of it does not need.
@@ -29,6 +34,7 @@ NOT_STORED = ["optimizer", "scheduler", "steps_per_call", "cuda_graph", "distill
 NOT_STORED += ["class_weights", "extra_metrics"]
 
 SchedulerFactory = Callable[..., LRScheduler]  # of an optimizer and total_steps
+TrainingBatch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]  # perhaps with weights (B,)
 Batch = tuple[Tensor, Tensor]  # inputs (B, ...) float, labels (B,) int64 or targets (B,) float
 
 
@@ -74,6 +80,14 @@ class BaseModule(pl.LightningModule):
         """What a training step minimises, for a loss that looks at the inputs too."""
         return self.training_loss(outputs, y)
 
+    def weighted_loss(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        """What a training step minimises where samples weigh (B,), each as if so often there."""
+        raise NotImplementedError
+
+    def require_weights_known(self) -> None:
+        """Raise :class:`UserError` for a module whose training loss weighs no samples."""
+        raise unweighted(self, "derive it from BaseClassifier or BaseRegressor")
+
     def evaluated(self, x: Tensor) -> Tensor:
         """The outputs that validation, test and prediction take."""
         outputs: Tensor = self(x)
@@ -97,15 +111,19 @@ class BaseModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         self.minibatches.start()
 
-    def training_step(self, batch: Batch | Minibatches, batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: TrainingBatch | Minibatches, batch_idx: int) -> Tensor | None:
         if not self.automatic_optimization:
             # A loader of the user's own hands over one minibatch.
-            self.minibatches.run(self, batch if isinstance(batch, Minibatches) else [batch])
+            minibatches: Any = batch if isinstance(batch, Minibatches) else [batch]
+            self.minibatches.run(self, minibatches)
             return None
         assert not isinstance(batch, Minibatches)
-        x, y = batch
+        x, y = batch[0], batch[1]
         outputs = self(x)
-        loss = self.fitted_loss(x, outputs, y)
+        if len(batch) == 3:
+            loss = self.weighted_loss(outputs, y, batch[2])
+        else:
+            loss = self.fitted_loss(x, outputs, y)
         self.train_metrics.update(loss, outputs, y)
         return loss
 
@@ -229,6 +247,15 @@ class BaseClassifier(BaseModule):
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         smoothing = self.label_smoothing
         return F.cross_entropy(outputs.float(), y, self.weights_k, label_smoothing=smoothing)
+
+    def weighted_loss(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        smoothing = self.label_smoothing
+        return weighted_cross_entropy(outputs, y, weights, self.weights_k, smoothing)
+
+    def require_weights_known(self) -> None:
+        if self.distillation is not None:
+            raise unweighted(self, "use model.distillation=null")
+        require_own_losses(self, BaseClassifier)
 
     def fitted_loss(self, x: Tensor, outputs: Tensor, y: Tensor) -> Tensor:
         loss = super().fitted_loss(x, outputs, y)

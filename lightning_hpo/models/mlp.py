@@ -10,9 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_hpo.data.loader import StepsPerCall
+from lightning_hpo.data.loader import Minibatches, StepsPerCall
 from lightning_hpo.errors import UserError
-from lightning_hpo.models.base import BaseClassifier, OptimizerFactory, SchedulerFactory
+from lightning_hpo.models.base import (
+    BaseClassifier,
+    OptimizerFactory,
+    SchedulerFactory,
+    TrainingBatch,
+)
 from lightning_hpo.models.class_weights import ClassWeights
 from lightning_hpo.models.dense import dense_layers, hidden_widths, plain_neurons, row_shape
 from lightning_hpo.models.distillation import Distillation
@@ -23,6 +28,7 @@ from lightning_hpo.models.embeddings import (
 )
 from lightning_hpo.models.init import Scheme, initialise
 from lightning_hpo.models.regression import BaseRegressor
+from lightning_hpo.models.target_scale import in_units, plain_scale
 
 # Arguments that a classifier alone has, and the values with which they say nothing.
 _OF_CLASSES: Mapping[str, Any] = {
@@ -55,6 +61,10 @@ class MLPRegressor(BaseRegressor):
             cardinality K, min(50, (K + 1) // 2).
         dropout: share of the hidden units that a training step drops, in [0, 1).
         init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        target_scale: mean and standard deviation of the targets, in whose units the network's
+            output is brought; gradients are those of squared errors in units of the latter, so that
+            usual learning rates fit, while logged losses stay in those of the target. None: the
+            output as it is.
         optimizer, scheduler: as in ``BaseRegressor``.
         of_classes: arguments of ``MLPClassifier`` with their defaults, since a configuration may be
             of either; others are refused.
@@ -72,6 +82,7 @@ class MLPRegressor(BaseRegressor):
         embedding_dim: int | None = None,
         dropout: float = 0.0,
         init: Scheme = "kaiming",
+        target_scale: Sequence[float] | None = None,
         optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
         **of_classes: Any,
@@ -83,7 +94,9 @@ class MLPRegressor(BaseRegressor):
         input_shape = row_shape(input_shape)
         neurons = plain_neurons(neurons)
         cardinalities = plain_cardinalities(cardinalities, input_shape[0])
+        target_scale = plain_scale(target_scale)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
+        self.target_scale = target_scale
         self.widths = hidden_widths(neurons, depth)
         self.dropout = dropout
         self.embeddings = embeddings_of(cardinalities, embedding_dim)
@@ -94,7 +107,13 @@ class MLPRegressor(BaseRegressor):
     def forward(self, x: Tensor) -> Tensor:
         """Predictions (N,) of rows (N, I)."""
         predictions: Tensor = self.network(x if self.embeddings is None else self.embeddings(x))
-        return predictions.squeeze(1)
+        return in_units(predictions.squeeze(1), self.target_scale)
+
+    def training_step(self, batch: TrainingBatch | Minibatches, batch_idx: int) -> Tensor | None:
+        loss = super().training_step(batch, batch_idx)
+        if loss is None or self.target_scale is None:
+            return loss
+        return loss / self.target_scale[1] ** 2
 
     @property
     def last_hidden(self) -> str:
@@ -173,6 +192,7 @@ class MLP:
         num_classes: how many classes the targets have; 0 or None: they are numbers.
         input_shape, neurons, depth, cardinalities, embedding_dim, dropout, init, optimizer,
             scheduler: of either, as in ``MLPRegressor``.
+        target_scale: of a regressor, as in ``MLPRegressor``; a classifier refuses it.
         label_smoothing, distillation, class_weights, extra_metrics, steps_per_call, cuda_graph: of
             a classifier, as in ``BaseClassifier``; a regressor refuses them.
 
@@ -190,6 +210,7 @@ class MLP:
         embedding_dim: int | None = None,
         dropout: float = 0.0,
         init: Scheme = "kaiming",
+        target_scale: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
         distillation: Distillation | None = None,
         class_weights: ClassWeights = None,
@@ -203,6 +224,7 @@ class MLP:
             name: value for name, value in locals().items() if name not in ("cls", "num_classes")
         }
         if num_classes:
+            _refuse_scale(given.pop("target_scale"))
             return MLPClassifier(num_classes=num_classes, **given)
         return MLPRegressor(**given)
 
@@ -225,6 +247,14 @@ def _refuse(name: str, value: Any) -> None:
         raise UserError(
             f"{name} is for classes, but the data's targets are numbers, got {name}={value}; leave"
             " it out, or use data whose targets are classes."
+        )
+
+
+def _refuse_scale(scale: Sequence[float] | None) -> None:
+    if scale is not None:
+        raise UserError(
+            f"target_scale is for numbers, but the data's targets are classes, got {scale};"
+            " leave it out."
         )
 
 

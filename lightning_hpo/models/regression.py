@@ -13,6 +13,7 @@ from lightning_hpo.models.base import (
     SchedulerFactory,
     StageMetrics,
 )
+from lightning_hpo.models.row_weights import require_own_losses, weighted_squares
 
 
 @runtime_checkable
@@ -50,10 +51,21 @@ class BaseRegressor(BaseModule):
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Mean squared error, in squared units of the target."""
-        if outputs.shape != y.shape:
-            # Broadcast, (B,) against (B, 1) would compare every prediction with every target.
-            raise UserError(
-                "predictions and targets must have the same shape, "
-                f"got {tuple(outputs.shape)} and {tuple(y.shape)}; both should be (B,)."
-            )
+        _require_same_shape(outputs, y)
         return F.mse_loss(outputs, y)
+
+    def weighted_loss(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        _require_same_shape(outputs, y)
+        return weighted_squares(outputs, y, weights)
+
+    def require_weights_known(self) -> None:
+        require_own_losses(self, BaseRegressor)
+
+
+def _require_same_shape(outputs: Tensor, y: Tensor) -> None:
+    if outputs.shape != y.shape:
+        # Broadcast, (B,) against (B, 1) would compare every prediction with every target.
+        raise UserError(
+            "predictions and targets must have the same shape, "
+            f"got {tuple(outputs.shape)} and {tuple(y.shape)}; both should be (B,)."
+        )

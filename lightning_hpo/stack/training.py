@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_hpo.stack.dropout import DropoutStreams
-from lightning_hpo.stack.network import StackedMLP
+from lightning_hpo.stack.network import Masks, StackedMLP
 from lightning_hpo.stack.optimizers import StackedOptimizer
 from lightning_hpo.stack.schedules import MakeSchedule, StackedSchedules
 
@@ -24,6 +24,8 @@ class Member:
 
     ``train``, ``val``: inputs (N, I), as the network sees them, and targets (N,). Without ``val``
     nothing stops the network, and its last epoch is its best. ``seed``: of its dropout.
+    ``target_scale``: mean and standard deviation by which outputs get the units of the targets;
+    gradients are those of errors in units of the latter. None: outputs have them as they are.
     ``schedule`` makes the optimizer's learning-rate schedule; None: a constant rate.
     When it leaves the stack, ``network`` has the trained weights (see :class:`Stopping`).
     """
@@ -35,6 +37,7 @@ class Member:
     train: tuple[Tensor, Tensor]
     val: tuple[Tensor, Tensor] | None = None
     schedule: MakeSchedule | None = None
+    target_scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,10 @@ class Stack:
         val = [m.val for m in members if m.val is not None]
         assert len(val) in (0, len(members)), "all networks of a stack validate, or none"
         self._val = _padded(val, device) if val else None
+        self._scale = _scales(members, device)
+        if self._scale is not None:
+            mean, std = self._scale
+            self.train_y = (self.train_y - mean) / std
         self._progress = _Progress(self.network.flat)
         self._tells_outputs = tells_outputs
         self._outputs: list[Tensor] = []
@@ -128,9 +135,7 @@ class Stack:
                 if rates is not None:
                     self.optimizer.set_rates(rates[epoch])
                 masks = self.dropout.masks(self.epoch)
-                train.append(
-                    self.network.gradient(self.train_x, self.train_y, self.train_share, masks)
-                )
+                train.append(self._gradient(masks))
                 self.optimizer.step(self.network.flat, self.network.grad)
                 val.append(self._validate())
                 self.epoch += 1
@@ -143,6 +148,11 @@ class Stack:
             stopped=~progress.running.cpu(),
             outputs=torch.stack(self._outputs).cpu().unbind() if self._outputs else (),
         )
+
+    def _gradient(self, masks: Masks) -> Tensor:
+        """Fill the gradients in; the training losses (S,)."""
+        loss = self.network.gradient(self.train_x, self.train_y, self.train_share, masks)
+        return loss if self._scale is None else loss * self._scale[1].squeeze(1) ** 2
 
     def _rates(self, n_epochs: int) -> Tensor | None:
         rates = self.schedules.rates(n_epochs)
@@ -184,6 +194,9 @@ class Stack:
         assert self._val is not None
         x, y, share = self._val
         outputs = self.network(x)
+        if self._scale is not None:
+            mean, std = self._scale
+            outputs = outputs * std + mean
         if self._tells_outputs:
             self._outputs.append(outputs)
         loss = ((outputs - y).square_() * share).sum(1)
@@ -197,6 +210,8 @@ class Stack:
         self._progress.keep(rows)
         self.train_x, self.train_y = self.train_x[rows], self.train_y[rows]
         self.train_share = self.train_share[rows]
+        if self._scale is not None:
+            self._scale = self._scale[0][rows], self._scale[1][rows]
         if self._val is not None:
             x, y, share = self._val
             self._val = x[rows], y[rows], share[rows]
@@ -240,6 +255,15 @@ class _Progress:
     def keep(self, rows: Tensor) -> None:
         for name, value in vars(self).items():
             setattr(self, name, value[rows])
+
+
+def _scales(members: Sequence[Member], device: torch.device) -> tuple[Tensor, Tensor] | None:
+    """Means and deviations (S, 1); None: nobody has them."""
+    if all(member.target_scale is None for member in members):
+        return None
+    pairs = [member.target_scale or (0.0, 1.0) for member in members]
+    mean, std = torch.tensor(pairs, device=device).unbind(1)
+    return mean[:, None], std[:, None]
 
 
 def _padded(

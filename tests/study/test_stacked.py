@@ -84,6 +84,24 @@ def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
     assert stacked.value == pytest.approx(serial.value, rel=2e-3)
 
 
+# Rule: so it is with targets that are scaled, each fold's by its own rows.
+def test_folds_of_a_scaled_target_are_what_stock_fits_give(tmp_path: Path) -> None:
+    rows = "".join(f"{k * 7 % 31},{200_000 + 900 * (k * 7 % 31) + k * k}\n" for k in range(60))
+    (tmp_path / "a.csv").write_text("size,price\n" + rows)
+    table = ("data=table", f"data.train={tmp_path / 'a.csv'}", "data.target=price")
+    common = (*table, *SMALL, "data.batch_size=null", "optimizer=adam", "optimizer.lr=0.02")
+    serial, stacked = (
+        run_trial(config(f"cv.parallel={how}", *common), JobContext(tmp_path / how), None)
+        for how in ("serial", "stacked")
+    )
+    for theirs, ours in zip(serial.fits, stacked.fits, strict=True):
+        assert ours.value == pytest.approx(theirs.value, rel=2e-3)
+        assert (ours.best_epoch, ours.epochs) == (theirs.best_epoch, theirs.epochs)
+        assert ours.metrics["train/loss"] == pytest.approx(theirs.metrics["train/loss"], rel=2e-3)
+        # The mean alone would be off by about 8,000.
+        assert ours.value < 4_000**2
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -110,7 +110,7 @@ def test_predictions_are_those_of_the_test(
     pytest.importorskip("pyarrow")
     table = frame(load_breast_cancer)
     table.iloc[400:].to_parquet(tmp_path / "test.parquet")
-    words = ("data.test=test.parquet", "trainer.max_epochs=20", "optimizer.lr=0.02")
+    words = ("data.test=test.parquet", "trainer.max_epochs=5", "optimizer.lr=0.02")
     folder, out = study(tmp_path, table.iloc[:400], *words)
     assert "taken as target: target (classification: 2 different whole numbers)\n" in out
     logits = kept(folder).output
@@ -129,6 +129,7 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
         tmp_path,
         table,
         *("cv=kfold", "cv.parallel=stacked", "cv.n_splits=2", "cv.final=false"),
+        "data.batch_size=null",
         *("callbacks=none", "trainer.max_epochs=30", "optimizer.lr=0.1"),
         *("model.dropout=choice(0,0.1)", "study.n_trials=2"),
     )
@@ -142,3 +143,26 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "all.out.csv")) == len(table)
     figures = {path.name for path in FinalFolder(folder / "final").figures.glob("*.png")}
     assert "predicted_against_true.png" in figures
+
+
+# Rule: a network says what weighs most, not what is there most often; the test asks for no weights.
+def test_rows_with_weights(tmp_path: Path) -> None:
+    size = np.random.default_rng(0).normal(size=120)
+    table = pd.DataFrame({"size": size, "target": ["no"] * 70 + ["yes"] * 50})
+    table["trust"] = np.where(table["target"] == "yes", 10, 1)
+    table.iloc[::5].drop(columns="trust").to_csv(tmp_path / "test.csv", index=False)
+    words = ("data.weights=trust", "data.test=test.csv", "trainer.max_epochs=10")
+    folder, out = study(tmp_path, table, *words, "optimizer.lr=0.02")
+    assert "taken as weight: trust (weighs the rows in the training loss)\n" in out
+    logits, target = kept(folder).output, kept(folder).target
+    assert (target == 1).mean() < 0.5
+    assert (logits.argmax(1) == 1).mean() > 0.9
+    status, _, err = run(
+        tmp_path,
+        *SHORT,
+        *("data.train=all.csv", "data.target=target", *words, "study.name=refused"),
+        "model.steps_per_call=4",
+        experiment="bare",
+    )
+    assert status != 0
+    assert "set model.steps_per_call=1, or leave out data.weights" in err

@@ -298,3 +298,25 @@ def test_the_checksum_tells_names_apart(tmp_path: Path) -> None:
     # The same numbers are stored, but they stand for other colours and other classes.
     assert checksum(text.replace("a,", "aa,")) != checksum(text)
     assert checksum(text.replace("no\n", "nein\n")) != checksum(text)
+
+
+# Rule: an epoch is as many steps as the rows fill batches of 64; null: one step.
+@pytest.mark.parametrize(("options", "n_batches"), [({}, 4), ({"batch_size": None}, 1)])
+def test_rows_come_in_batches(tmp_path: Path, options: dict[str, Any], n_batches: int) -> None:
+    data = module(tmp_path, HEADER + rows(320), split={"method": "none"}, **options)
+    data.setup("fit")
+    assert (len(data.train_indices), len(data.train_dataloader())) == (240, n_batches)
+
+
+# Rule: the scale of a target is that of the rows that train in a fold; classes have none.
+def test_a_target_of_values_has_a_scale(tmp_path: Path) -> None:
+    text = "size,y\n" + "".join(f"{k}.5,{k * k}\n" for k in range(9))
+    split = {"method": "kfold", "n_splits": 3, "fold": 1}
+    data = module(tmp_path, text, target="y", split=split, test_fraction=0.1)
+    assert "target_scale" not in told.for_module(data)
+    data.setup("fit")
+    y = data.targets("train").numpy()
+    assert told.for_module(data)["target_scale"] == pytest.approx((y.mean(), y.std()))
+    classes = module(tmp_path)
+    classes.setup("fit")
+    assert "target_scale" not in told.for_module(classes)

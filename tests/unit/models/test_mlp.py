@@ -119,6 +119,7 @@ def test_hyperparameters_are_plain_values_without_the_optimizer() -> None:
         "embedding_dim": None,
         "dropout": 0.0,
         "init": "kaiming",
+        "target_scale": None,
     }
     assert type(model.hparams["neurons"]) is dict
     assert type(model.hparams["input_shape"]) is tuple
@@ -276,3 +277,31 @@ def test_a_checkpoint_opens_as_what_it_is(tmp_path: Path, kind: Any, weights_onl
     assert opened.hparams == model.hparams
     x = torch.tensor([[0.5, 1.5, 2.0]])
     assert torch.equal(opened.eval()(x), model(x))
+
+
+# Rule: a scaled target is learnt as its z-score would be, and logged and predicted in its units.
+def test_the_scale_of_the_target_is_in_the_outputs_and_not_in_the_gradients() -> None:
+    torch.manual_seed(0)
+    plain = MLPRegressor(input_shape=(2,), neurons=(4,))
+    scaled = MLPRegressor(input_shape=(2,), neurons=(4,), target_scale=[200_000.0, 80_000.0])
+    scaled.load_state_dict(plain.state_dict())
+    x, z = torch.randn(6, 2), torch.randn(6)
+    y = z * 80_000 + 200_000
+    torch.testing.assert_close(scaled(x), plain(x) * 80_000 + 200_000)
+    losses = [plain.training_step((x, z), 0), scaled.training_step((x, y), 0)]
+    for loss in losses:
+        assert loss is not None
+        loss.backward()
+    for ours, theirs in zip(scaled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
+    logged = scaled.train_metrics.compute()["train/loss"]
+    torch.testing.assert_close(logged, nn.functional.mse_loss(scaled(x), y).detach())
+    assert dict(scaled.hparams)["target_scale"] == (200_000.0, 80_000.0)
+
+
+@pytest.mark.parametrize("scale", [(1.0,), (0.0, 0.0), (float("nan"), 1.0), (0.0, -2.0)])
+def test_a_scale_is_a_mean_and_a_deviation(scale: tuple[float, ...]) -> None:
+    with pytest.raises(UserError, match="a mean and a standard deviation above 0, got"):
+        MLP(input_shape=(2,), target_scale=scale)
+    with pytest.raises(UserError, match="targets are classes, got"):
+        MLP(input_shape=(2,), num_classes=3, target_scale=(0.0, 1.0))

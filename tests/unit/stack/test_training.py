@@ -198,3 +198,26 @@ def test_with_dropout_networks_agree_with_torchs_in_distribution():
     errors = (serial.var(1) / 64 + stacked.var(1) / 64).sqrt()
     assert ((serial.mean(1) - stacked.mean(1)).abs() < 5 * errors).all()
     assert stacked[0].mean() - without[0].mean() > 10 * errors[0]
+
+
+def scaled(member: Member) -> Member:
+    """The same network on the same targets in other units."""
+    (x, y), (val_x, val_y) = member.train, member.val
+    train, val = (x, y * 80_000 + 200_000), (val_x, val_y * 80_000 + 200_000)
+    return replace(member, train=train, val=val, target_scale=(200_000.0, 80_000.0))
+
+
+# Rule: a scale is in losses and outputs, not in what is learnt; one beside it has its own, or none.
+def test_a_network_with_a_scaled_target_learns_what_it_learns_without():
+    stopping = Stopping(patience=None)
+    plain = Stack([member(0), member(1)], stopping=stopping, device=CPU, tells_outputs=True)
+    ours = Stack([scaled(member(0)), member(1)], stopping=stopping, device=CPU, tells_outputs=True)
+    first, second = plain.train(9), ours.train(9)
+    unit = torch.tensor([80_000.0**2, 1.0])
+    torch.testing.assert_close(second.train, first.train * unit, rtol=1e-3, atol=0)
+    torch.testing.assert_close(second.val, first.val * unit, rtol=1e-3, atol=0)
+    in_units = first.outputs[-1][0] * 80_000 + 200_000
+    torch.testing.assert_close(second.outputs[-1][0], in_units, rtol=1e-3, atol=1)
+    ours.drop([1])
+    assert ours.train(1).train.shape == (1, 1)
+    assert ours.train(1).val[0, 0] > 80_000
