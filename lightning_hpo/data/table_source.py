@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lightning_hpo.data.base import Arrays
 from lightning_hpo.data.folds import holdout, latest
-from lightning_hpo.data.table_columns import numbers_of
 from lightning_hpo.data.table_files import Table, read_table
 from lightning_hpo.data.table_leaks import doubts
 from lightning_hpo.data.table_schema import Asked, Schema, learnt
+from lightning_hpo.data.table_weights import weights_of
 from lightning_hpo.errors import UserError
 
 _KEYS = "data.train and data.test"
@@ -84,7 +84,7 @@ def _read(question: Question) -> Source:
     train, test = whole, None
     notes = [_dropped(question.train, n_dropped)]
     # All of the file, so that a mistake is found wherever its row goes.
-    _weights(whole, question.asked)
+    weights_of(whole, question.asked)
     if question.test is not None:
         test, n_dropped = _with_target(read_table(question.test, _KEYS), question.asked)
         notes.append(_dropped(question.test, n_dropped))
@@ -105,7 +105,7 @@ def _read(question: Question) -> Source:
         {n: _texts(train, n, question.asked) for n in question.texts if n in train.columns},
         tuple(filter(None, notes)),
         tuple(doubts(schema, arrays.train_x, arrays.train_y, arrays.test_x)),
-        _weights(train, question.asked),
+        weights_of(train, question.asked),
     )
 
 
@@ -164,23 +164,6 @@ def _require_two(schema: Schema, labels: NDArray[np.int64]) -> None:
             f"the class '{name}' of '{schema.target.name}' must have at least 2 rows, one to train"
             " and one to test, got 1; remove it, or name a test file with data.test=PATH."
         )
-
-
-def _weights(table: Table, asked: Asked) -> NDArray[np.float32] | None:
-    """(N,) above 0; raises :class:`UserError` for others."""
-    if asked.weights is None:
-        return None
-    texts = table.columns[asked.weights]
-    rule = "data.weights must be positive finite numbers"
-    if texts.missing:
-        raise UserError(f"{table.place(asked.weights, -1)}: {rule}, got an empty field.")
-    weights_u = numbers_of(texts.different).astype(np.float32)
-    right_u = weights_u > 0
-    if not right_u.all():
-        code = int(np.argmin(right_u))
-        place, got = table.place(asked.weights, code), texts.different[code]
-        raise UserError(f"{place}: {rule}, got '{got}'.")
-    return weights_u[texts.codes]
 
 
 def _texts(table: Table, name: str, asked: Asked) -> NDArray[np.str_]:

@@ -297,11 +297,3 @@ def test_the_scale_of_the_target_is_in_the_outputs_and_not_in_the_gradients() ->
     logged = scaled.train_metrics.compute()["train/loss"]
     torch.testing.assert_close(logged, nn.functional.mse_loss(scaled(x), y).detach())
     assert dict(scaled.hparams)["target_scale"] == (200_000.0, 80_000.0)
-
-
-@pytest.mark.parametrize("scale", [(1.0,), (0.0, 0.0), (float("nan"), 1.0), (0.0, -2.0)])
-def test_a_scale_is_a_mean_and_a_deviation(scale: tuple[float, ...]) -> None:
-    with pytest.raises(UserError, match="a mean and a standard deviation above 0, got"):
-        MLP(input_shape=(2,), target_scale=scale)
-    with pytest.raises(UserError, match="targets are classes, got"):
-        MLP(input_shape=(2,), num_classes=3, target_scale=(0.0, 1.0))
