@@ -130,7 +130,7 @@ def test_values_by_stacked_folds(tmp_path: Path) -> None:
         table,
         *("cv=kfold", "cv.parallel=stacked", "cv.n_splits=2", "cv.final=false"),
         "data.batch_size=null",
-        *("callbacks=none", "trainer.max_epochs=30", "optimizer.lr=0.1"),
+        *("callbacks=none", "trainer.max_epochs=30", "optimizer.lr=0.01"),
         *("model.dropout=choice(0,0.1)", "study.n_trials=2"),
     )
     assert [trial.state.name for trial in trials(folder)] == ["COMPLETE"] * 2
