@@ -30,7 +30,11 @@ WORDS = {
     " 100 cases.",
 }
 
+# Of another application's study nothing follows the search.
+_OF_SEARCH = ("trial", "pruned", "failed", "sampler")
+
 
 def content(record: Record) -> str:
-    """The same on every page."""
-    return definitions(WORDS.items())
+    """The same on every page of ours; on another application's the words of a search alone."""
+    words = {word: WORDS[word] for word in _OF_SEARCH} if record.is_guest else WORDS
+    return definitions(words.items())

@@ -16,7 +16,7 @@ from lightning_hpo.entry import config_dir
         ("augment=null", "augment=none leaves it out"),
         ("optimizer=null", "there are adam, adamw, radam, sgd"),
         ("model=inf", "there are cnn, fc, mlp, torchvision"),
-        ("data=3", "there are csv, curve, digits, fashion_mnist"),
+        ("data=3", "there are cifar10, csv, curve, digits, fashion_mnist, images, table"),
     ],
 )
 def test_the_mistake_names_the_group_and_the_way_out(argument, way_out):
