@@ -15,6 +15,7 @@ from lightning_hpo.errors import UserError, did_you_mean
 # A cross-validation needs as many rows as folds and says so itself; a fit needs these.
 _FEWEST_TRAIN, _FEWEST_TEST = 2, 1
 _LARGEST = float(np.finfo(np.float32).max)
+_RULE = "data.train_csv and data.test_csv must be readable files"
 
 
 class CSVDataModule(TensorDataModule):
@@ -67,7 +68,7 @@ class CSVDataModule(TensorDataModule):
 
 def read_texts(path: Path, column: str) -> NDArray[np.str_] | None:
     """The fields of one column, (rows,); None where the file has no such column."""
-    found = [record for _, record in _filled(path)]
+    found = [record for _, record in filled(path)]
     if not found or found[0].count(column) != 1:
         return None
     place = found[0].index(column)
@@ -76,7 +77,7 @@ def read_texts(path: Path, column: str) -> NDArray[np.str_] | None:
 
 def header_of(path: Path) -> Sequence[str]:
     """The names of a CSV file's columns; none of an empty file."""
-    return next((record for _, record in _filled(path)), [])
+    return next((record for _, record in filled(path)), [])
 
 
 def read_columns(
@@ -91,7 +92,7 @@ def read_columns(
     ``way_out``: what is said where a column is missing. Raises :class:`UserError` with file, line
     and column of the first thing that is wrong.
     """
-    lines = _filled(path)
+    lines = filled(path)
     _, header = next(lines, (0, None))
     if header is None:
         raise UserError(f"{path} must hold a header and rows of numbers, but it is empty.")
@@ -110,12 +111,11 @@ def read_columns(
     return np.array(rows, dtype=np.float32)
 
 
-def records(
-    path: Path, keys: str = "data.train_csv and data.test_csv"
-) -> Iterator[tuple[int, list[str]]]:
+def records(path: Path, rule: str = _RULE) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line, none of a blank one; the header is a line as any other.
 
-    Raises :class:`UserError` for what is no CSV file; ``keys``: what names one.
+    Raises :class:`UserError` for what is no CSV file; ``rule``: what a file that cannot be opened
+    must be.
     """
     try:
         # utf-8-sig: spreadsheets write a byte-order mark in front of the first column's name.
@@ -125,16 +125,15 @@ def records(
                 yield reader.line_num, record
     except OSError as error:
         raise UserError(
-            f"{keys} must be readable files, got {path} ({error.strerror}); relative paths start at"
-            f" {Path.cwd()}."
+            f"{rule}, got {path} ({error.strerror}); relative paths start at {Path.cwd()}."
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} must be a CSV file in UTF-8 ({error}).") from None
 
 
-def _filled(path: Path) -> Iterator[tuple[int, list[str]]]:
+def filled(path: Path, rule: str = _RULE) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields, without blanks around, of every line that is not blank."""
-    for line, record in records(path):
+    for line, record in records(path, rule):
         if any(field.strip() for field in record):
             yield line, [field.strip() for field in record]
 

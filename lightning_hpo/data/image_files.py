@@ -1,8 +1,7 @@
 """Which image files a study has and of which class each is: by folders, or by a table of paths."""
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_hpo.data.csv import filled
 from lightning_hpo.data.folds import TEST_FRACTION, holdout
 from lightning_hpo.errors import UserError, did_you_mean
 
@@ -139,7 +139,7 @@ def read_table(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
 
     Raises :class:`UserError`, also where one of these has an empty field.
     """
-    records = list(_records(path))
+    records = list(filled(path, "a table of images must be a readable CSV file"))
     if len(records) < 2:
         raise UserError(f"{path} must hold a header and a row for each image, it holds no row.")
     (_, header), rows = records[0], records[1:]
@@ -160,23 +160,6 @@ def read_table(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
             if not row[header.index(name)]:
                 raise UserError(f"{path}, line {line}, column '{name}': must not be empty.")
     return {name: np.array([row[i] for _, row in rows]) for i, name in enumerate(header)}
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        # utf-8-sig: spreadsheets write a byte-order mark in front of the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            for record in reader:
-                if any(text.strip() for text in record):
-                    yield reader.line_num, [text.strip() for text in record]
-    except OSError as error:
-        raise UserError(
-            f"a table of images must be a readable CSV file, got {path} ({error.strerror});"
-            f" relative paths start at {Path.cwd()}."
-        ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} must be a CSV file in UTF-8 ({error}).") from None
 
 
 def _rows(table: Path, paths: Iterable[str], labels: Iterable[str]) -> list[tuple[str, str]]:

@@ -147,7 +147,7 @@ def _structure(path: Path, keys: str) -> tuple[list[str], int, NDArray[np.int64]
     numbers: list[int] = []
     header: list[str] = []
     skipped = 0
-    for line, record in records(path, keys):
+    for line, record in records(path, f"{keys} must be readable files"):
         if not header:
             # Blank lines above it are none.
             header = [name.strip() for name in record] if any(map(str.strip, record)) else []
