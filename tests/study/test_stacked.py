@@ -12,7 +12,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.jobs.trial import run_trial
 from lightning_hpo.protocol.judging import FoldCurve, judged_epochs
-from lightning_hpo.protocol.messages import JobContext
+from lightning_hpo.protocol.messages import FitResult, JobContext, TrialResult
 from lightning_hpo.protocol.trial_values import read_trial_values
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,6 +44,22 @@ def _leave_nothing_of_hydra():
 SMALL = ("model.neurons.layer_1=12", "model.neurons.layer_2=7")
 
 
+def both_ways(tmp_path: Path, *words: str) -> tuple[TrialResult, TrialResult]:
+    """The same trial with its folds one after the other, and as one stack."""
+    serial, stacked = (
+        run_trial(config(f"cv.parallel={how}", *words), JobContext(tmp_path / how), None)
+        for how in ("serial", "stacked")
+    )
+    return serial, stacked
+
+
+def require_alike(theirs: FitResult, ours: FitResult) -> None:
+    """One fold of either way: its value, its epochs, its training loss."""
+    assert ours.value == pytest.approx(theirs.value, rel=2e-3)
+    assert (ours.best_epoch, ours.epochs) == (theirs.best_epoch, theirs.epochs)
+    assert ours.metrics["train/loss"] == pytest.approx(theirs.metrics["train/loss"], rel=2e-3)
+
+
 # Rule: without dropout, each fold gives the serial fold's number, at the same epoch, after as many.
 @pytest.mark.parametrize(
     "choices",
@@ -58,15 +74,10 @@ SMALL = ("model.neurons.layer_1=12", "model.neurons.layer_2=7")
 )
 def test_each_fold_is_what_a_stock_fit_gives(tmp_path: Path, choices: str):
     common = (*choices.split(), *SMALL)
-    serial, stacked = (
-        run_trial(config(f"cv.parallel={how}", *common), JobContext(tmp_path / how), None)
-        for how in ("serial", "stacked")
-    )
+    serial, stacked = both_ways(tmp_path, *common)
 
     for theirs, ours in zip(serial.fits, stacked.fits, strict=True):
-        assert ours.value == pytest.approx(theirs.value, rel=2e-3)
-        assert (ours.best_epoch, ours.epochs) == (theirs.best_epoch, theirs.epochs)
-        assert ours.metrics["train/loss"] == pytest.approx(theirs.metrics["train/loss"], rel=2e-3)
+        require_alike(theirs, ours)
         assert ours.curve["epoch"] == theirs.curve["epoch"]
         assert ours.curve["val/loss"] == pytest.approx(theirs.curve["val/loss"], rel=2e-3)
     judged = [
@@ -90,14 +101,9 @@ def test_folds_of_a_scaled_target_are_what_stock_fits_give(tmp_path: Path) -> No
     (tmp_path / "a.csv").write_text("size,price\n" + rows)
     table = ("data=table", f"data.train={tmp_path / 'a.csv'}", "data.target=price")
     common = (*table, *SMALL, "data.batch_size=null", "optimizer=adam", "optimizer.lr=0.02")
-    serial, stacked = (
-        run_trial(config(f"cv.parallel={how}", *common), JobContext(tmp_path / how), None)
-        for how in ("serial", "stacked")
-    )
+    serial, stacked = both_ways(tmp_path, *common)
     for theirs, ours in zip(serial.fits, stacked.fits, strict=True):
-        assert ours.value == pytest.approx(theirs.value, rel=2e-3)
-        assert (ours.best_epoch, ours.epochs) == (theirs.best_epoch, theirs.epochs)
-        assert ours.metrics["train/loss"] == pytest.approx(theirs.metrics["train/loss"], rel=2e-3)
+        require_alike(theirs, ours)
         # The mean alone would be off by about 8,000.
         assert ours.value < 4_000**2
 
