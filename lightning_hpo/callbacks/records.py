@@ -199,7 +199,8 @@ class KeptWeights(BestEpoch):
     """Keeps a copy of the weights of the best epoch, or with ``latest`` of the last validated one.
 
     On the CPU, as a state dict. With weight averaging these are the averaged weights, which were
-    validated, if this callback stands before it.
+    validated, if this callback stands before it. ``validated`` and ``latest_value`` are of the last
+    validation in any case.
     """
 
     def __init__(self, *, monitor: str, mode: str, latest: bool = False) -> None:
@@ -210,7 +211,7 @@ class KeptWeights(BestEpoch):
         super()._forget()
         self.weights: dict[str, Tensor] = {}
         self.latest_value: float | None = None
-        self._validated: dict[str, Tensor] = {}
+        self.validated: dict[str, Tensor] = {}
 
     # Behind this hook the averaged weights make way for the network's own.
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -218,20 +219,25 @@ class KeptWeights(BestEpoch):
 
     def _copy(self, pl_module: pl.LightningModule) -> None:
         weights = pl_module.state_dict()
-        self._validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        self.validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         if not self._is_validated:
             self._copy(trainer.lightning_module)
         self.latest_value = logged[self.monitor]
         if self.latest or self.improves(self.latest_value):
-            self.weights = self._validated
+            self.weights = self.validated
         super().judge(trainer, logged)
 
     def state_dict(self) -> dict[str, Any]:
-        own = {"weights": self.weights, "latest_value": self.latest_value}
+        own = {
+            "weights": self.weights,
+            "validated": self.validated,
+            "latest_value": self.latest_value,
+        }
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        self.weights, self.latest_value = state_dict["weights"], state_dict["latest_value"]
+        self.weights, self.validated = state_dict["weights"], state_dict["validated"]
+        self.latest_value = state_dict["latest_value"]

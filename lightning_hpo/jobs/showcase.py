@@ -1,15 +1,15 @@
-"""Some trials of the search side by side: each fitted once more, then all drawn into one figure.
+"""Some trials of the search side by side: the network of each, then all drawn into one figure.
 
-Trials keep no weights, so each is fitted again from its own folder: with its configuration, its
-seed, its split and its threads, hence to the same bits, a pruned one for as many epochs as it
-lived. One job a trial leaves its network in ``final/showcase_<role>``, and one more draws.
+A small network was kept when its trial ended. Any other trial is fitted again from its own folder:
+with its configuration, its seed, its split and its threads, hence to the same bits, a pruned one
+for as many epochs as it lived. One job a trial leaves its network in ``final/showcase_<role>``, and
+one more draws.
 """
 
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.provenance import recorded
 from lightning_hpo.fitting.serial import fit
 from lightning_hpo.flavour import pl
-from lightning_hpo.jobs import objective
+from lightning_hpo.jobs import kept_network, objective
 from lightning_hpo.jobs.again import PlayedAgain
+from lightning_hpo.jobs.kept_network import TrialNetwork
 from lightning_hpo.jobs.retries import lineage
 from lightning_hpo.jobs.stacked_trial import StackedTrial, run_stacked
 from lightning_hpo.plots import save_png
@@ -45,31 +46,21 @@ from lightning_hpo.storage.recorded import trials_beside
 log = logging.getLogger(__name__)
 
 FIGURE = "trials_side_by_side"
-_WEIGHTS_FILE = "network.pt"
 
 
 def run_showcase(cfg: DictConfig, context: JobContext) -> dict[str, Any]:
-    """Fit trial ``study.trial_number`` again, or without a number draw those that were fitted."""
+    """Find the network of trial ``study.trial_number``, or without a number draw those found."""
     final_dir = context.folder.parent
     if cfg.study.trial_number is None:
         return _write(context.folder, draw(final_dir, context.folder))
-    found = fit_again(final_dir.parent, int(cfg.study.trial_number), context.folder)
+    found = show(final_dir.parent, int(cfg.study.trial_number), context.folder)
     return _write(context.folder, found)
 
 
-@dataclass(frozen=True)
-class Again:
-    """A trial fitted again: its value, the epochs of its first fold, and that fold's network."""
-
-    value: float
-    epochs: int
-    weights: dict[str, Tensor]
-
-
-def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
+def show(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
     """Leave the network of trial ``number`` in ``folder``; what was told of it and is found now.
 
-    Of several folds the first one's network. Nothing is fitted for data that have no figure.
+    Of several folds the first one's network. Nothing is looked for where data have no figure.
     """
     trial = StudyFolder(study_dir).trial(number)
     cfg = OmegaConf.load(trial.config)
@@ -82,14 +73,15 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
         if not can_be_shown(build.module(cfg, data), data):
             return {**found, "is_shown": False, "value": told.value, "epochs": 0, "seconds": 0.0}
         context = JobContext(folder, dict(told.params))
-        again = _again(cfg, plan, context, told, origin=lineage(trials, number)[-1])
-    torch.save(again.weights, folder / _WEIGHTS_FILE)
+        origin = lineage(trials, number)[-1]
+        network = kept_network.stored(trial) or _again(cfg, plan, context, told, origin=origin)
+    torch.save(network.weights, JobFolder(folder).network)
     seconds = time.monotonic() - started_s
     return {
         **found,
         "is_shown": True,
-        "value": again.value,
-        "epochs": again.epochs,
+        "value": network.value,
+        "epochs": network.epochs,
         "n_folds": plan.n_folds,
         "seconds": seconds,
     }
@@ -97,9 +89,9 @@ def fit_again(study_dir: Path, number: int, folder: Path) -> dict[str, Any]:
 
 def _again(
     cfg: DictConfig, plan: TrialPlan, context: JobContext, told: FrozenTrial, *, origin: int
-) -> Again:
+) -> TrialNetwork:
     live = None
-    if told.state is TrialState.PRUNED:
+    if told.state is TrialState.PRUNED and _ended_in_first_fit(plan, told):
         notes = JobFolder(context.folder).reported
         # Of a try that was interrupted.
         notes.unlink(missing_ok=True)
@@ -114,23 +106,30 @@ def _again(
     seed = derive_seed(cfg.seed, "trial", origin, 0)
     with suppress(optuna.TrialPruned):
         result = fit(cfg, splits.search_split(cfg, 0), seed, context, [kept, told_live, *reporters])
-        return Again(objective.value_of(result, plan), result.epochs, kept.weights)
+        return TrialNetwork(objective.value_of(result, plan), result.epochs, kept.weights)
     assert kept.latest_value is not None and live is not None
-    return Again(kept.latest_value, len(live.values()), kept.weights)
+    return TrialNetwork(kept.latest_value, len(live.values()), kept.weights)
+
+
+def _ended_in_first_fit(plan: TrialPlan, told: FrozenTrial) -> bool:
+    """Whether it was pruned before the fold that is shown had ended."""
+    if plan.serial_folds == 1 or not plan.steps_per_fold:
+        return True
+    return max(told.intermediate_values) in plan.steps_of(0)
 
 
 def _stacked_again(
     cfg: DictConfig, context: JobContext, live: PlayedAgain | None, *, origin: int
-) -> Again:
+) -> TrialNetwork:
     """All folds, since a network's last bits depend on those beside it in the stack."""
     trial = StackedTrial(cfg, context, live, origin=origin)
     weights = trial.fits.folds[0].module.state_dict()
     with suppress(optuna.TrialPruned):
         result = run_stacked(trial)
-        return Again(result.value, result.fits[0].epochs, _copied(weights))
+        return TrialNetwork(result.value, result.fits[0].epochs, _copied(weights))
     assert live is not None
     values = live.values()
-    return Again(values[max(values)], max(values) + 1, _copied(weights))
+    return TrialNetwork(values[max(values)], max(values) + 1, _copied(weights))
 
 
 def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -180,7 +179,7 @@ def _shown(role: str, result: dict[str, Any], folder: JobFolder) -> ShownTrial:
     data = build.data_module(cfg, splits.search_split(cfg, 0))
     pl.seed_everything(cfg.seed, verbose=False)
     module = build.module(cfg, data)
-    module.load_state_dict(torch.load(folder.path / _WEIGHTS_FILE, weights_only=True))
+    module.load_state_dict(torch.load(folder.network, weights_only=True))
     return ShownTrial(label(role, result), module.eval(), data)
 
 

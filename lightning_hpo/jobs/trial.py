@@ -11,7 +11,7 @@ from lightning_hpo.callbacks.trial_values import ValuesOfMonitor
 from lightning_hpo.fitting import splits
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.jobs import objective
+from lightning_hpo.jobs import kept_network, objective
 from lightning_hpo.jobs.retries import (
     Finished,
     finished_folds,
@@ -71,13 +71,14 @@ def _fit_fold(
     fold: int,
     seed: int,
 ) -> FitResult:
-    split = splits.search_split(cfg, fold)
-    if plan.n_folds == 1:
-        return fit(cfg, split, seed, context, _reporters(plan, live, fold))
-    folder = JobFolder(context.folder).fold(fold)
-    of_fold = JobContext(folder.path, context.searched)
-    values = ValuesOfMonitor(monitor=plan.monitor, mode=cfg.mode)
-    result = fit(cfg, split, seed, of_fold, [values, *_reporters(plan, live, fold)])
+    split, reporters = splits.search_split(cfg, fold), _reporters(plan, live, fold)
+    with kept_network.keeping(cfg, plan, context.folder, live, fold) as keeping:
+        if plan.n_folds == 1:
+            return fit(cfg, split, seed, context, [*keeping, *reporters])
+        folder = JobFolder(context.folder).fold(fold)
+        of_fold = JobContext(folder.path, context.searched)
+        values = ValuesOfMonitor(monitor=plan.monitor, mode=cfg.mode)
+        result = fit(cfg, split, seed, of_fold, [*keeping, values, *reporters])
     counted = objective.value_of(result, plan)
     # Before the result, after which nobody fits this fold again.
     values.write(folder.losses, counted)

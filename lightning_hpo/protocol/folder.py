@@ -78,6 +78,11 @@ class JobFolder:
         return self.path / "losses.npz"
 
     @property
+    def network(self) -> Path:
+        """The state dict of a shown trial; a trial's own lies there until it has been shown."""
+        return self.path / "network.pt"
+
+    @property
     def progress(self) -> Path:
         """How far a running fit is; gone when it ends."""
         return self.path / "progress.json"

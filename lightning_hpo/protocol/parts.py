@@ -35,7 +35,7 @@ class Asked:
     ``n_folds``: of its cross-validation; 0: none. ``holdout``: also a fit on a part of the training
     data for all epochs. ``n_refits``: networks that train on all training data; ``validates``: they
     keep a part of these to validate on; ``ensemble``: several are kept, also as one model.
-    ``shown``: the trials to be fitted again, by their roles.
+    ``shown``: the trials to be shown, by their roles.
     """
 
     n_folds: int = 0
@@ -47,7 +47,7 @@ class Asked:
 
 
 class Fit(NamedTuple):
-    """One job of a part: its folder's name, its number, and the trial that it fits again."""
+    """One job of a part: its folder's name, its number, and the trial that it shows."""
 
     folder: str
     number: int | None = None
@@ -140,7 +140,7 @@ SHOWN = Part(
     name="shown trials",
     job="showcase",
     fits=lambda asked: [Fit(f"showcase_{role}", None, n) for role, n in asked.shown.items()],
-    says=lambda asked: f"trials {_shown(asked)} again, to be seen side by side",
+    says=lambda asked: f"trials {_shown(asked)}, to be seen side by side",
     extra=True,
     only_for="figure of the shown trials",
 )

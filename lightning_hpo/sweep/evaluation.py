@@ -19,7 +19,7 @@ from lightning_hpo.results.readings import epochs_reported
 from lightning_hpo.sweep.display.display import Display
 from lightning_hpo.sweep.finale.plan import Finale
 from lightning_hpo.sweep.finale.race import Race
-from lightning_hpo.sweep.finale.shown import shown_trials
+from lightning_hpo.sweep.finale.shown import forget_networks, shown_trials
 from lightning_hpo.sweep.fleet.controllers import Fleet
 from lightning_hpo.sweep.fleet.foreign import is_foreign
 from lightning_hpo.sweep.search.loop import Search
@@ -60,6 +60,7 @@ def evaluate(
         finale = _finale(search, _after(race, search, best), display, settings, facts)
     if not finale.is_done():
         finale.run()
+    forget_networks(settings.study_dir)
     fleet.finish_final()
 
 
@@ -149,7 +150,7 @@ def _finale(
 
 
 def _showcase(search: Search, settings: Settings) -> dict[str, int]:
-    """The trials that the final job fits again, by their roles."""
+    """The trials that the final job shows, by their roles."""
     if not settings.showcase:
         return {}
     return shown_trials(search.study, settings.study_dir)

@@ -23,6 +23,13 @@ def shown_trials(study: optuna.Study, study_dir: Path) -> dict[str, int]:
     return choose(here, minimize=study.direction is StudyDirection.MINIMIZE)
 
 
+def forget_networks(study_dir: Path) -> None:
+    """Remove what trials kept of their networks: those that are shown have been drawn."""
+    folder = StudyFolder(study_dir)
+    for number in folder.trial_numbers():
+        folder.trial(number).network.unlink(missing_ok=True)
+
+
 def choose(trials: Sequence[FrozenTrial], *, minimize: bool) -> dict[str, int]:
     """The numbers of the trials with the roles ``best``, ``median`` and ``pruned``, if there.
 

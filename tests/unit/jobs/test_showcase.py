@@ -14,8 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.provenance import recorded
-from lightning_hpo.jobs.showcase import label, run_showcase
+from lightning_hpo.jobs.showcase import label, run_showcase, show
 from lightning_hpo.jobs.trial import run_trial
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import JobContext
 from lightning_hpo.protocol.metrics import read_curves
 from lightning_hpo.storage.study import create_storage
@@ -67,8 +68,24 @@ def config(study_dir: Path, *overrides: str) -> DictConfig:
         return compose("config", overrides=[*told, *overrides])
 
 
-def search(study_dir: Path, rates: list[float], *overrides: str, pruned: int) -> optuna.Study:
-    """A study in ``study_dir`` of one trial a rate, the last ``pruned`` of them after a report."""
+class _AfterReports(optuna.pruners.BasePruner):
+    """Ends a trial when ``n`` reports went by, of whatever folds."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def search(
+    study_dir: Path, rates: list[float], *overrides: str, pruned: int, after: int = 0
+) -> optuna.Study:
+    """A study in ``study_dir`` of one trial a rate, the last ``pruned`` of them after a report.
+
+    ``after``: how many reports come before that one.
+    """
     study = optuna.create_study(
         study_name="shown",
         storage=create_storage(None, study_dir),
@@ -76,7 +93,7 @@ def search(study_dir: Path, rates: list[float], *overrides: str, pruned: int) ->
     )
     for number, rate in enumerate(rates):
         if number >= len(rates) - pruned:
-            study.pruner = optuna.pruners.ThresholdPruner(upper=-1.0)
+            study.pruner = _AfterReports(after)
         told = [f"optimizer.lr={rate}", f"study.trial_number={number}"]
         cfg, live = config(study_dir, *overrides, *told), study.ask()
         folder = study_dir / "trials" / str(number)
@@ -177,3 +194,39 @@ def test_of_serial_folds_the_first_is_shown(tmp_path: Path) -> None:
     best = showcase(study, tmp_path, *serial)["showcase_best"]
     assert best["value"] == of_first["value"] != best["told"] == study.trials[0].value
     _has_the_value(tmp_path / "final" / "showcase_best", of_first["value"])
+
+
+# Rule: what a trial kept of its network is what fitting it again leaves, to the last bit, whether
+# it ended or was pruned, in the fold that is shown or in the one behind it.
+@pytest.mark.parametrize(
+    ("overrides", "after"),
+    [
+        (SMALL_CNN, 0),
+        ([*SMALL_CNN, "scheduler=one_cycle", f"optimizer.lr={LOUD_RATE}"], 0),
+        ([*SMALL_MLP, "cv.parallel=serial"], 2),
+        ([*SMALL_MLP, "cv.parallel=serial"], 6),
+    ],
+    ids=["best epoch", "last epoch", "in the first fold", "in the second fold"],
+)
+def test_a_kept_network_is_that_of_a_trial_fitted_again(
+    tmp_path: Path, overrides: list[str], after: int
+) -> None:
+    study = search(tmp_path, [1e-2, 1e-3], *overrides, pruned=1, after=after)
+    assert len(study.trials[1].intermediate_values) == after + 1
+    for number in (0, 1):
+        trial = StudyFolder(tmp_path).trial(number)
+        kept = _shown(tmp_path, number, "kept")
+        assert trial.network.is_file()
+        trial.network.unlink()
+        again = _shown(tmp_path, number, "again")
+        assert kept == again
+
+
+def _shown(study_dir: Path, number: int, name: str) -> tuple[dict, dict]:
+    """What is found of a trial, without its time, and its network as plain numbers."""
+    folder = study_dir / f"{name}_{number}"
+    folder.mkdir()
+    found = show(study_dir, number, folder)
+    del found["seconds"]
+    weights = torch.load(folder / "network.pt", weights_only=True)
+    return found, {key: tensor.tolist() for key, tensor in weights.items()}

@@ -148,7 +148,7 @@ def test_trials_are_fitted_again_where_a_slot_is_free(final_dir):
     ]
     assert said == [
         "cross-validation of the best parameters, 3 folds",
-        "trials 4 (best), 2 (median), 7 (pruned) again, to be seen side by side",
+        "trials 4 (best), 2 (median), 7 (pruned), to be seen side by side",
         "refit on all training data, test, figures",
         "figure of trials 4 (best), 2 (median), 7 (pruned)",
     ]
@@ -187,7 +187,7 @@ def test_trials_are_shown_side_by_side(final_dir):
         ("showcase", "showcase", "null", None),
     ]
     assert said == [
-        "trials 4 (best), 7 (pruned) again, to be seen side by side",
+        "trials 4 (best), 7 (pruned), to be seen side by side",
         "figure of trials 4 (best), 7 (pruned)",
     ]
     assert [o[-2] for o in executor.told[:2]] == ["study.trial_number=4", "study.trial_number=7"]

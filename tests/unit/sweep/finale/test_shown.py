@@ -6,7 +6,8 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from lightning_hpo.sweep.finale.shown import choose, shown_trials
+from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.sweep.finale.shown import choose, forget_networks, shown_trials
 
 
 def trials(*ended: tuple[TrialState, float | None, int]) -> list[FrozenTrial]:
@@ -76,3 +77,14 @@ def test_nothing_is_shown_without_one_best_trial(tmp_path: Path) -> None:
     (tmp_path / "trials" / "0" / "config.yaml").touch()
     assert shown_trials(single, tmp_path) == {"best": 0}
     assert shown_trials(several, tmp_path) == {}
+
+
+def test_networks_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    for number in (0, 3):
+        folder.trial(number).path.mkdir(parents=True)
+        folder.trial(number).config.write_text("seed: 0\n")
+    folder.trial(3).network.write_bytes(b"weights")
+    forget_networks(tmp_path)
+    left = sorted(str(path.relative_to(folder.trials)) for path in folder.trials.rglob("*.*"))
+    assert left == ["0/config.yaml", "3/config.yaml"]
