@@ -1,7 +1,7 @@
 """The hand-written search: Optuna's TPE and median pruner over SQLite, in two processes.
 
-Started by ``python -m benchmarks.race``, in the folder of a run. Both processes are spawned and
-share the study by its database, as Optuna's documentation has it.
+Started by ``python -m benchmarks.race``, in the folder of a run. Both processes share the study by
+its database, as Optuna's documentation has it, and are forked, so that all is imported but once.
 """
 
 import multiprocessing
@@ -48,7 +48,7 @@ def work(worker: int) -> None:
 
 def main() -> None:
     study_of(the_plan(), 0)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     workers = [context.Process(target=work, args=(number,)) for number in range(SLOTS)]
     for worker in workers:
         worker.start()

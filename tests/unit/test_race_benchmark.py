@@ -14,10 +14,13 @@ from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_override
 from omegaconf import OmegaConf
 
 from benchmarks.race import __main__ as race
-from benchmarks.race import contenders, file, marks, outcome, picture, plan, tables
+from benchmarks.race import contenders, file, marks, outcome, picture, plan, prepared, tables
 from benchmarks.race.outcome import Outcome, SlotSeconds
 from benchmarks.race.plan import Plan
 from benchmarks.race.tables import Seconds
+from lightning_hpo.data.fashion_mnist import SYSTEM_DIR, default_cache_dir, locate
+from lightning_hpo.errors import UserError
+from lightning_hpo.fitting import build, splits
 from lightning_hpo.models.cnn import CNNClassifier
 from lightning_hpo.models.schedules import cosine_factor
 
@@ -48,6 +51,13 @@ PLAN = Plan(
     **dict(eval_batch_size=1000, pruner_startup_trials=4, warmup_epochs=2, weights_seeds=[7]),
     **dict(data="data", split="split.npz"),
 )
+
+
+def has_images() -> bool:
+    try:
+        return bool(locate(default_cache_dir(), Path(SYSTEM_DIR), download=False))
+    except UserError:
+        return False
 
 
 # ------------------------------------------------------------------ what is counted
@@ -247,6 +257,25 @@ def test_the_network_of_the_others_is_that_of_ours():
     assert torch.equal(theirs(x), ours(x))
     factors = [cosine(step, steps=10) for step in range(11)]
     assert factors == [cosine_factor(s, total_steps=10, warmup=0, final=0) for s in range(11)]
+
+
+# Rule: the others train and validate on the very images of ours, normalised alike.
+@pytest.mark.skipif(not has_images(), reason="Fashion-MNIST is not on this machine")
+def test_the_images_of_the_others_are_those_of_ours(tmp_path):
+    # Here, since what imports the other Lightning first decides for the whole process.
+    from benchmarks.race.training import loaders
+
+    told = prepared.prepare(tmp_path, seed=3, trials=2, train_limit=200)
+    cfg = prepared.composed("seed=3", "data.train_limit=200")
+    data = build.data_module(cfg, splits.search_split(cfg, 0), training_seed=None)
+    data.setup("fit")
+    train, val = loaders(told)
+    (x, y), (theirs_x, theirs_y) = next(iter(data.val_dataloader())), next(iter(val))
+    torch.testing.assert_close(theirs_x, x, atol=1e-5, rtol=0)
+    assert theirs_y.tolist() == y.tolist()
+    assert (len(train.dataset), len(train)) == (180, len(data.train_dataloader()))
+    assert (told.trials, told.epochs, told.startup_trials, told.warmup_epochs) == (2, 5, 5, 2)
+    assert told.weights_seeds[1] == splits.search_seed(cfg, 1, 0)
 
 
 def test_a_plan_can_be_read_from_the_folder_of_its_run(tmp_path, monkeypatch):
