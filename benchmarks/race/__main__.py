@@ -15,6 +15,7 @@ and picture are of the file's runs with these trials and images. Ray is in the e
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from benchmarks.race.tables import Runs, all_tables
 LOSSES = (0.40, 0.36, 0.34)
 TIMES_S = (30.0, 60.0, 90.0, 120.0, 180.0, 240.0)
 
+Run = tuple[str, Plan]
+
 
 def racers(told: str, ray_site: str | None) -> list[str]:
     """Those asked for, without Ray where it is not installed, which is said in one line."""
@@ -44,9 +47,7 @@ def racers(told: str, ray_site: str | None) -> list[str]:
     return names
 
 
-def to_run(
-    names: Sequence[str], plans: Sequence[Plan], outcomes: list[Outcome]
-) -> Iterator[tuple[str, Plan]]:
+def to_run(names: Sequence[str], plans: Sequence[Plan], outcomes: list[Outcome]) -> Iterator[Run]:
     """Seed by seed, beginning with another contender each time; without what has been run."""
     done = file.done(outcomes)
     for turn, plan in enumerate(plans):
@@ -54,6 +55,15 @@ def to_run(
         for name in [*names[first:], *names[:first]]:
             if (name, plan.seed, plan.trials, plan.train_limit) not in done:
                 yield name, plan
+
+
+def within(minutes: float | None, runs: Iterator[Run]) -> Iterator[Run]:
+    """Those that can begin within so many minutes from now."""
+    started_s = time.monotonic()
+    for each in runs:
+        if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
+            return
+        yield each
 
 
 def said(outcome: Outcome) -> str:
@@ -85,6 +95,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--times", type=float, nargs="+", default=TIMES_S, help="seconds")
     parser.add_argument("--file", type=Path, default=Path("build/race.jsonl"))
     parser.add_argument("--limit-s", type=float, default=1800.0, help="longest run [1800]")
+    parser.add_argument("--minutes", type=float, help="begin no run later; 0: tables alone")
     parser.add_argument("--ray-site", help="folder of an installation of Ray for its runs alone")
     parser.add_argument("--plot", type=Path, help="draw the curves into this file")
     return parser
@@ -98,7 +109,7 @@ def main() -> int:
     sizes = {"trials": told.trials, "train_limit": told.train_limit}
     plans = [prepare(data, seed=seed, **sizes) for seed in range(told.seeds)]
     n_failed = 0
-    for name, plan in to_run(names, plans, file.read(told.file)):
+    for name, plan in within(told.minutes, to_run(names, plans, file.read(told.file))):
         outcome = run(name, plan, ray_site=told.ray_site, limit_s=told.limit_s)
         file.append(told.file, outcome)
         print(said(outcome), flush=True)

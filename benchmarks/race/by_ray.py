@@ -1,6 +1,7 @@
 """Ray Tune: OptunaSearch proposes, ASHA ends trials early, as in Ray's own guide for Lightning.
 
-Started by ``python -m benchmarks.race``, in the folder of a run.
+A process goes on with the next trial, which Ray does not do by itself. Started by ``python -m
+benchmarks.race``, in the folder of a run.
 """
 
 from pathlib import Path
@@ -45,6 +46,7 @@ def main() -> None:
             scheduler=ASHAScheduler(max_t=plan.epochs, grace_period=1, reduction_factor=2),
             num_samples=plan.trials,
             max_concurrent_trials=SLOTS,
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(storage_path=str(Path("ray").absolute()), verbose=0),
     )

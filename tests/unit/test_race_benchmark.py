@@ -158,6 +158,14 @@ def test_a_file_of_outcomes_can_be_gone_on_with(tmp_path):
     assert race.runs_of(file.read(path), ["ours"], replace(PLAN, trials=4)) == {}
 
 
+# Rule: none begins after the time that was given; without one all run.
+def test_runs_begin_only_while_there_is_time():
+    runs = [("ours", PLAN), ("ray", PLAN)]
+    assert list(race.within(None, iter(runs))) == runs
+    assert list(race.within(60.0, iter(runs))) == runs
+    assert list(race.within(0.0, iter(runs))) == []
+
+
 def test_the_picture_is_drawn(tmp_path):
     picture.draw({"ours": [RUN, replace(RUN, seed=1)], "hydra": [RUN]}, tmp_path / "race.png")
     assert (tmp_path / "race.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
