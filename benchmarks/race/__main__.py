@@ -14,6 +14,7 @@ and picture are of the file's runs with these trials and images. Ray is in the e
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -104,6 +105,8 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Run what is missing, then print the tables; 1 if a run failed."""
     told = arguments().parse_args()
+    # Then the contender that runs is ended too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     names = racers(told.contenders, told.ray_site)
     data = told.file.absolute().parent / "race_data"
     sizes = {"trials": told.trials, "train_limit": told.train_limit}
