@@ -42,7 +42,7 @@ MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/nul
 # Two installations into one environment must not run at a time.
 .NOTPARALLEL:
 .PHONY: help install install-dev data run test test-lowest test-all tensorboard dashboard report \
-	regression classification reference bench gallery docs notebooks clean
+	regression classification reference bench race gallery docs notebooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ reference: regression classification ## Every part of the reference study, at fu
 
 bench: $(INSTALLED_DEV) $(FETCHED) ## Run every benchmark, one after the other
 	for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit; done
+
+race: $(INSTALLED_DEV) $(FETCHED) ## Race what else one would search with for a good model; an hour or more
+	$(BIN)/python -m benchmarks.race
 
 gallery: $(INSTALLED) ## The pictures of docs/gallery.md again, from finished studies; needs Chromium
 	$(BIN)/python -m docs.gallery --studies $(STUDIES)

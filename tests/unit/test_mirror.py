@@ -31,6 +31,7 @@ OF_NO_MODULE = {
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",
     "test_pruners_benchmark.py": "benchmarks/pruners.py",
+    "test_race_benchmark.py": "benchmarks/race",
     "test_mirror.py": "the tree of the tests",
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",
