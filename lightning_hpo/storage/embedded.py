@@ -8,7 +8,7 @@ Nothing but speed is changed: what is stored is what Optuna's own storage would 
 import sqlite3
 import sys
 import weakref
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,17 @@ class EmbeddedStorage(RDBStorage):
     def get_trial(self, trial_id: int) -> FrozenTrial:
         with _create_scoped_session(self.scoped_session) as session:
             return rows.trial(session.connection(), trial_id)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        if not state.is_finished():
+            return super().set_trial_state_values(trial_id, state, values)
+        with _create_scoped_session(self.scoped_session) as session:
+            before = rows.end(session.connection(), trial_id, state, values)
+        if before is not None:
+            self.check_trial_is_updatable(trial_id, before)
+        return True
 
     def _get_trials(
         self,

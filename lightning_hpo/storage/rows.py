@@ -8,13 +8,13 @@ import copy
 import json
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
-from optuna.storages._rdb.models import NOT_FOUND_MSG
+from optuna.storages._rdb.models import NOT_FOUND_MSG, TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
@@ -72,6 +72,29 @@ def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTria
     added = copy.deepcopy(draft)
     added.number, added._trial_id = number, trial_id
     return added
+
+
+def end(
+    connection: Connection, trial_id: int, state: TrialState, values: Sequence[float] | None
+) -> TrialState | None:
+    """Give a trial its last state; None, or the state that it has ended in before."""
+    ended = _stored(datetime.now())
+    update = "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?"
+    may_end = f"{update} AND state IN ('RUNNING', 'WAITING')"
+    done = connection.exec_driver_sql(may_end, (state.name, ended, trial_id))
+    if not done.rowcount:
+        return trial(connection, trial_id).state
+    told = []
+    for objective, value in enumerate(values or ()):
+        stored, kind = TrialValueModel.value_to_stored_repr(value)
+        told.append((trial_id, objective, stored, kind.name))
+    if told:
+        insert = "INSERT INTO trial_values (trial_id, objective, value, value_type)"
+        instead = "DO UPDATE SET value = excluded.value, value_type = excluded.value_type"
+        connection.exec_driver_sql(
+            f"{insert} VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, objective) {instead}", told
+        )
+    return None
 
 
 def _check_exists(connection: Connection, study_id: int) -> None:

@@ -14,6 +14,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -108,6 +109,20 @@ def test_a_trial_or_a_study_that_is_gone_is_an_error(embedded):
         embedded.get_all_trials(7)
     with pytest.raises(KeyError):
         embedded.create_new_trial(7, template(TrialState.RUNNING))
+
+
+# Rule: of two that end a trial the first one counts, and the other is told.
+def test_a_trial_ends_once(embedded):
+    study = optuna.create_study(storage=embedded)
+    trial = study.ask()
+    assert embedded.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+    with pytest.raises(UpdateFinishedTrialError):
+        embedded.set_trial_state_values(trial._trial_id, TrialState.FAIL, [0.1])
+    (found,) = embedded.get_all_trials(study._study_id)
+    assert (found.state, found.value) == (TrialState.COMPLETE, 0.5)
+    assert found.datetime_start <= found.datetime_complete <= datetime.now()
+    with pytest.raises(KeyError):
+        embedded.set_trial_state_values(7, TrialState.FAIL)
 
 
 # Rule: a value that is no number may be reported, and is read back as one.
