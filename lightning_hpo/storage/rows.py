@@ -55,7 +55,7 @@ def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTria
     insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
     trial_id = connection.exec_driver_sql(insert, values).lastrowid
     count = "SELECT COUNT(*) FROM trials WHERE study_id = ? AND trial_id < ?"
-    number = connection.exec_driver_sql(count, (study_id, trial_id)).scalar()
+    number = connection.exec_driver_sql(count, (study_id, trial_id)).scalar_one()
     number_it = "UPDATE trials SET number = ? WHERE trial_id = ?"
     connection.exec_driver_sql(number_it, (number, trial_id))
     params = [

@@ -196,7 +196,8 @@ class Search:
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             self.observer.reported(running)
             ours = [trial for trial in running if not is_foreign(trial)]
-            return [t for t in ours if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            alive = self.owner.living({trial.user_attrs.get("owner", "") for trial in ours})
+            return [t for t in ours if t.user_attrs.get("owner", "") not in alive]
 
     def _deadline(self) -> float | None:
         timeout_s = self.limits.timeout_s
