@@ -1,6 +1,6 @@
 """Mutual exclusion among controllers by a lock of the database, where that is PostgreSQL.
 
-One row of the study is locked, in a transaction of its own. It costs two statements, however many
+One row of the study is locked, in a transaction of its own. It costs a few statements, however many
 controllers there are, and nobody polls. The lock falls with its connection; so a controller that
 is killed holds up nobody, and of one whose machine sleeps or is cut off the server ends the
 session, after as long as the others take to give it up for dead.
