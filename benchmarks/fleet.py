@@ -5,8 +5,8 @@
 Controllers are processes that count, ask, tell and lock as a sweep does; their trials end at once.
 They share a study in a fresh PostgreSQL server on this machine: by the database's own lock, by the
 lock of the study's attributes (as every other storage has it), and through Optuna's gRPC proxy.
-The last rows have 1,000 trials more that run elsewhere, as on 1,000 slots. Each row is written to
-the file as it is measured; what stands there is not measured again (--again measures all).
+The last rows have 1,000 trials more that run elsewhere, as on 1,000 slots. Each row is measured for
+a minute at most and written to the file; what stands there is not measured again (--again does).
 """
 
 import argparse
@@ -47,6 +47,8 @@ KINDS = ("database's lock", "attributes' lock", "gRPC proxy")
 SPACE = ("x=interval(0.0, 1.0)", "y=interval(0.0, 1.0)", "z=choice(a, b, c)", "k=range(1, 100)")
 # Nobody is to be given up for dead while this is measured.
 HEARTBEAT_S = 600.0
+# A row ends after its trials or after this, whichever comes first.
+LONGEST_S = 60.0
 ELSEWHERE = "another machine:/studies/owners/of_the_running.lock"
 MINUTES = (1, 10, 60)
 
@@ -122,14 +124,15 @@ def control(
         gate.wait()
         if point.kind != KINDS[2]:
             counted(statements)
-        n_trials = run(search, executor)
+        n_trials = run(search, executor, time.monotonic() + LONGEST_S)
         gate.wait()
         out.put((n_trials, lock.waited_s, lock.held_s))
 
 
-def run(search: Search, executor: Instant) -> int:
+def run(search: Search, executor: Instant, deadline_s: float) -> int:
+    """The number of trials that this controller asked for and told."""
     n_trials = 0
-    while (trial := search._claim()) is not None:
+    while time.monotonic() < deadline_s and (trial := search._claim()) is not None:
         search._submit(trial)
         for job, end in executor.wait():
             search._end(job, search._judge(end))
@@ -179,8 +182,9 @@ def measured(point: Point, server: str, n_trials: int) -> dict[str, Any]:
         ends = [out.get() for _ in started]
         for process in started:
             process.join()
-    assert sum(end[0] for end in ends) == n_trials, "the total must be exact"
-    return asdict(point) | row(ends, n_trials, seconds, n_statements)
+    done = sum(end[0] for end in ends)
+    assert 0 < done <= n_trials, f"{done} trials of {n_trials}: the total must be exact"
+    return asdict(point) | row(ends, done, seconds, n_statements)
 
 
 def row(
@@ -292,7 +296,7 @@ def main() -> None:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--controllers", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
-    parser.add_argument("--trials", type=int, default=400, help="of each row, all together")
+    parser.add_argument("--trials", type=int, default=400, help="of each row, at most")
     parser.add_argument("--elsewhere", type=int, default=1000, help="running trials, last rows")
     parser.add_argument("--to", type=Path, default=ROOT / "build" / "fleet.jsonl")
     parser.add_argument("--again", action="store_true", help="measure all rows anew")
