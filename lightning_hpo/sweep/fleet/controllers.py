@@ -29,6 +29,8 @@ _LEFT = "left"
 _FINAL = "final_job"
 _MISSED_BEATS = 6
 _LOOK_ROUND_S = 0.5
+# A busy machine may keep the holder of a lock waiting for so long.
+_LEAST_SILENCE_S = 10.0
 
 
 class Controller(Protocol):
@@ -105,7 +107,8 @@ class Fleet:
     def lock(self) -> RowLock | StorageMutex:
         """What keeps the controllers of a shared storage apart."""
         attributes = StorageMutex(self._study, self.id, self.is_alive)
-        return lock_of(self._study, attributes, timeout_s=_MISSED_BEATS * self._heartbeat_s)
+        timeout_s = max(_MISSED_BEATS * self._heartbeat_s, _LEAST_SILENCE_S)
+        return lock_of(self._study, attributes, timeout_s=timeout_s)
 
     def is_alive(self, owner_id: str) -> bool:
         """Whether the controller ``owner_id`` still runs, as far as is known by now.

@@ -185,10 +185,13 @@ class Search:
             return []
         with whole(), self.owner.exclusive():
             # Asking and signing happen under the lock: a trial without an owner lost its own.
-            lost = self._lost()
-            for trial in lost:
-                self._fail(trial.number, "its controller died", again=True, counts=False)
-        return [trial.number for trial in lost]
+            closed = []
+            for trial in self._lost():
+                # One that only was slow may end its trial at this very moment.
+                with suppress(UpdateFinishedTrialError):
+                    self._fail(trial.number, "its controller died", again=True, counts=False)
+                    closed.append(trial.number)
+        return closed
 
     def _lost(self) -> list[FrozenTrial]:
         with whole():
