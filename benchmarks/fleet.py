@@ -158,6 +158,8 @@ def measured(point: Point, server: str, n_trials: int) -> dict[str, Any]:
     url = f"{server}/{name}"
     prepare(url, point.running)
     context = mp.get_context("forkserver")
+    # Once for all controllers, whose memory they then share.
+    context.set_forkserver_preload(["benchmarks.fleet"])
     statements = context.Value("q", 0)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
