@@ -14,7 +14,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.strategies.sampling import SeededPerTrial, make_sampler
 from lightning_hpo.strategies.tpe import TPESampler
 
-N_TRIALS, N_AT_A_TIME = 60, 4
+N_TRIALS, N_AT_A_TIME = 36, 4
 
 
 @pytest.fixture(autouse=True)
