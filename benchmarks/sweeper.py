@@ -1,11 +1,12 @@
 """What the sweeper itself costs, with objectives that do nothing.
 
-    python benchmarks/sweeper.py [--trials 300] [--profile]
+    python -m benchmarks.sweeper [--trials 300 3000] [--profile]
 
-Prints, in one run: the controller's milliseconds for each of 300 trials (TPE, embedded storage, the
-search space of ``cnn_dropout``); the pause between two trials in a warm slot; and four slots
-against the stock plugin's batches of four with the joblib launcher, on the same trials of unequal
-lengths. --profile also shows where the controller's time goes.
+Prints, in one run: the controller's milliseconds for each of 300 and of 3,000 trials (TPE, embedded
+storage, the search space of ``cnn_dropout``) and how its processor time divides; the pause between
+two trials in a warm slot; and four slots against the stock plugin's batches of four with the joblib
+launcher, on the same trials of unequal lengths. --profile also shows where the controller's time
+goes, function by function.
 """
 
 import argparse
@@ -20,25 +21,34 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, TextIO
 
 import optuna
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
+from optuna.storages._cached_storage import _CachedStorage
+from rich.console import Console
 
+from benchmarks.shares import Shares
 from lightning_hpo import entry
 from lightning_hpo.launchers.job import Job
+from lightning_hpo.launchers.workers import Workers
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.storage.study import create_storage
-from lightning_hpo.strategies.sampling import make_sampler
+from lightning_hpo.strategies.sampling import SeededPerTrial, make_sampler
+from lightning_hpo.sweep.application import Guests
+from lightning_hpo.sweep.display.display import Display
+from lightning_hpo.sweep.display.tally import Tally
+from lightning_hpo.sweep.fleet import ownership
 from lightning_hpo.sweep.fleet.ownership import Owner
 from lightning_hpo.sweep.search.loop import Limits, Search
-from lightning_hpo.sweep.search.space import parse_space
+from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 # The same space as cnn_dropout's, over keys that need no network.
@@ -118,22 +128,41 @@ class Instant:
         return [(job, end)]
 
 
-class Stopwatch:
-    """An observer that notes when each trial ended."""
+class Stopwatch(Display):
+    """The display of plain lines, into nowhere; it notes when each trial ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_trials: int, nowhere: TextIO) -> None:
+        tally = Tally(n_trials, 1, "x", minimize=True, final_rounds=0)
+        super().__init__(tally, console=Console(file=nowhere))
         self.ends_s = [time.perf_counter()]
 
-    def started(self, trial: Any) -> None: ...
-
-    def reported(self, running: Any) -> None: ...
-
     def finished(self, number: int, verdict: Any, seconds: float) -> None:
+        super().finished(number, verdict, seconds)
         self.ends_s.append(time.perf_counter())
 
 
-def controller_ms(n_trials: int, folder: Path) -> tuple[list[float], float]:
-    """Milliseconds of the controller for each trial, and the mean of its processor time."""
+SAMPLER = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
+STORAGE = (
+    "create_new_trial",
+    "get_trial",
+    "get_all_trials",
+    "get_trial_id_from_study_id_trial_number",
+    "set_trial_state_values",
+    "set_trial_user_attr",
+    "get_study_directions",
+)
+PARTS: dict[str, list[tuple[Any, tuple[str, ...]]]] = {
+    "sampler": [(SeededPerTrial, SAMPLER)],
+    "storage": [(_CachedStorage, STORAGE)],
+    "lock": [(Owner, ("look", "is_alive")), (ownership, ("_locked",))],
+    "overrides": [(SearchSpace, ("overrides",)), (Guests, ("told",))],
+    "launcher": [(Workers, ("submit", "wait"))],
+    "display": [(Display, ("started", "reported", "finished"))],
+}
+
+
+def controller_ms(n_trials: int, folder: Path) -> tuple[list[float], Shares]:
+    """Milliseconds of the controller for each trial, and how its processor time divides."""
     experiment = OmegaConf.load(CONF / "experiment" / "cnn_dropout.yaml")
     space = parse_space(
         [f"{name}={value}" for name, value in experiment.hydra.sweeper.params.items()],
@@ -142,13 +171,13 @@ def controller_ms(n_trials: int, folder: Path) -> tuple[list[float], float]:
     sampler = OmegaConf.load(CONF / "hydra" / "sweeper" / "sampler" / "tpe.yaml")
     sampler.update(seed=0, n_startup_trials=10)
     study = optuna.create_study(storage=create_storage(None, folder), sampler=make_sampler(sampler))
-    with Owner(folder) as owner:
-        watch = Stopwatch()
-        limits, cpu_s = Limits(n_trials), time.process_time()
-        Search(study, space, Instant(), owner, limits=limits, observer=watch).run()
-        cpu_s = time.process_time() - cpu_s
+    with Owner(folder) as owner, open(os.devnull, "w") as nowhere:
+        watch, limits = Stopwatch(n_trials, nowhere), Limits(n_trials)
+        search = Search(study, space, Instant(), owner, limits=limits, observer=watch)
+        with Shares().of(PARTS) as shares:
+            search.run()
     costs = [1000 * (after - before) for before, after in pairwise(watch.ends_s)]
-    return costs, 1000 * cpu_s / n_trials
+    return costs, shares
 
 
 # ------------------------------------------------------------------ processes
@@ -170,6 +199,8 @@ def gaps_ms(n_trials: int, folder: Path) -> list[float]:
     experiment = folder / "conf" / "experiment" / "bench.yaml"
     experiment.write_text(EXPERIMENT.format(n_trials=n_trials))
     run_app("--app-empty", folder, "--config-dir", str(folder / "conf"), "+experiment=bench")
+    last_line = (folder / "out.txt").read_text().splitlines()[-1]
+    print(f"  of a whole study of {n_trials}, its start among the rest: {last_line}")
     return [1000 * (b["began"] - a["ended"]) for a, b in pairwise(notes(folder))]
 
 
@@ -207,7 +238,7 @@ def lengths_s(kind: str, shortest_s: float, n_trials: int) -> list[float]:
 # ------------------------------------------------------------------ the table
 
 
-def measure(n_trials: int) -> None:
+def measure(sizes: Sequence[int]) -> None:
     packages = ", ".join(f"{p} {version(p)}" for p in ("optuna", "hydra-core"))
     load = os.getloadavg()[0]
     print(
@@ -216,13 +247,10 @@ def measure(n_trials: int) -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cost, cpu = controller_ms(n_trials, folder)
-        print(
-            f"controller, {n_trials} trials: {fmean(cost):.1f} ms per trial, {cpu:.1f} ms of it"
-            f" processor time (last 50: {fmean(cost[-50:]):.1f} ms; target 15)"
-        )
+        for n_trials in sizes:
+            print_controller(n_trials, folder / f"controller_{n_trials}")
         (folder / "gaps").mkdir()
-        gaps = gaps_ms(min(n_trials, 60), folder / "gaps")
+        gaps = gaps_ms(min(*sizes, 60), folder / "gaps")
         print(
             f"between two trials in a slot: {median(gaps):.0f} ms, at most {max(gaps):.0f}"
             " (target 200)"
@@ -231,6 +259,18 @@ def measure(n_trials: int) -> None:
             [("1 to 4", 0.05), ("1 to 4", 0.5), ("1 or 4", 0.5)]
         ):
             compare(kind, shortest_s, folder / str(index))
+
+
+def print_controller(n_trials: int, folder: Path) -> None:
+    folder.mkdir()
+    cost, shares = controller_ms(n_trials, folder)
+    cpu = 1000 * sum(shares.seconds.values()) / n_trials
+    target = 8 if n_trials <= 300 else 20
+    print(
+        f"controller, {n_trials} trials: {fmean(cost):.1f} ms per trial, {cpu:.1f} ms of it"
+        f" processor time (target {target}; last 50 trials: {fmean(cost[-50:]):.1f} ms)"
+    )
+    print(f"  of its processor time: {shares.line(n_trials)}")
 
 
 def compare(kind: str, shortest_s: float, folder: Path) -> None:
@@ -247,14 +287,16 @@ def compare(kind: str, shortest_s: float, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=300, help="of the empty objective")
+    parser.add_argument(
+        "--trials", type=int, nargs="+", default=[300, 3000], help="of the empty objective"
+    )
     parser.add_argument("--profile", action="store_true", help="show where the time goes")
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not args.profile:
         return measure(args.trials)
     with tempfile.TemporaryDirectory() as name, cProfile.Profile() as profile:
-        controller_ms(args.trials, Path(name))
+        controller_ms(args.trials[0], Path(name))
     pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
 
 
@@ -262,7 +304,10 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--app-empty"]:
         del sys.argv[1]
         entry.task = empty
-        sys.exit(entry.main())
+        with Shares().of(PARTS) as shares:
+            status = entry.main()
+        print(shares.line(len(notes(Path.cwd()))))
+        sys.exit(status)
     if sys.argv[1:2] == ["--app-unequal"]:
         del sys.argv[1]
         import hydra

@@ -5,23 +5,23 @@
 Nothing but speed is changed: what is stored is what Optuna's own storage would have stored.
 """
 
-import json
 import sqlite3
 import sys
 import weakref
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
-from optuna.trial import FrozenTrial
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.folder import StudyFolder
+from lightning_hpo.storage import rows
 
 LOCK_TIMEOUT_S = 60
 
@@ -64,32 +64,42 @@ class EmbeddedStorage(RDBStorage):
         # file. What is left to the end of the interpreter may never be closed.
         weakref.finalize(self, _close, self.scoped_session, self.engine)
 
-    def _get_prepared_new_trial(
-        self, study_id: int, template_trial: FrozenTrial | None, session: Session
-    ) -> models.TrialModel:
-        """A trial in one statement for each table; Optuna takes two for each parameter."""
+    def _create_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None = None
+    ) -> FrozenTrial:
         if template_trial is None or template_trial.state.is_finished():
-            return super()._get_prepared_new_trial(study_id, template_trial, session)
-        trial = models.TrialModel(study_id=study_id, number=None, state=template_trial.state)
-        trial.datetime_start = template_trial.datetime_start
-        trial.params = [
-            models.TrialParamModel(
-                param_name=name,
-                param_value=distribution.to_internal_repr(template_trial.params[name]),
-                distribution_json=distribution_to_json(distribution),
+            return super()._create_new_trial(study_id, template_trial)
+        with _create_scoped_session(self.scoped_session) as session:
+            return rows.add(session.connection(), study_id, template_trial)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        with _create_scoped_session(self.scoped_session) as session:
+            return rows.trial(session.connection(), trial_id)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        if not state.is_finished():
+            return super().set_trial_state_values(trial_id, state, values)
+        with _create_scoped_session(self.scoped_session) as session:
+            before = rows.end(session.connection(), trial_id, state, values)
+        if before is not None:
+            self.check_trial_is_updatable(trial_id, before)
+        return True
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        wanted = None if states is None else [state for state in TrialState if state in states]
+        with _create_scoped_session(self.scoped_session) as session:
+            connection = session.connection()
+            return rows.trials(
+                connection, study_id, wanted, included_trial_ids, trial_id_greater_than
             )
-            for name, distribution in template_trial.distributions.items()
-        ]
-        trial.user_attributes = _attributes(
-            models.TrialUserAttributeModel, template_trial.user_attrs
-        )
-        trial.system_attributes = _attributes(
-            models.TrialSystemAttributeModel, template_trial.system_attrs
-        )
-        session.add(trial)
-        session.flush()
-        trial.number = trial.count_past_trials(session)
-        return trial
 
 
 def _close(session: scoped_session[Session], engine: Engine) -> None:
@@ -107,10 +117,6 @@ def use_write_ahead_log(path: Path) -> None:
             f"the study's storage must be a writable SQLite file, got {path}: {one_line(error)}."
             " Choose another study.dir, or move the file away."
         ) from None
-
-
-def _attributes(model: Any, attributes: dict[str, Any]) -> list[Any]:
-    return [model(key=key, value_json=json.dumps(value)) for key, value in attributes.items()]
 
 
 def _write_without_waiting_for_the_disk(connection: Any, record: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -23,6 +23,9 @@ _RESEEDED = (
     "create_nsgaii_sampler",
     "create_nsgaiii_sampler",
 )
+
+# Ours, which suggests the same.
+_TPE = "lightning_hpo.strategies.tpe.TPESampler"
 
 # Optuna keeps all points in memory.
 _LARGEST_GRID = 1_000_000
@@ -127,6 +130,9 @@ def make_sampler(node: DictConfig) -> BaseSampler:
     need one fixed seed.
     """
     seed = node.get("seed")
+    if node.get("_target_") == "optuna.samplers.TPESampler":
+        tpe = make(OmegaConf.merge(node, {"_target_": _TPE}))
+        return tpe if seed is None else SeededPerTrial(tpe.seeded, seed=seed)
     if seed is None or not str(node.get("_target_")).endswith(_RESEEDED):
         return make(node)
     return SeededPerTrial(lambda derived: make(node, seed=derived), seed=seed)

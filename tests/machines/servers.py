@@ -36,8 +36,11 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def postgres(programs: Path) -> Iterator[int]:
-    """A fresh cluster that wants a password; its port. Its files live in a temporary folder."""
+def postgres(programs: Path, settings: str = "") -> Iterator[int]:
+    """A fresh cluster that wants a password; its port. Its files live in a temporary folder.
+
+    ``settings``: more of the server's own, as its command line takes them.
+    """
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
         if os.geteuid() == 0:
@@ -48,7 +51,7 @@ def postgres(programs: Path) -> Iterator[int]:
         _initialise(programs, home, data)
         options = (
             f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home}"
-            " -c fsync=off -c shared_buffers=16MB"
+            f" -c fsync=off -c shared_buffers=16MB {settings}"
         )
         control = [str(programs / "pg_ctl"), "-D", data, "-w"]
         _run_unprivileged([*control, "-o", options, "-l", str(home / "log"), "start"])

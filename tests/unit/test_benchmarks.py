@@ -1,5 +1,6 @@
 """Every benchmark that ``make bench`` names starts, and says how it is run."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import image_folders, report
+from benchmarks import fleet, image_folders, report, shares
 from lightning_hpo.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ ALONE = ["race"]
 
 
 def test_make_bench_leaves_none_out():
-    helpers = {"conditions", "honest_tests", "honest_worlds", "reference"}
+    helpers = {"conditions", "honest_tests", "honest_worlds", "reference", "shares"}
     found = {p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py")}
     found |= {p.parent.name for p in (ROOT / "benchmarks").glob("*/__main__.py")}
     assert found == {*NAMES, *ALONE} | helpers
@@ -70,3 +71,36 @@ def test_the_image_benchmark_makes_files_that_differ_and_can_be_decoded(tmp_path
 def test_the_memory_of_a_process_is_that_of_its_pages():
     own = psutil.Process()
     assert 2**24 < image_folders.pss_bytes(own) < 2**36
+
+
+# Rule: a study carries as many slots as ask and tell at half of the measured rate.
+def test_the_fleet_benchmark_turns_a_rate_into_slots_and_goes_on_after_a_stop(tmp_path):
+    assert [fleet.slots(2.0, minutes) for minutes in (1, 10, 60)] == [60, 600, 3600]
+    found = {"kind": "gRPC proxy", "controllers": 2, "running": 0, "trials": 10}
+    found |= {"trials_per_s": 2.0, "waited_ms": 1.25, "held_ms": 20.0, "statements": 50.4}
+    assert fleet.table([found]).splitlines()[2:] == [
+        "| gRPC proxy | 2 | 0 | 2.0 | 1.2 | 20.0 | 50.4 | 60 | 600 | 3,600 |"
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(found) + "\n")
+    fleet.measure_missing([fleet.Point("gRPC proxy", 2, 0)], 10, path)
+    assert fleet.read(path) == [found]
+
+
+# Rule: a part that calls another one does not count its time.
+def test_the_clock_of_parts_counts_each_moment_once(monkeypatch):
+    now_s = iter([0.0, 0.0, 1.0, 3.0, 7.0, 15.0, 31.0])
+    monkeypatch.setattr(shares.time, "process_time", lambda: next(now_s))
+
+    class Outer:
+        def call(self, inner: "Inner") -> str:
+            return inner.call()
+
+    class Inner:
+        def call(self) -> str:
+            return "done"
+
+    parts = {"outer": [(Outer, ("call",))], "inner": [(Inner, ("call",))]}
+    with shares.Shares().of(parts) as clock:
+        assert Outer().call(Inner()) == "done"
+    assert dict(clock.seconds) == {"rest": 17.0, "outer": 10.0, "inner": 4.0}

@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import optuna
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep.fleet.mutex import StorageMutex, short_key
 from lightning_hpo.sweep.fleet.ownership import Owner
+from lightning_hpo.sweep.fleet.row_lock import RowLock, lock_of
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ _LEFT = "left"
 _FINAL = "final_job"
 _MISSED_BEATS = 6
 _LOOK_ROUND_S = 0.5
+# A busy machine may keep the holder of a lock waiting for so long.
+_LEAST_SILENCE_S = 10.0
 
 
 class Controller(Protocol):
@@ -49,6 +52,9 @@ class Controller(Protocol):
 
     def is_alive(self, owner_id: str) -> bool: ...
 
+    def living(self, owner_ids: Collection[str]) -> set[str]:
+        """Those that are alive; asks no more often for many than for one."""
+
 
 class Fleet:
     """This controller among all of its study's; a context manager.
@@ -67,7 +73,9 @@ class Fleet:
         self._heartbeat_s = heartbeat_s
         self._storage, self._study_id = study._storage, study._study_id
         self._seen: dict[str, _Sighting] = {}
-        self._mutex = StorageMutex(study, owner.id, self.is_alive)
+        self._study = study
+        # Found when it is first wanted: until then the storage may be out of reach.
+        self._lock: RowLock | StorageMutex | None = None
         self._leaving = threading.Event()
         self._signer = threading.Thread(target=self._sign_on, name="heartbeat", daemon=True)
 
@@ -92,19 +100,35 @@ class Fleet:
         """One controller at a time: for counting trials and asking for the next in one step."""
         if self.shared:
             self.look()
-        with self._mutex.held() if self.shared else self._owner.exclusive():
+            self._lock = self._lock or self.lock()
+        with self._lock.held() if self._lock is not None else self._owner.exclusive():
             yield
+
+    def lock(self) -> RowLock | StorageMutex:
+        """What keeps the controllers of a shared storage apart."""
+        attributes = StorageMutex(self._study, self.id, self.is_alive)
+        timeout_s = max(_MISSED_BEATS * self._heartbeat_s, _LEAST_SILENCE_S)
+        return lock_of(self._study, attributes, timeout_s=timeout_s)
 
     def is_alive(self, owner_id: str) -> bool:
         """Whether the controller ``owner_id`` still runs, as far as is known by now.
 
         One that was never looked at before is believed alive; see :meth:`watch`.
         """
-        if not self.shared or owner_id in ("", self.id):
-            return self._owner.is_alive(owner_id)
-        if _has_lock_here(owner_id):
-            return self._owner.is_alive(owner_id)
-        return self._beats(owner_id)
+        return bool(self.living([owner_id]))
+
+    def living(self, owner_ids: Collection[str]) -> set[str]:
+        near = {each for each in owner_ids if self._is_near(each)}
+        alive = {each for each in near if self._owner.is_alive(each)}
+        far = set(owner_ids) - near
+        if far:
+            attributes, now_s = self._attributes(), time.monotonic()
+            alive |= {each for each in far if self._beats(each, attributes, now_s)}
+        return alive
+
+    def _is_near(self, owner_id: str) -> bool:
+        """Whether this machine's kernel knows."""
+        return not self.shared or owner_id in ("", self.id) or _has_lock_here(owner_id)
 
     def watch(self, owner_id: str) -> bool:
         """Whether ``owner_id`` runs, after looking for as long as it takes to be sure."""
@@ -155,8 +179,8 @@ class Fleet:
             return False
         return self.watch(claim["owner"])
 
-    def _beats(self, owner_id: str) -> bool:
-        beat, now_s = self._attributes().get(_BEAT + short_key(owner_id)), time.monotonic()
+    def _beats(self, owner_id: str, attributes: Mapping[str, Any], now_s: float) -> bool:
+        beat = attributes.get(_BEAT + short_key(owner_id))
         if beat == _LEFT:
             return False
         before = self._seen.get(owner_id)
@@ -171,6 +195,8 @@ class Fleet:
         while not self._leaving.wait(self._heartbeat_s):
             n_beats += 1
             self._sign(n_beats)
+            if isinstance(self._lock, RowLock):
+                self._lock.touch()
 
     def _sign(self, beat: int | str) -> None:
         try:

@@ -11,7 +11,7 @@ import fcntl
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -104,6 +104,10 @@ class Owner:
         finally:
             os.close(descriptor)
         return False
+
+    def living(self, owner_ids: Collection[str]) -> set[str]:
+        """Those that are alive."""
+        return {each for each in owner_ids if self.is_alive(each)}
 
 
 def _locked(path: Path) -> int:

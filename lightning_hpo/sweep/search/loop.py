@@ -185,10 +185,13 @@ class Search:
             return []
         with whole(), self.owner.exclusive():
             # Asking and signing happen under the lock: a trial without an owner lost its own.
-            lost = self._lost()
-            for trial in lost:
-                self._fail(trial.number, "its controller died", again=True, counts=False)
-        return [trial.number for trial in lost]
+            closed = []
+            for trial in self._lost():
+                # One that only was slow may end its trial at this very moment.
+                with suppress(UpdateFinishedTrialError):
+                    self._fail(trial.number, "its controller died", again=True, counts=False)
+                    closed.append(trial.number)
+        return closed
 
     def _lost(self) -> list[FrozenTrial]:
         with whole():
@@ -196,7 +199,8 @@ class Search:
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             self.observer.reported(running)
             ours = [trial for trial in running if not is_foreign(trial)]
-            return [t for t in ours if not self.owner.is_alive(t.user_attrs.get("owner", ""))]
+            alive = self.owner.living({trial.user_attrs.get("owner", "") for trial in ours})
+            return [t for t in ours if t.user_attrs.get("owner", "") not in alive]
 
     def _deadline(self) -> float | None:
         timeout_s = self.limits.timeout_s

@@ -207,6 +207,22 @@ def test_trials_of_a_dead_controller_are_recovered_and_those_of_a_live_one_are_n
     assert states(study).count(TrialState.COMPLETE) == 6
 
 
+# Rule: a controller that was given up for dead may tell its trial while that is closed; it counts.
+def test_a_trial_that_ends_while_it_is_recovered_stays_as_it_ended(owner, monkeypatch):
+    study = optuna.create_study()
+    trial = study.ask()
+    trial.set_user_attr("owner", f"{owner.id}.of-the-slow")
+    set_attribute = study._storage.set_trial_user_attr
+
+    def told_meanwhile(trial_id: int, key: str, value: object) -> None:
+        study.tell(trial, 0.5)
+        set_attribute(trial_id, key, value)
+
+    monkeypatch.setattr(study._storage, "set_trial_user_attr", told_meanwhile)
+    assert search(study, FakeExecutor(lambda job: 1.0), owner).recover() == []
+    assert [(t.state, t.value) for t in study.trials] == [(TrialState.COMPLETE, 0.5)]
+
+
 def test_a_timeout_lets_running_trials_finish_and_starts_no_more(owner):
     study = optuna.create_study()
     assert search(study, FakeExecutor(lambda job: 1.0), owner, timeout_s=0.0).run() == 0

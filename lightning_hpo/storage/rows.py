@@ -1,0 +1,170 @@
+"""Trials read from SQLite and added to it by plain statements, in the place of Optuna's objects.
+
+What is read and what is stored are the same; SQLAlchemy makes an object of every row of every
+table, keeps track of its changes, and takes ten times as long.
+"""
+
+import copy
+import json
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.storages._rdb.models import NOT_FOUND_MSG, TrialValueModel
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import Connection
+
+_PARAMS = "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)"
+_SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+
+
+def trial(connection: Connection, trial_id: int) -> FrozenTrial:
+    """Raises KeyError where there is none."""
+    for found in _trials(connection, f"trial_id = {int(trial_id)}"):
+        return found
+    raise KeyError(NOT_FOUND_MSG)
+
+
+def trials(
+    connection: Connection,
+    study_id: int,
+    states: Collection[TrialState] | None,
+    included: Collection[int],
+    greater_than: int,
+) -> list[FrozenTrial]:
+    """Of a study those with the ids ``included`` and those after ``greater_than``."""
+    _check_exists(connection, study_id)
+    listed = ", ".join(str(int(each)) for each in included)
+    where = (
+        f"study_id = {int(study_id)} AND (trial_id > {int(greater_than)} OR trial_id IN ({listed}))"
+    )
+    if states is not None:
+        names = ", ".join(f"'{state.name}'" for state in states)
+        where += f" AND state IN ({names})"
+    return list(_trials(connection, where))
+
+
+def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTrial:
+    """A trial that has not ended, with a new id and the next number."""
+    _check_exists(connection, study_id)
+    values = (study_id, draft.state.name, _stored(draft.datetime_start))
+    insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
+    trial_id = connection.exec_driver_sql(insert, values).lastrowid
+    count = "SELECT COUNT(*) FROM trials WHERE study_id = ? AND trial_id < ?"
+    number = connection.exec_driver_sql(count, (study_id, trial_id)).scalar_one()
+    number_it = "UPDATE trials SET number = ? WHERE trial_id = ?"
+    connection.exec_driver_sql(number_it, (number, trial_id))
+    params = [
+        (trial_id, name, each.to_internal_repr(draft.params[name]), distribution_to_json(each))
+        for name, each in draft.distributions.items()
+    ]
+    if params:
+        connection.exec_driver_sql(f"{_PARAMS} VALUES (?, ?, ?, ?)", params)
+    for table, attributes in (("user", draft.user_attrs), ("system", draft.system_attrs)):
+        rows = [(trial_id, key, json.dumps(value)) for key, value in attributes.items()]
+        insert = f"INSERT INTO trial_{table}_attributes (trial_id, key, value_json)"
+        if rows:
+            connection.exec_driver_sql(f"{insert} VALUES (?, ?, ?)", rows)
+    added = copy.deepcopy(draft)
+    added.number, added._trial_id = number, trial_id
+    return added
+
+
+def end(
+    connection: Connection, trial_id: int, state: TrialState, values: Sequence[float] | None
+) -> TrialState | None:
+    """Give a trial its last state; None, or the state that it has ended in before."""
+    ended = _stored(datetime.now())
+    update = "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?"
+    may_end = f"{update} AND state IN ('RUNNING', 'WAITING')"
+    done = connection.exec_driver_sql(may_end, (state.name, ended, trial_id))
+    if not done.rowcount:
+        return trial(connection, trial_id).state
+    told = []
+    for objective, value in enumerate(values or ()):
+        stored, kind = TrialValueModel.value_to_stored_repr(value)
+        told.append((trial_id, objective, stored, kind.name))
+    if told:
+        insert = "INSERT INTO trial_values (trial_id, objective, value, value_type)"
+        instead = "DO UPDATE SET value = excluded.value, value_type = excluded.value_type"
+        connection.exec_driver_sql(
+            f"{insert} VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, objective) {instead}", told
+        )
+    return None
+
+
+def _check_exists(connection: Connection, study_id: int) -> None:
+    known = "SELECT 1 FROM studies WHERE study_id = ?"
+    if connection.exec_driver_sql(known, (study_id,)).first() is None:
+        raise KeyError(NOT_FOUND_MSG)
+
+
+def _trials(connection: Connection, where: str) -> Iterator[FrozenTrial]:
+    columns = "trial_id, number, state, datetime_start, datetime_complete"
+    query = f"SELECT {columns} FROM trials WHERE {where} ORDER BY trial_id"
+    found = connection.exec_driver_sql(query).fetchall()
+    if not found:
+        return
+    of = f"({', '.join(str(row[0]) for row in found)})"
+    params = _grouped(connection, "trial_params", "param_name, param_value, distribution_json", of)
+    values = _grouped(connection, "trial_values", "objective, value, value_type", of)
+    user = _grouped(connection, "trial_user_attributes", "key, value_json", of)
+    system = _grouped(connection, "trial_system_attributes", "key, value_json", of)
+    steps = "step, intermediate_value, intermediate_value_type"
+    reported = _grouped(connection, "trial_intermediate_values", steps, of)
+    for trial_id, number, state, started, ended in found:
+        distributions = {name: _distribution(text) for name, _, text in params[trial_id]}
+        by_objective = {k: _SPECIAL.get(kind, value) for k, value, kind in values[trial_id]}
+        yield FrozenTrial(
+            number=number,
+            state=TrialState[state],
+            value=None,
+            values=[by_objective[k] for k in sorted(by_objective)] or None,
+            datetime_start=_local(started),
+            datetime_complete=_local(ended),
+            params={
+                name: distributions[name].to_external_repr(value)
+                for name, value, _ in params[trial_id]
+            },
+            distributions=distributions,
+            user_attrs={key: json.loads(text) for key, text in user[trial_id]},
+            system_attrs={key: json.loads(text) for key, text in system[trial_id]},
+            intermediate_values={
+                step: _SPECIAL.get(kind, value) for step, value, kind in reported[trial_id]
+            },
+            trial_id=trial_id,
+        )
+
+
+def _grouped(
+    connection: Connection, table: str, columns: str, of: str
+) -> dict[int, list[tuple[Any, ...]]]:
+    """The rows of these trials, in the order in which they were stored, by the trial's id."""
+    query = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN {of} ORDER BY rowid"
+    rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for trial_id, *values in connection.exec_driver_sql(query):
+        rows[trial_id].append(tuple(values))
+    return rows
+
+
+@lru_cache(maxsize=1024)
+def _distribution(text: str) -> BaseDistribution:
+    # Nothing changes a distribution; those of a study's trials are the same few.
+    return json_to_distribution(text)
+
+
+def _local(stored: str | None) -> datetime | None:
+    if stored is None:
+        return None
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def _stored(local: datetime | None) -> str | None:
+    if local is None:
+        return None
+    naive = local.astimezone(UTC).replace(tzinfo=None)
+    return naive.isoformat(sep=" ", timespec="microseconds")
