@@ -24,8 +24,9 @@ _RESEEDED = (
     "create_nsgaiii_sampler",
 )
 
-# Ours, which suggests the same.
+# Ours, which suggests the same; it reaches into Optuna's own, and knows that of this version.
 _TPE = "lightning_hpo.strategies.tpe.TPESampler"
+_KNOWN_OPTUNA = "5.0."
 
 # Optuna keeps all points in memory.
 _LARGEST_GRID = 1_000_000
@@ -130,7 +131,8 @@ def make_sampler(node: DictConfig) -> BaseSampler:
     need one fixed seed.
     """
     seed = node.get("seed")
-    if node.get("_target_") == "optuna.samplers.TPESampler":
+    is_tpe = node.get("_target_") == "optuna.samplers.TPESampler"
+    if is_tpe and optuna.__version__.startswith(_KNOWN_OPTUNA):
         tpe = make(OmegaConf.merge(node, {"_target_": _TPE}))
         return tpe if seed is None else SeededPerTrial(tpe.seeded, seed=seed)
     if seed is None or not str(node.get("_target_")).endswith(_RESEEDED):

@@ -112,3 +112,12 @@ def test_the_default_sampler_is_ours_with_its_settings(seed):
     inner = made if seed is None else made.inner
     assert type(inner) is TPESampler
     assert (inner._n_startup_trials, inner._group, inner._constant_liar) == (4, True, True)
+
+
+# Rule: the memory reaches into Optuna's sampler; in a version that it does not know, Optuna's own
+# sampler suggests.
+def test_an_unknown_optuna_has_its_own_sampler(monkeypatch):
+    monkeypatch.setattr(optuna, "__version__", "5.1.0")
+    node = OmegaConf.load(config_dir() / "hydra" / "sweeper" / "sampler" / "tpe.yaml")
+    node.update(seed=0, n_startup_trials=4)
+    assert type(make_sampler(node).inner) is optuna.samplers.TPESampler
