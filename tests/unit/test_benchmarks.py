@@ -16,7 +16,7 @@ NAMES = re.search(r"^BENCHMARKS := (.*)$", (ROOT / "Makefile").read_text(), re.M
 
 
 def test_make_bench_leaves_none_out():
-    helpers = {"conditions", "honest_tests", "honest_worlds", "reference"}
+    helpers = {"conditions", "honest_tests", "honest_worlds", "recordings", "reference"}
     assert {p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py")} == {*NAMES} | helpers
 
 
