@@ -9,8 +9,9 @@ train side by side; trials cost one unit for each report, and a search may spend
 
 The figure is the regret of the trial that looks best in the end: what its objective lacks, without
 luck, as a share of the way from the world's median to its best. All contestants meet the same
-worlds, so their differences from the defaults of ``conf/`` vary less than their regrets; ± is half
-of a 95 % interval, and a difference beyond it is called better or worse.
+worlds, so their differences from the defaults of ``conf/`` (a random search's, from that with the
+default pruner) vary less than their regrets; ± is half of a 95 % interval, and a difference beyond
+it is called better or worse.
 
 Results are kept as JSON lines: what has been run once is not run again, and a run with more trials
 or seeds adds to them; ``--seeds 0`` prints what there is. Most of the time is the samplers': some
@@ -32,7 +33,7 @@ import optuna
 
 from benchmarks.conditions import conditions
 from benchmarks.recordings import Recording, every, named
-from benchmarks.replayed.contestants import CONTESTANTS, DEFAULT, Contestant, pruner, sampler
+from benchmarks.replayed.contestants import CONTESTANTS, Contestant, chosen, pruner, sampler
 from benchmarks.replayed.results import Results, key, table
 from benchmarks.replayed.simulation import Outcome, Simulation
 from benchmarks.replayed.worlds import World
@@ -129,8 +130,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"JSON lines [{RESULTS}]")
     given = parser.parse_args()
     recordings = [named(name) for name in given.recordings]
-    contestants = [c for c in CONTESTANTS if c == DEFAULT or c.group in given.groups]
-    contestants = [c for c in contestants if c == DEFAULT or c.name in (given.names or [c.name])]
+    contestants = chosen(given.groups, given.names)
     budgets = tuple(budget for budget in BUDGETS if budget <= given.trials)
     results = Results(given.results)
     quiet()

@@ -1,6 +1,6 @@
 """Who competes: samplers, numbers of start-up trials and pruners, each against the defaults."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,8 @@ _OF_RECORDING = ("pruner", "callbacks", "logger", "study.")
 class Contestant:
     """A sampler by ``kind``, with other ``settings`` than ours, and overrides of the pruner.
 
-    In an override ``{quarter}`` stands for that share of the recorded epochs.
+    In an override ``{quarter}`` stands for that share of the recorded epochs. ``against``: whom it
+    is compared with; None: the defaults.
     """
 
     name: str
@@ -42,13 +43,14 @@ class Contestant:
     kind: str = "tpe"
     settings: Mapping[str, Any] = field(default_factory=dict)
     pruner: Sequence[str] = ()
+    against: "Contestant | None" = None
 
 
 DEFAULT = Contestant("the defaults", "default")
 _WAIT = "pruner.n_warmup_steps"
 _APART = {"multivariate": False, "group": False}
-CONTESTANTS = [
-    DEFAULT,
+_RANDOM = Contestant("random", "samplers", "random")
+SAMPLERS = [
     Contestant("TPE, each parameter by itself", "samplers", settings=_APART),
     Contestant("TPE, no groups", "samplers", settings={"group": False}),
     Contestant("TPE, no liar", "samplers", settings={"constant_liar": False}),
@@ -58,10 +60,13 @@ CONTESTANTS = [
     Contestant("GP", "samplers", "gp"),
     Contestant("CMA-ES", "samplers", "cmaes"),
     Contestant("Sobol", "samplers", "qmc"),
-    Contestant("random", "samplers", "random"),
-    Contestant("5 start-up trials", "startup", settings={"n_startup_trials": 5}),
-    Contestant("20 start-up trials", "startup", settings={"n_startup_trials": 20}),
-    Contestant("40 start-up trials", "startup", settings={"n_startup_trials": 40}),
+    _RANDOM,
+]
+STARTUP = [
+    Contestant(f"{n} start-up trials", "startup", settings={"n_startup_trials": n})
+    for n in (5, 20, 40)
+]
+PRUNERS = [
     Contestant("none", "pruners", pruner=["pruner=none"]),
     Contestant("median", "pruners", pruner=["pruner=median"]),
     Contestant("median after 1 epoch", "pruners", pruner=["pruner=median", f"{_WAIT}=1"]),
@@ -69,11 +74,24 @@ CONTESTANTS = [
         "median after a quarter", "pruners", pruner=["pruner=median", f"{_WAIT}={{quarter}}"]
     ),
     Contestant("percentile", "pruners", pruner=["pruner=percentile"]),
-    Contestant("percentile after 1", "pruners", pruner=["pruner=percentile", f"{_WAIT}=1"]),
+    Contestant("percentile after 1 epoch", "pruners", pruner=["pruner=percentile", f"{_WAIT}=1"]),
     Contestant("patient", "pruners", pruner=["pruner=patient"]),
     Contestant("successive halving", "pruners", pruner=["pruner=successive_halving"]),
     Contestant("hyperband", "pruners", pruner=["pruner=hyperband"]),
 ]
+# Random suggestions cost no time, so that many more searches show what a pruner alone is worth.
+PRUNERS_OF_RANDOM = [
+    Contestant(f"random, {each.name}", "pruners of random", "random", {}, each.pruner, _RANDOM)
+    for each in PRUNERS
+]
+CONTESTANTS = [DEFAULT, *SAMPLERS, *STARTUP, *PRUNERS, *PRUNERS_OF_RANDOM]
+
+
+def chosen(groups: Collection[str], names: Collection[str] | None = None) -> list[Contestant]:
+    """Those of ``groups`` that are called so, if ``names`` are given, and whom they meet."""
+    told = [c for c in CONTESTANTS if c.group in groups and c.name in (names or [c.name])]
+    met = [each.against or DEFAULT for each in told]
+    return [each for each in CONTESTANTS if each in told or each in met]
 
 
 def sampler(contestant: Contestant, seed: int) -> BaseSampler:

@@ -71,7 +71,7 @@ def table(
     contestants: Sequence[Contestant],
     budgets: Sequence[int],
 ) -> str:
-    """A line for each contestant, with its regrets and their difference from the defaults'."""
+    """A line for each contestant: its regrets, and how far from those that it is compared with."""
     head = ["", *(f"{budget} trials' epochs" for budget in budgets)]
     lines = [_line(head), "|---" * len(head) + "|"]
     for contestant in contestants:
@@ -81,7 +81,7 @@ def table(
 
 
 def _cell(results: Results, recording: Recording, contestant: Contestant, budget: int) -> str:
-    ours = results.regrets(key(recording, DEFAULT), budget)
+    ours = results.regrets(key(recording, contestant.against or DEFAULT), budget)
     theirs = results.regrets(key(recording, contestant), budget)
     both = sorted(ours.keys() & theirs.keys())
     if len(both) < 2:

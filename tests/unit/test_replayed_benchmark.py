@@ -12,7 +12,7 @@ from optuna.samplers import RandomSampler
 from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.recordings import Recording, every, read
-from benchmarks.replayed.contestants import CONTESTANTS, DEFAULT, pruner, sampler
+from benchmarks.replayed.contestants import CONTESTANTS, DEFAULT, chosen, pruner, sampler
 from benchmarks.replayed.forest import Forest
 from benchmarks.replayed.results import Results, interval, key, table
 from benchmarks.replayed.simulation import Outcome, Simulation
@@ -143,6 +143,16 @@ def test_the_default_has_the_settings_of_the_configuration() -> None:
         10,
         199,
     )  # type: ignore[attr-defined]
+
+
+def test_those_that_are_chosen_come_with_whom_they_are_compared() -> None:
+    names = [each.name for each in chosen(["startup", "pruners of random"])]
+    assert names[:4] == ["the defaults", "random", "5 start-up trials", "20 start-up trials"]
+    assert [each.name for each in chosen(["pruners"], ["none"])] == ["the defaults", "none"]
+    assert [each.name for each in chosen(["pruners of random"], ["random, none"])] == [
+        "random",
+        "random, none",
+    ]
 
 
 @pytest.mark.parametrize("contestant", CONTESTANTS, ids=lambda contestant: contestant.name)
