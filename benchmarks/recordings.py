@@ -106,8 +106,7 @@ def record(study_dir: Path, to: Path = CURVES) -> Path:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow([*space, *(f"{_EPOCH}{step + 1}" for step in steps), _VALUE])
         rows.writerows(_row(trial, space, steps) for trial in whole)
-    failed = sum(trial.state is TrialState.FAIL for trial in trials)
-    _describe(path.with_suffix(".json"), study_dir, whole[0], space, failed)
+    _describe(path.with_suffix(".json"), study_dir, whole[0], space)
     return path
 
 
@@ -118,14 +117,13 @@ def _row(trial: FrozenTrial, space: Mapping[str, Any], steps: Sequence[int]) -> 
 
 
 def _describe(
-    path: Path, study_dir: Path, trial: FrozenTrial, space: Mapping[str, Any], failed: int
+    path: Path, study_dir: Path, trial: FrozenTrial, space: Mapping[str, BaseDistribution]
 ) -> None:
     config = OmegaConf.load(study_dir / "trials" / str(trial.number) / "config.yaml")
     told = {name: v for name, v in trial.user_attrs.items() if name not in _OURS}
     about = {
         "overrides": [f"{name}={value}" for name, value in sorted(told.items())],
         "scheduled": bool(config.scheduler),
-        "failed": failed,
         "conditions": OmegaConf.to_container(config.study.conditions),
         "space": {name: json.loads(distribution_to_json(d)) for name, d in space.items()},
     }

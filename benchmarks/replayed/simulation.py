@@ -50,7 +50,9 @@ class Simulation:
 
     def run(self, budgets: Sequence[int]) -> list[Outcome]:
         """The outcome after each of ``budgets``, ascending, in trials' worth of epochs."""
-        self.study = optuna.create_study(sampler=self.sampler, pruner=self.pruner)
+        # Hyperband draws a trial's bracket by the study's name.
+        name = f"world {self.world.seed}"
+        self.study = optuna.create_study(sampler=self.sampler, pruner=self.pruner, study_name=name)
         outcomes, spent = [], 0
         for budget in budgets:
             while spent < budget * len(self.epochs):

@@ -39,7 +39,7 @@ class World:
     """One world of ``recording``: what its trials would report, and what they are worth."""
 
     def __init__(self, recording: Recording, seed: int) -> None:
-        self.recording = recording
+        self.recording, self.seed = recording, seed
         rng = np.random.default_rng(seed)
         told = np.log(np.column_stack([recording.curves, recording.values]))
         drawn = rng.integers(len(told), size=len(told))
