@@ -2,24 +2,19 @@
 
     python -m benchmarks.pruners [--orders 300] [--budget 0.5]
 
-``benchmarks/curves/*.csv`` hold what trials of random hyperparameters reported, trained to their
-end under a cosine, one line each. They are drawn in a random order, as a random search would have
-met them, and told to a pruner of Optuna's until a share of all recorded epochs is spent: a pruner
-that ends trials early sees more of them. Two figures for each pruner, over many orders:
+Of the recordings (``benchmarks/recordings.py``), those under a schedule. Their trials are drawn in
+a random order, as a random search would have met them, and told to a pruner of Optuna's until a
+share of all recorded epochs is spent: a pruner that ends trials early sees more of them. Two
+figures for each pruner, over many orders:
 
 regret      of the best trial that was trained to its end: its last value less the best one of all,
             as a share of the distance from the median to that one
 best lost   share of those of the five best that were met and pruned
-
-To record trials: ``python -m lightning_hpo ... scheduler=cosine pruner=none study.final=false
-hydra/sweeper/sampler=random``, then ``python -m benchmarks.pruners --record STUDY_DIR``.
 """
 
 import argparse
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
@@ -30,13 +25,11 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import TrialState
 
 from benchmarks.conditions import conditions
-from lightning_hpo.api import load_study
+from benchmarks.recordings import Curves, every
 from lightning_hpo.entry import config_dir
 from lightning_hpo.strategies.pruning import make_pruner
 
-CURVES = Path(__file__).parent / "curves"
 N_BEST = 5
-Curves = NDArray[np.float64]  # (trials, epochs), of which less is better
 
 
 @dataclass(frozen=True)
@@ -46,19 +39,6 @@ class Replayed:
     regret: float
     met: int
     lost: int
-
-
-def record(study_dir: Path) -> None:
-    """Write what a study's whole trials reported."""
-    trials = [t for t in load_study(study_dir).trials if t.state is TrialState.COMPLETE]
-    with (CURVES / f"{study_dir.name}.csv").open("w", newline="") as file:
-        for trial in trials:
-            values = [v for _, v in sorted(trial.intermediate_values.items())]
-            csv.writer(file).writerow([f"{value:.6g}" for value in values])
-
-
-def read(path: Path) -> Curves:
-    return np.loadtxt(path, delimiter=",", ndmin=2)
 
 
 def default_pruner(epochs: int) -> BasePruner:
@@ -119,17 +99,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--orders", type=int, default=300, help="random orders [300]")
     parser.add_argument("--budget", type=float, default=0.5, help="share of all epochs [0.5]")
-    parser.add_argument("--record", type=Path, help="take the trials of this study instead")
     given = parser.parse_args()
-    if given.record is not None:
-        record(given.record)
-        return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     print(f"{conditions()}; {given.orders} orders, {given.budget:.0%} of all epochs\n")
     print("| recording | pruner | regret ± its standard error | best lost |\n|---|---|---|---|")
     with initialize_config_dir(str(config_dir())):
-        for path in sorted(CURVES.glob("*.csv")):
-            _rows(path.stem, read(path), given.orders, given.budget)
+        for recording in every(scheduled=True):
+            _rows(recording.name, recording.curves, given.orders, given.budget)
 
 
 def _rows(name: str, curves: Curves, n_orders: int, share: float) -> None:

@@ -21,7 +21,7 @@ ALONE = ["race"]
 
 
 def test_make_bench_leaves_none_out():
-    helpers = {"conditions", "honest_tests", "honest_worlds", "reference", "shares"}
+    helpers = {"conditions", "honest_tests", "honest_worlds", "recordings", "reference", "shares"}
     found = {p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py")}
     found |= {p.parent.name for p in (ROOT / "benchmarks").glob("*/__main__.py")}
     assert found == {*NAMES, *ALONE} | helpers

@@ -5,7 +5,8 @@ import optuna
 import pytest
 from optuna.pruners import MedianPruner, NopPruner
 
-from benchmarks.pruners import CURVES, Replayed, read, regret_of, replay
+from benchmarks.pruners import Replayed, regret_of, replay
+from benchmarks.recordings import every
 
 # Four trials of three epochs; the third is the best, and looks bad before its end.
 TRIALS = np.array([[3.0, 2.0, 2.0], [3.0, 2.5, 3.0], [9.0, 8.0, 1.0], [4.0, 4.0, 4.0]])
@@ -36,8 +37,8 @@ def test_a_pruner_that_looks_early_loses_the_best() -> None:
 
 
 def test_every_recording_is_of_whole_trials() -> None:
-    files = sorted(CURVES.glob("*.csv"))
-    assert len(files) >= 2
-    for file in files:
-        curves = read(file)
-        assert len(curves) >= 50 and np.isfinite(curves).all()
+    recordings = every()
+    assert len(recordings) >= 2
+    for recording in recordings:
+        assert len(recording.curves) >= 50 and np.isfinite(recording.curves).all()
+        assert recording.curves.shape == (len(recording.values), len(recording.epochs))
