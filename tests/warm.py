@@ -22,10 +22,10 @@ from typing import Any
 from warm_server import Remote, request
 
 # Read when they matter, by the programs and not by a library as it is loaded.
-_HARMLESS = {"PYTHONPATH", "PYTHONUNBUFFERED", "OMP_NUM_THREADS", "PYTEST_CURRENT_TEST", "PWD"}
+_HARMLESS = {"PYTHONPATH", "PYTHONUNBUFFERED", "OMP_NUM_THREADS"}
 _LIBRARIES_OWN = (
     "PYTHON", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "LD_", "MALLOC_", "GLIBC_", "CUDA_", "TORCH",
-    "PYTORCH", "LC_", "LANG", "MPL", "NUMBA", "SKLEARN", "SCIPY", "TF_", "LIGHTNING_HPO_FLAVOUR",
+    "PYTORCH", "LC_", "LANG", "MPL", "NUMBA", "SKLEARN", "SCIPY", "TF_",
     "OPTUNA", "HOME", "XDG_", "COLUMNS", "TERM", "NO_COLOR", "PROTOCOL_BUFFERS",
 )  # fmt: skip
 

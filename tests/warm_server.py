@@ -327,6 +327,10 @@ def main(address: str, owner: int) -> None:
     server = Server(address, owner)
     for name in LIBRARIES:
         importlib.import_module(name)
+    if sys.dont_write_bytecode:
+        # Else each process would compile this package again. The source tree stays as it is.
+        sys.pycache_prefix = str(Path(address).parent / "bytecode")
+        sys.dont_write_bytecode = False
     gc.collect()
     gc.freeze()
     asked = server.serve()

@@ -83,7 +83,6 @@ def test_it_begins_with_the_libraries_and_without_what_is_tested():
 @pytest.mark.parametrize(
     ("words", "env"),
     [
-        (["-c", LOADED], {"LIGHTNING_HPO_FLAVOUR": "lightning.pytorch"}),
         (["-c", LOADED], {"MKL_NUM_THREADS": "1"}),
         (["-c", LOADED], {"PYTHONWARNINGS": "error"}),
         (["-c", LOADED], {"HOME": "/nowhere"}),
