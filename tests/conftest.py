@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 
 from lightning_hpo.output import masking
 
-# Processes that share the tests share the cores too: as many threads in each as there are cores
-# wait for each other, for most of the time that small operations take. Torch reads it when loaded.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Processes that share the tests share the cores too. A thread of torch's that waits for another one
+# would keep the core that this one needs, for most of the time of small operations; so it sleeps.
+# Torch reads it when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Helpers that several folders share, the modules beside this file, are imported by their names.
 sys.path.insert(0, str(Path(__file__).parent))
