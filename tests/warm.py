@@ -43,7 +43,7 @@ def popen(words: Sequence[str], *, cold: bool = False, **how: Any) -> "subproces
 def run(
     words: Sequence[str], *, timeout: float | None = None, **how: Any
 ) -> "subprocess.CompletedProcess[str]":
-    """``python`` with ``words`` to its end, with its output."""
+    """``python`` with ``words`` to its end, with its output; ``how``: as :func:`popen` takes it."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with popen(words, **pipes, **how) as process:
         try:
