@@ -1,6 +1,7 @@
 """Rules that hold for every test."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from lightning_hpo.output import masking
+
+# Processes that share the tests share the cores too. A thread of torch's that waits for another one
+# would keep the core that this one needs, for most of the time of small operations; so it sleeps.
+# Torch reads it when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Helpers that several folders share, the modules beside this file, are imported by their names.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -34,3 +40,14 @@ def _no_secret_is_remembered() -> Iterator[None]:
     masking._learned.clear()
     masking.learn(())
     logging.setLogRecordFactory(logging.LogRecord)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[int]:
+    """Torch computes with two threads, whatever it does in this process otherwise; their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)

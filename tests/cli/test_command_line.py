@@ -8,12 +8,12 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+import warm
 
 from lightning_hpo.data.fashion_mnist import CHECKSUMS
 
@@ -28,13 +28,11 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """``python -m lightning_hpo`` with these words, started in ``folder``."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [sys.executable, *flags, "-m", "lightning_hpo", *words],
+    return warm.run(
+        [*flags, "-m", "lightning_hpo", *words],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": path} | env,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         timeout=TIMEOUT_S,
     )
 

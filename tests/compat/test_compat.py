@@ -2,13 +2,12 @@
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from databases import trials_in
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
@@ -71,14 +70,8 @@ def sweep(tmp_path):
         ]
         if not any("hydra.sweeper.storage" in word for word in words):
             words.append(f"hydra.sweeper.storage={url(folder)}")
-        ended = subprocess.run(
-            [sys.executable, str(HERE / "documented.py"), *words],
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        told = [str(HERE / "documented.py"), *words]
+        ended = warm.run(told, cwd=tmp_path, env=env, timeout=120)
         return Sweep(ended.returncode, ended.stdout, ended.stderr, folder)
 
     return run

@@ -4,11 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import warm
 from databases import trials_in
 from optuna.trial import FrozenTrial, TrialState
 
@@ -28,13 +28,12 @@ class Application:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         told = ["--multirun", f"hydra.sweep.dir={self.out}", *words]
-        return subprocess.Popen(
-            [sys.executable, str(HERE / "loop_app.py"), *told],
+        return warm.popen(
+            [str(HERE / "loop_app.py"), *told],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(HERE.parents[1]), "PYTHONWARNINGS": "ignore"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
 
     def run(self, *words: str) -> tuple[int, str, str]:
@@ -147,13 +146,8 @@ def test_a_study_of_another_search_is_refused_in_one_line(application):
 def test_a_report_is_true_of_another_applications_study(application):
     assert application.run("hydra/launcher=basic", "++hydra.sweeper.sampler.seed=1")[0] == 0
     (application.out / "report.html").unlink()
-    built = subprocess.run(
-        [sys.executable, "-m", "lightning_hpo.report", str(application.out)],
-        cwd=HERE.parents[1],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    words = ["-m", "lightning_hpo.report", str(application.out)]
+    built = warm.run(words, cwd=HERE.parents[1], timeout=60)
     assert built.returncode == 0, built.stderr
     page = (application.out / "report.html").read_text()
     assert "loop_app.py" in page and "MedianPruner" in page

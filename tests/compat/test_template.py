@@ -4,11 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import optuna
 import pytest
+import warm
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -54,13 +54,12 @@ def project(tmp_path):
 
 def start(project: Path, out: Path) -> subprocess.Popen[str]:
     words = ["-m", "hparams_search=optuna", f"hydra.sweep.dir={out}", *SEARCH]
-    return subprocess.Popen(
-        [sys.executable, "train.py", *words],
+    return warm.popen(
+        ["train.py", *words],
         cwd=project,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 
@@ -124,12 +123,10 @@ def test_the_template_prunes_and_goes_on_after_a_kill_to_its_exact_total(project
 def test_the_changed_project_still_runs_alone(project):
     folder = project / "alone"
     words = ["hparams_search=optuna", f"hydra.run.dir={folder}", "trainer.max_epochs=1"]
-    ended = subprocess.run(
-        [sys.executable, "train.py", *words],
+    ended = warm.run(
+        ["train.py", *words],
         cwd=project,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
         timeout=120,
     )
     assert ended.returncode == 0, ended.stderr

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 import psutil
+import warm
 from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -49,19 +49,20 @@ class Machines:
         self._root = root
         self._started: list[subprocess.Popen[str]] = []
 
-    def start(self, name: str, *overrides: str) -> Machine:
+    def start(self, name: str, *overrides: str, cold: bool = False) -> Machine:
+        """``cold``: its processes are children of each other, with command lines of their own."""
         folder = self._root / name
         folder.mkdir(exist_ok=True)
         env = os.environ | {"PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1"}
         env["MACHINE"] = name
         words = ["--config-dir", str(HERE / "conf"), "+experiment=shared", *overrides]
-        process = subprocess.Popen(
-            [sys.executable, str(HERE / "machine_app.py"), *words],
+        process = warm.popen(
+            [str(HERE / "machine_app.py"), *words],
+            cold=cold,
             cwd=folder,
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         self._started.append(process)
         return Machine(name, folder, process)

@@ -108,7 +108,7 @@ def test_a_whole_study_leaves_no_password_anywhere(
         own.mkdir(parents=True)
         (own / "mine.yaml").write_text(f"defaults: [default]\nstorage: {postgres_url}\n")
         words += ["study=mine", f"hydra.searchpath=[file://{own.parent}]"]
-    machine = machines.start("a", *words)
+    machine = machines.start("a", *words, cold=True)
     controller, listed = psutil.Process(machine.process.pid), set()
     while machine.process.poll() is None:
         listed |= command_lines(controller)

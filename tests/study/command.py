@@ -5,11 +5,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import optuna
+import warm
 from optuna.trial import TrialState
 
 HERE = Path(__file__).parent
@@ -21,18 +21,16 @@ def command(
 ) -> subprocess.Popen[str]:
     """``python -m lightning_hpo`` in ``folder``; the caller waits for it or ends it.
 
-    ``code``: where the user's own modules lie.
+    ``code``: where the user's own modules lie. The start is a cold one: the processes are the
+    caller's to look at and to end.
     """
-    root = HERE.parents[1]
-    env = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{code}", "PYTHONUNBUFFERED": "1"}
-    words = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}", *overrides]
-    return subprocess.Popen(
-        [sys.executable, "-m", "lightning_hpo", *words],
+    return warm.popen(
+        _words(experiment, overrides),
+        cold=True,
         cwd=folder,
-        env=env,
+        env=_env(code),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
 
 
@@ -40,12 +38,21 @@ def run(
     folder: Path, *overrides: str, experiment: str = "tiny", code: Path = HERE
 ) -> tuple[int, str, str]:
     """Exit status, standard output and standard error."""
-    process = command(folder, *overrides, experiment=experiment, code=code)
-    try:
-        out, err = process.communicate(timeout=TIMEOUT_S)
-    finally:
-        process.kill()
-    return process.returncode, out, err
+    words, env = _words(experiment, overrides), _env(code)
+    done = warm.run(words, cwd=folder, env=env, timeout=TIMEOUT_S)
+    return done.returncode, done.stdout, done.stderr
+
+
+def _words(experiment: str, overrides: tuple[str, ...]) -> list[str]:
+    told = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}"]
+    return ["-m", "lightning_hpo", *told, *overrides]
+
+
+def _env(code: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{code}",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def until(process: subprocess.Popen[str], pattern: str) -> str:

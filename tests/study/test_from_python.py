@@ -22,10 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def _threads_stay():
-    before = torch.get_num_threads()
+def _threads_stay(two_threads):
     yield
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == two_threads
 
 
 # Rule: the study finds the classes that this program finds, here by the path that it has extended.

@@ -3,7 +3,6 @@
 import csv
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+import warm
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
@@ -196,12 +196,8 @@ def test_the_summary_says_where_everything_is_and_what_to_type_next(finished):
 def test_a_trial_runs_again_from_its_folder_to_the_same_bits(study_dir):
     pruned = next(t.number for t in trials(study_dir) if t.state is TrialState.PRUNED)
     for number in (pruned, results(study_dir)["best"]["number"]):
-        again = subprocess.run(
-            [sys.executable, "-m", "lightning_hpo.rerun", str(study_dir), str(number)],
-            cwd=HERE.parents[1],
-            capture_output=True,
-            text=True,
-        )
+        words = ["-m", "lightning_hpo.rerun", str(study_dir), str(number)]
+        again = warm.run(words, cwd=HERE.parents[1])
         assert again.returncode == 0, again.stdout + again.stderr
         assert f"trial {number} again: the same" in again.stdout
 

@@ -1,12 +1,12 @@
 """One flavour of Lightning in a process: who decides, and that no other file names either."""
 
 import ast
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 
 import lightning_hpo
 from lightning_hpo import flavour
@@ -16,15 +16,11 @@ PACKAGE = Path(lightning_hpo.__file__).parent
 ROOT = PACKAGE.parent
 
 
-def python(code: str, **env: str) -> str:
-    """What a new interpreter prints."""
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **env},
-    )
+def python(code: str, *, cold: bool = False, **env: str) -> str:
+    """What a new interpreter prints, which has imported neither flavour."""
+    undecided = {name: value for name, value in os.environ.items() if name != flavour.VARIABLE}
+    env = {**undecided, "PYTHONPATH": str(ROOT), **env}
+    ran = warm.run(["-c", code], cold=cold, cwd=ROOT, env=env, timeout=120)
     return ran.stdout.strip() or ran.stderr.strip().splitlines()[-1]
 
 
@@ -52,7 +48,8 @@ def test_no_other_file_imports_either() -> None:
 def test_the_question_alone_imports_none() -> None:
     told = python(
         "import sys; from lightning_hpo import flavour; print(flavour.name(),"
-        " 'torch' in sys.modules, flavour.name() in sys.modules)"
+        " 'torch' in sys.modules, flavour.name() in sys.modules)",
+        cold=True,
     )
 
     assert told == "pytorch_lightning False False"

@@ -105,15 +105,17 @@ def study_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Rule: the study is not touched; the trial runs in a new folder below its own, once more each time.
-def test_a_trial_again_gives_its_values_and_leaves_the_study_alone(study_dir: Path) -> None:
-    database, threads = (study_dir / "study.db").read_bytes(), torch.get_num_threads()
+def test_a_trial_again_gives_its_values_and_leaves_the_study_alone(
+    study_dir: Path, two_threads: int
+) -> None:
+    database = (study_dir / "study.db").read_bytes()
     for tries in (1, 2):
         comparison = again.rerun(study_dir, 0)
         assert comparison.equal
         assert len(comparison.recorded) == 3
         assert (study_dir / "trials" / "0" / f"rerun_{tries}" / "metrics.csv").is_file()
     assert (study_dir / "study.db").read_bytes() == database
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == two_threads
 
 
 def test_the_command_says_so_and_ends_with_0(

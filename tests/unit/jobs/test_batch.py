@@ -150,8 +150,7 @@ def test_without_a_limit_a_trial_reports_as_it_did(answers) -> None:
 
 
 # Rule: the process takes other batches afterwards, and finds all as it was.
-def test_a_batch_leaves_the_process_as_it_was(answers, monkeypatch) -> None:
-    threads = torch.get_num_threads()
+def test_a_batch_leaves_the_process_as_it_was(answers, monkeypatch, two_threads: int) -> None:
     monkeypatch.delenv("LEFT_BY_A_BATCH", raising=False)
     seen: list[int] = []
 
@@ -162,5 +161,5 @@ def test_a_batch_leaves_the_process_as_it_was(answers, monkeypatch) -> None:
 
     answers(Trial(0.5), train=untidy)
     assert seen == [1]
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == two_threads
     assert "LEFT_BY_A_BATCH" not in os.environ

@@ -1,0 +1,345 @@
+"""The process that :mod:`warm` forks Python programs from: it has imported what they all import.
+
+Nothing of this package and no Lightning is among it, so a program imports those by itself. Each
+connection asks for one process; it is told the process's id, and its exit status when that ends.
+"""
+
+import atexit
+import fcntl
+import gc
+import importlib
+import io
+import os
+import pickle
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import types
+import warnings
+from contextlib import suppress
+from multiprocessing import popen_spawn_posix, process, util
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "torch",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "torchvision",
+    "torchmetrics",
+    "matplotlib.pyplot",
+    "hydra",
+    "omegaconf",
+    "optuna",
+    "pandas",
+    "rich.console",
+    "rich.progress",
+    "scipy.stats",
+    "sklearn.model_selection",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.sqlite",
+)
+IGNORABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Above whatever a test or a study has open.
+_OUT_OF_THE_WAY = 500
+_SIZE = struct.Struct("!q")
+
+
+# ---------------------------------------------------------------- who asks
+
+
+class Remote:
+    """One process that the server at ``address`` forks for us."""
+
+    def __init__(self, address: str, request: dict[str, Any], fds: list[int]) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(address)
+        payload = pickle.dumps(request)
+        socket.send_fds(self._socket, [_SIZE.pack(len(payload))], fds)
+        self._socket.sendall(payload)
+        self.pid = self._answer()
+        self._status: int | None = None
+
+    def wait(self, flags: int = 0) -> tuple[int, int]:
+        """As :func:`os.waitpid`."""
+        if self._status is None:
+            wanted = 0 if flags & os.WNOHANG else None
+            if not select.select([self._socket], [], [], wanted)[0]:
+                return 0, 0
+            self._status = self._answer()
+            self._socket.close()
+        return self.pid, self._status
+
+    def _answer(self) -> int:
+        answer = self._socket.recv(_SIZE.size, socket.MSG_WAITALL)
+        if len(answer) < _SIZE.size:
+            raise OSError("the process that starts the tests' programs is gone")
+        return _SIZE.unpack(answer)[0]
+
+
+def request(words: list[str], env: dict[str, str], cwd: str, targets: list[int]) -> dict[str, Any]:
+    """``python`` with ``words``; the process gets the sent descriptors under these numbers."""
+    return {
+        "words": words,
+        "env": env,
+        "cwd": cwd,
+        "targets": targets,
+        "group": os.getpgid(0),
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "ignored": [each for each in IGNORABLE if signal.getsignal(each) is signal.SIG_IGN],
+    }
+
+
+# ---------------------------------------------------------------- the server
+
+
+class Server:
+    """Forks on request until its owner, who holds the other end of ``owner``, is gone."""
+
+    def __init__(self, address: str, owner: int) -> None:
+        self.address = address
+        self._owner = owner
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(address)
+        self._listener.listen(64)
+        self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._running: dict[int, socket.socket] = {}
+
+    def serve(self) -> tuple[dict[str, Any], list[int]] | None:
+        """Returns in each new process what was asked for, and in the server None at its end."""
+        signal.set_wakeup_fd(self._woken)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        while True:
+            ready, _, _ = select.select([self._owner, self._listener, self._wake], [], [])
+            if self._owner in ready:
+                return None
+            if self._wake in ready:
+                with suppress(BlockingIOError):
+                    os.read(self._wake, 4096)
+                self._reap()
+            if self._listener in ready:
+                asked = self._fork()
+                if asked is not None:
+                    return asked
+
+    def _fork(self) -> tuple[dict[str, Any], list[int]] | None:
+        connection, _ = self._listener.accept()
+        asked, fds = _received(connection)
+        pid = os.fork()
+        if pid == 0:
+            self._leave(connection)
+            return asked, fds
+        for fd in fds:
+            os.close(fd)
+        with suppress(ProcessLookupError):
+            os.setpgid(pid, asked["group"])
+        self._running[pid] = connection
+        _tell(connection, pid)
+        return None
+
+    def _reap(self) -> None:
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            connection = self._running.pop(pid)
+            _tell(connection, status)
+            connection.close()
+
+    def _leave(self, connection: socket.socket) -> None:
+        """In a new process: let go of all that is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for each in (self._listener, connection, *self._running.values()):
+            each.close()
+        for fd in (self._owner, self._wake, self._woken):
+            os.close(fd)
+        self._running.clear()
+
+
+def _received(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, 64)
+    (size,) = _SIZE.unpack(head)
+    return pickle.loads(connection.recv(size, socket.MSG_WAITALL)), fds
+
+
+def _tell(connection: socket.socket, number: int) -> None:
+    # Who asked may have been killed meanwhile.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(_SIZE.pack(number))
+
+
+# ---------------------------------------------------------------- a new process
+
+
+def become(asked: dict[str, Any], fds: list[int], address: str, site: list[str]) -> None:
+    """Run what was asked for, as an interpreter that has just started would."""
+    _take_descriptors(fds, asked["targets"])
+    for each in IGNORABLE:
+        signal.signal(each, signal.SIG_IGN if each in asked["ignored"] else _default(each))
+    os.chdir(asked["cwd"])
+    # An interpreter sets this one by itself where the locale is C.
+    coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
+    os.environ.clear()
+    os.environ.update(coerced | asked["env"])
+    _open_streams()
+    _forget()
+    spawn_from(address)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [*filter(None, paths), *site]
+    signal.pthread_sigmask(signal.SIG_SETMASK, asked["mask"])
+    _leave_with(_status(asked["words"]))
+
+
+def _take_descriptors(fds: list[int], targets: list[int]) -> None:
+    away = [fcntl.fcntl(fd, fcntl.F_DUPFD, _OUT_OF_THE_WAY) for fd in fds]
+    os.closerange(3, _OUT_OF_THE_WAY)
+    for fd, target in zip(away, targets, strict=True):
+        os.dup2(fd, target)
+        os.close(fd)
+
+
+def _default(signum: int) -> Any:
+    return signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
+
+
+def _open_streams() -> None:
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(number, "w", closefd=False)
+        stream = io.TextIOWrapper(
+            raw if unbuffered else io.BufferedWriter(raw),
+            encoding=getattr(sys, name).encoding,
+            errors=getattr(sys, name).errors,
+            line_buffering=not unbuffered and (number == 2 or raw.isatty()),
+            write_through=unbuffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _forget() -> None:
+    """What the server has found out or drawn, and a new interpreter would do for itself."""
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+    tempfile.tempdir = None
+    process.ORIGINAL_DIR = os.getcwd()
+    sys.modules["numpy"].random.seed()
+    if os.environ.get("PYTHONWARNINGS"):
+        sys.warnoptions[:] = os.environ["PYTHONWARNINGS"].split(",")
+        warnings._processoptions(sys.warnoptions)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads:
+        sys.modules["torch"].set_num_threads(int(threads))
+
+
+def _status(words: list[str]) -> int:
+    """Of the program's end, whatever that is, with its last words on standard error."""
+    try:
+        _run(words)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        # The interpreter ends by the signal itself.
+        raise
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
+    return 0
+
+
+def _leave_with(status: int) -> None:
+    """What an interpreter does at its end, but for half a second's work of freeing all modules."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+def _run(words: list[str]) -> None:
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    sys.orig_argv = [sys.executable, *words]
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        sys.path.insert(0, os.getcwd())
+        runpy._run_module_as_main(words[1])
+        return
+    if words[0] == "-c":
+        code, sys.argv = compile(words[1], "<string>", "exec"), ["-c", *words[2:]]
+        sys.path.insert(0, "")
+    else:
+        sys.argv = words
+        main.__file__ = str(Path(words[0]).absolute())
+        code = compile(Path(words[0]).read_bytes(), main.__file__, "exec")
+        sys.path.insert(0, str(Path(words[0]).resolve().parent))
+    vars(main).update(__spec__=None, __builtins__=sys.modules["builtins"])
+    exec(code, vars(main))
+
+
+def spawn_from(address: str) -> None:
+    """Let what :mod:`multiprocessing` spawns in this process start warm in its turn."""
+    cold = util.spawnv_passfds
+    remotes: dict[int, Remote] = {}
+
+    def spawnv_passfds(path: Any, args: list[Any], fds: Any) -> int:
+        words = [os.fsdecode(word) for word in args[1:]]
+        if not any("spawn_main" in word for word in words):
+            return cold(path, args, fds)
+        numbers = [0, 1, 2, *sorted(map(int, fds))]
+        # The interpreter's own flags are the server's too.
+        asked = request(words[words.index("-c") :], dict(os.environ), os.getcwd(), numbers)
+        remote = Remote(address, asked, numbers)
+        remotes[remote.pid] = remote
+        return remote.pid
+
+    def poll(self: popen_spawn_posix.Popen, flag: int = os.WNOHANG) -> int | None:
+        if self.pid not in remotes:
+            return inherited(self, flag)
+        if self.returncode is None:
+            pid, status = remotes[self.pid].wait(flag)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    inherited = popen_spawn_posix.Popen.poll
+    util.spawnv_passfds = spawnv_passfds
+    popen_spawn_posix.Popen.poll = poll
+
+
+def _site() -> list[str]:
+    """The paths behind those of ``PYTHONPATH`` and of the script."""
+    told = {str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(":")}
+    return [each for each in sys.path[1:] if each and str(Path(each).resolve()) not in told]
+
+
+def main(address: str, owner: int) -> None:
+    site = _site()
+    server = Server(address, owner)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    if sys.dont_write_bytecode:
+        # Else each process would compile this package again. The source tree stays as it is.
+        sys.pycache_prefix = str(Path(address).parent / "bytecode")
+        sys.dont_write_bytecode = False
+    gc.collect()
+    gc.freeze()
+    asked = server.serve()
+    if asked is None:
+        return
+    become(*asked, address, site)
+
+
+if __name__ == "__main__":
+    # The modules that multiprocessing calls are this file's, whatever becomes of __main__.
+    sys.modules["warm_server"] = sys.modules["__main__"]
+    main(sys.argv[1], int(sys.argv[2]))
