@@ -13,6 +13,7 @@ PACKAGE = Path(lightning_hpo.__file__).parent
 # Modules without a test file of their own, and why.
 ELSEWHERE = {
     "explain/attempts.py": "one type and no code",
+    "sweep/fleet/row_lock.py": "it needs a server: tests/machines/test_row_lock.py",
     "jobs/opening.py": "it needs a whole study: tests/study/test_lock_box.py",
 }
 
@@ -35,8 +36,10 @@ OF_NO_MODULE = {
     "test_mirror.py": "the tree of the tests",
     "test_public_names.py": "what the package itself hands out",
     "test_reference.py": "the tables of the reference study",
+    "test_replayed_benchmark.py": "benchmarks/replayed",
     "test_rooms.py": "which room imports which",
     "test_versions.py": "pyproject.toml and what repeats its words",
+    "test_warm.py": "tests/warm.py",
     "test_words.py": "style and spelling, in the whole project",
 }
 
