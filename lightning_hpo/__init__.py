@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lightning_hpo.scripting.ranges import choice, integers, interval, log_interval
     from lightning_hpo.search import search
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "MLP",

@@ -1,5 +1,6 @@
 """What the project says of itself beside its code agrees: bounds, version, licence, checks."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -54,3 +55,18 @@ def test_what_is_checked_before_a_commit_is_what_make_test_checks_before_any_tes
 def test_the_hosted_workflow_runs_what_ci_runs() -> None:
     steps = of_yaml(".github/workflows/test.yml")["jobs"]["test"]["steps"]
     assert steps[-1] == {"run": "bash .ci/run"}
+
+
+# Rule: the form of keepachangelog.com: what is not released yet, then each version with its date,
+# the newest one this package's; changes in six kinds at most.
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased, *released = re.findall(r"^## (.*)$", text, re.M)
+    assert unreleased == "[Unreleased]"
+    found = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", line) for line in released]
+    assert all(found)
+    newest_first = [tuple(map(int, match[1].split("."))) for match in found if match]
+    assert newest_first == sorted(newest_first, reverse=True)
+    assert released[0].startswith(f"[{lightning_hpo.__version__}]")
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", text, re.M)) <= kinds
