@@ -182,7 +182,7 @@ def test_every_target_exists(override):
 def test_the_quick_budget_of_an_image_experiment():
     cfg = composed("+experiment=cnn_dropout", "+budget=quick")
     quick = (cfg.study.n_trials, cfg.study.n_startup_trials, cfg.trainer.max_epochs)
-    assert (*quick, cfg.data.train_limit) == (12, 5, 5, 15_000)
+    assert (*quick, cfg.data.train_limit) == (12, 5, 5, 8_000)
 
 
 @pytest.mark.parametrize(

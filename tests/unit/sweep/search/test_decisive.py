@@ -31,7 +31,7 @@ def plain() -> dict[str, Any]:
         ("model=cnn", "model._target_", "lightning_hpo.models.cnn.CNNClassifier"),
         ("trainer.max_epochs=7", "trainer.max_epochs", 7),
         ("+budget=quick", "trainer.max_epochs", 5),
-        ("+budget=quick", "data.train_limit", 15000),
+        ("+budget=quick", "data.train_limit", 8000),
         ("data.train_limit=100", "data.train_limit", 100),
         ("data.lock_box=0.1", "data.lock_box", 0.1),
         ("study.outer_fold=1 study.outer_folds=5", "study.outer_fold", "1 of 5"),
