@@ -3,7 +3,8 @@
 import difflib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from lightning_hpo.output.masking import LONGEST_REASON, presentable
 
@@ -59,6 +60,17 @@ def one_line(error: BaseException) -> str:
         reason = _message(of_driver(cause))
         text = text if reason in text else f"{text} ({reason})"
     return presentable(text + _suggestion(text[:LONGEST_REASON]))
+
+
+@contextmanager
+def accepting(what: str) -> Iterator[None]:
+    """Within it, what is raised of arguments is one line that names ``what`` was to take them."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what} must accept its settings, but: {one_line(error)}") from None
 
 
 def missing_package(what: str, package: str) -> UserError:

@@ -42,7 +42,10 @@ def export_study(
     """
     kind = format_of(to)
     if not study_dir.is_dir():
-        raise UserError(f"STUDY_DIR must be the folder of a study, got {study_dir}.")
+        raise UserError(
+            f"STUDY_DIR must be the folder of a study, got {study_dir}, which is none; its last"
+            " words name it."
+        )
     path = file_for(study_dir, None if out is None else Path(out), kind, ensemble=ensemble)
     record = read_record(study_dir)
     found = exported(study_dir, path, kind, ensemble=ensemble, trusted=trusted, way_out=way_out)

@@ -53,7 +53,10 @@ def _predictions(told: argparse.Namespace) -> "Predictions":
     if told.out is not None:
         require_writable(told.out, told.input)
     if not told.study_dir.is_dir():
-        raise UserError(f"STUDY_DIR must be the folder of a study, got {told.study_dir}.")
+        raise UserError(
+            f"STUDY_DIR must be the folder of a study, got {told.study_dir}, which is none; its"
+            " last words name it."
+        )
     made = predictor(
         told.study_dir,
         ensemble=told.ensemble,

@@ -65,9 +65,13 @@ class BatchAugment:
         _check_range("shift", shift, 1)
         _check_range("noise", noise, inf)
         if not 0 <= crop < 1:
-            raise UserError(f"crop must lie in [0, 1), got crop={crop}; 0 switches it off.")
+            raise UserError(
+                f"augment.crop must lie in [0, 1), got augment.crop={crop}; 0 switches it off."
+            )
         if mode not in get_args(Mode):
-            raise UserError(f"mode must be one of {', '.join(get_args(Mode))}, got mode={mode}.")
+            raise UserError(
+                f"augment.mode must be one of {', '.join(get_args(Mode))}, got augment.mode={mode}."
+            )
         self.rotation_deg = rotation_deg
         self.horizontal_flip = horizontal_flip
         self.erasing = erasing
@@ -173,4 +177,6 @@ def _centres(size: int, like: Tensor) -> Tensor:
 def _check_range(name: str, value: float, high: float) -> None:
     if not 0 <= value <= high or value == inf:
         allowed = "be finite and at least 0" if high == inf else f"lie in [0, {high}]"
-        raise UserError(f"{name} must {allowed}, got {name}={value}; 0 switches it off.")
+        raise UserError(
+            f"augment.{name} must {allowed}, got augment.{name}={value}; 0 switches it off."
+        )

@@ -179,7 +179,9 @@ def _required(key: str, path: str | PathLike[str] | None) -> Path:
 
 def _check_names(inputs: Sequence[str], target: str) -> None:
     if not inputs:
-        raise UserError("data.inputs must name at least one column, got none.")
+        raise UserError(
+            "data.inputs must name at least one column, got none; set data.inputs=[NAME]."
+        )
     repeated = sorted({name for name in inputs if inputs.count(name) > 1})
     if repeated:
         raise UserError(f"data.inputs must name each column once, got {', '.join(repeated)} again.")

@@ -112,7 +112,7 @@ class Split:
 
     def _check_folds(self) -> None:
         if self.n_splits < 2:
-            raise UserError(f"n_splits must be at least 2, got n_splits={self.n_splits}.")
+            raise UserError(f"cv.n_splits must be at least 2, got cv.n_splits={self.n_splits}.")
         if self.repeats < 1:
             raise UserError(f"cv.repeats must be at least 1, got cv.repeats={self.repeats}.")
         if self.order == "time" and self.repeats > 1:
@@ -123,8 +123,8 @@ class Split:
         if not 0 <= self.fold < self.n_folds:
             repeats = f" and cv.repeats={self.repeats}" if self.repeats > 1 else ""
             raise UserError(
-                f"fold must lie in [0, {self.n_folds - 1}] for n_splits={self.n_splits}{repeats}, "
-                f"got fold={self.fold}."
+                f"fold must lie in [0, {self.n_folds - 1}] for cv.n_splits={self.n_splits}"
+                f"{repeats}, got fold={self.fold}."
             )
 
 
@@ -280,15 +280,16 @@ def kfold(
         most, of = n_groups, "groups"
     if not 2 <= n_splits <= most:
         raise UserError(
-            f"n_splits must lie in [2, {most}] (there are {most} {of}), got n_splits={n_splits}."
+            f"cv.n_splits must lie in [2, {most}] (there are {most} {of}), got"
+            f" cv.n_splits={n_splits}; lower it or take more data."
         )
     folds = _FOLDS[labels is not None, groups is not None]
     splitter = folds(n_splits, shuffle=True, random_state=seed)
     found = list(splitter.split(np.zeros(n), labels, groups))
     if groups is not None and not all(len(part) for pair in found for part in pair):
         raise UserError(
-            f"{len(np.unique(groups))} groups cannot be stratified into n_splits={n_splits} folds;"
-            " set cv.stratified=false or lower cv.n_splits."
+            f"{len(np.unique(groups))} groups cannot be stratified into cv.n_splits={n_splits}"
+            " folds; set cv.stratified=false or lower cv.n_splits."
         )
     return found
 
@@ -308,8 +309,8 @@ def in_time(n: int, *, n_splits: int) -> list[tuple[Indices, Indices]]:
     """
     if not 2 <= n_splits <= n - 1:
         raise UserError(
-            f"n_splits must lie in [2, {n - 1}] for {n} samples in the order of time, got"
-            f" n_splits={n_splits}."
+            f"cv.n_splits must lie in [2, {n - 1}] for {n} samples in the order of time, got"
+            f" cv.n_splits={n_splits}; lower it or take more data."
         )
     return list(TimeSeriesSplit(n_splits).split(np.zeros(n)))
 
@@ -321,7 +322,7 @@ def subset(n: int, limit: int, *, seed: int, labels: NDArray[np.integer] | None 
     """
     if not 1 <= limit <= n:
         raise UserError(
-            f"train_limit must lie in [1, {n}], got train_limit={limit}; "
+            f"data.train_limit must lie in [1, {n}], got data.train_limit={limit}; "
             "leave it out (null) to train on all samples."
         )
     order = np.random.default_rng(seed).permutation(n)
@@ -361,8 +362,8 @@ def _check_parts(
 def _check_val_fraction(val_fraction: float) -> None:
     if not 0 < val_fraction < 1:
         raise UserError(
-            f"val_fraction must lie in (0, 1), got val_fraction={val_fraction}; "
-            "split.method=none trains without a validation split."
+            f"cv.val_fraction must lie in (0, 1), got cv.val_fraction={val_fraction}; from Python"
+            " split.method=none trains without a validation split."
         )
 
 
@@ -370,7 +371,7 @@ def _check_smallest_class(labels: NDArray[Any], *, at_least: int) -> None:
     if (smallest := _smallest_class(labels)) < at_least:
         raise UserError(
             f"a stratified split needs {at_least} samples of each class, the smallest class has "
-            f"{smallest}; set split.stratified=false or take more data."
+            f"{smallest}; set cv.stratified=false or take more data."
         )
 
 

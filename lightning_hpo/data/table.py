@@ -263,7 +263,9 @@ class TableDataModule(TensorDataModule):
                 "data.train must name a CSV or Parquet file, got null; set data.train=PATH."
             )
         if not self._asked.target:
-            raise UserError("data.target must name the column to predict, got null.")
+            raise UserError(
+                "data.target must name the column to predict, got null; set data.target=NAME."
+            )
         wanted = (self.split.groups, self.split.labels)
         return Question(
             train=Path(self.train_file),

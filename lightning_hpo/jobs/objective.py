@@ -43,4 +43,7 @@ def require_logged(names: Iterable[str], metrics: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise UserError(f"study.objectives names '{name}'; available: {known}.{hint}")
+            raise UserError(
+                f"study.objectives must name metrics that a fit logs, got '{name}'; available:"
+                f" {known}.{hint}"
+            )

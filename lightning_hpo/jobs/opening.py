@@ -47,7 +47,10 @@ def require_box(study_dir: Path, *, trusted: bool, way_out: str) -> DictConfig:
     ``trusted``, ``way_out``: see :func:`lightning_hpo.storage.maker.require_own`.
     """
     if not study_dir.is_dir():
-        raise UserError(f"STUDY_DIR must be the folder of a study, got {study_dir}, which is none.")
+        raise UserError(
+            f"STUDY_DIR must be the folder of a study, got {study_dir}, which is none; its last"
+            " words name it."
+        )
     require_own(study_dir, trusted=trusted, way_out=way_out)
     final = StudyFolder(study_dir).final
     if not is_whole_checkpoint(final.checkpoint) or not final.refit.config.exists():

@@ -23,7 +23,7 @@ from optuna.samplers import BaseSampler
 
 from lightning_hpo.composition.application import ending_as_we_do, is_ours
 from lightning_hpo.composition.passwords import hide_passwords
-from lightning_hpo.errors import StudyFailed, UserError, one_line
+from lightning_hpo.errors import StudyFailed, accepting
 from lightning_hpo.launchers.executors import BatchExecutor, Executor, LaunchesSlots
 from lightning_hpo.launchers.pruned import log_prunes_in_one_line
 from lightning_hpo.launchers.remote import RemoteExecutor, runs_elsewhere
@@ -210,15 +210,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     def _check_strategies(self, space: SearchSpace) -> None:
         """Make sampler and pruner once before anything is prepared, which takes a while."""
-        try:
+        with accepting("hydra.sweeper.sampler"):
             self._make_sampler(space)
+        with accepting("pruner"):
             make_pruner(self._pruner, monitor=self.settings.monitor)
-        except UserError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                f"sampler and pruner must accept their settings, but: {one_line(error)}"
-            ) from None
 
     def _n_trials(self, space: SearchSpace) -> int:
         if self.settings.is_study and not space:

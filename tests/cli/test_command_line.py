@@ -197,7 +197,7 @@ def test_a_misspelt_monitor_is_found_before_any_training(space, tmp_path):
 @pytest.mark.sweep
 def test_more_folds_than_the_smallest_class_has_samples(tmp_path):
     line = refusal(tmp_path, "data=digits", "study.n_jobs=1", "cv.n_splits=1000")
-    assert "must lie in [2, 139]" in line and "got n_splits=1000" in line
+    assert "must lie in [2, 139]" in line and "got cv.n_splits=1000" in line
 
 
 @pytest.mark.sweep

@@ -11,6 +11,7 @@ from lightning_hpo.errors import (
     Interrupted,
     StudyFailed,
     UserError,
+    accepting,
     did_you_mean,
     missing_package,
     one_line,
@@ -139,3 +140,14 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_gets_it() -> N
     assert said == (
         f"logger=wandb needs a package that is not installed: {sys.executable} -m pip install wandb"
     )
+
+
+# Rule: what a constructor raises of its arguments names whose they are; a line of ours stays.
+def test_what_refuses_its_settings_is_named() -> None:
+    rule = r"^pruner must accept its settings, but: bad n$"
+    with pytest.raises(UserError, match=rule), accepting("pruner"):
+        raise ValueError("bad n")
+    with pytest.raises(UserError, match=r"^ours$"), accepting("pruner"):
+        raise UserError("ours")
+    with pytest.raises(KeyError), accepting("pruner"):
+        raise KeyError("no argument")

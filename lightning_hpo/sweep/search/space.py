@@ -69,7 +69,8 @@ class SearchSpace:
         overlap = sorted(trial.params.keys() & self.fixed_params.keys())
         if overlap:
             raise UserError(
-                f"a parameter must be either fixed or searched, got both for {overlap}."
+                f"a parameter must be either fixed or searched, got both for {overlap}; take one"
+                " of the two out."
             )
 
     def overrides(self, params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -124,7 +125,8 @@ class SearchSpace:
             ready = [n for n in waiting if not set(self.conditions.get(n, ())) & set(waiting)]
             if not ready:
                 raise UserError(
-                    f"study.conditions must not form a circle, got one through {waiting}."
+                    f"study.conditions must not form a circle, got one through {waiting}; take the"
+                    " condition of one of them out."
                 )
             done += ready
             waiting = [name for name in waiting if name not in ready]

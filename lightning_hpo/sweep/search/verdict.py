@@ -69,7 +69,10 @@ def judge(
     if isinstance(value, StorageInternalError | ProcessDied):
         return Verdict(TrialState.FAIL, reason=one_line(value), retry=True)
     if isinstance(value, OSError) and hinders(value, study_dir):
-        mistake = UserError(f"a trial must be able to write its files, but: {one_line(value)}.")
+        mistake = UserError(
+            f"a trial must be able to write its files, but: {one_line(value)}; once it is, the same"
+            " command goes on."
+        )
         return Verdict(
             TrialState.FAIL, reason=str(mistake), retry=True, blamed=False, mistake=mistake
         )

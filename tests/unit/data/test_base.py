@@ -151,7 +151,7 @@ def test_image_augmentation_refuses_rows_of_numbers() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_limit": 0}, r"train_limit must lie in \[1, 40\], got train_limit=0"),
+        ({"train_limit": 0}, r"train_limit must lie in \[1, 40\], got data.train_limit=0"),
         ({"train_limit": -3}, "train_limit=-3"),
         ({"batch_size": 0}, "batch_size must be at least 1, got batch_size=0"),
         ({"eval_batch_size": -1}, "eval_batch_size=-1"),

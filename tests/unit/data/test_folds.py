@@ -83,13 +83,13 @@ def test_not_stratified_ignores_the_labels() -> None:
 
 @pytest.mark.parametrize("n_splits", [-1, 0, 1, 101])
 def test_kfold_refuses_impossible_counts(n_splits: int) -> None:
-    with pytest.raises(UserError, match=rf"lie in \[2, 100\].*got n_splits={n_splits}"):
+    with pytest.raises(UserError, match=rf"lie in \[2, 100\].*got cv.n_splits={n_splits}"):
         kfold(100, n_splits=n_splits, seed=0)
 
 
 def test_kfold_is_bounded_by_the_smallest_class() -> None:
     assert len(kfold(100, n_splits=10, seed=0, labels=LABELS)) == 10
-    with pytest.raises(UserError, match=r"\[2, 10\] .*smallest class.*n_splits=11"):
+    with pytest.raises(UserError, match=r"\[2, 10\] .*smallest class.*cv.n_splits=11"):
         kfold(100, n_splits=11, seed=0, labels=LABELS)
 
 
@@ -98,7 +98,7 @@ def test_kfold_is_bounded_by_the_smallest_class() -> None:
     [
         ({"method": "loo"}, "holdout, kfold, none, own, got 'loo'"),
         ({"method": "kfold", "n_splits": 1}, "n_splits=1"),
-        ({"method": "kfold", "fold": 5}, r"\[0, 4\] for n_splits=5, got fold=5"),
+        ({"method": "kfold", "fold": 5}, r"\[0, 4\] for cv.n_splits=5, got fold=5"),
         ({"method": "kfold", "fold": -1}, "fold=-1"),
         ({"method": "kfold", "repeats": 0}, "cv.repeats must be at least 1, got cv.repeats=0"),
         ({"method": "kfold", "repeats": 2, "fold": 10}, r"\[0, 9\] .*cv.repeats=2, got fold=10"),
@@ -142,7 +142,7 @@ def test_subset_keeps_proportions_and_is_nested() -> None:
 
 @pytest.mark.parametrize("limit", [-3, 0, 101])
 def test_subset_refuses_what_is_not_there(limit: int) -> None:
-    with pytest.raises(UserError, match=rf"\[1, 100\], got train_limit={limit}; leave it out"):
+    with pytest.raises(UserError, match=rf"\[1, 100\], got data.train_limit={limit}; leave it out"):
         subset(100, limit, seed=0)
 
 
@@ -167,7 +167,7 @@ def test_a_holdout_takes_whole_groups() -> None:
 
 
 def test_there_must_be_as_many_groups_as_folds() -> None:
-    with pytest.raises(UserError, match=r"\[2, 25\] \(there are 25 groups\), got n_splits=26"):
+    with pytest.raises(UserError, match=r"\[2, 25\] \(there are 25 groups\), got cv.n_splits=26"):
         kfold(100, n_splits=26, seed=0, groups=GROUPS)
     with pytest.raises(UserError, match="of 1 groups gives 0 for training"):
         holdout(4, val_fraction=0.5, seed=0, groups=np.zeros(4))

@@ -58,7 +58,8 @@ def test_a_metric_that_was_not_logged_is_named_with_what_there_is() -> None:
     with pytest.raises(UserError) as refused:
         objective.of([fit(0.25, seconds=1.0)], plan("second"))
     assert str(refused.value) == (
-        "study.objectives names 'second'; available: ['seconds', 'val/loss']."
+        "study.objectives must name metrics that a fit logs, got 'second'; available:"
+        " ['seconds', 'val/loss']."
         " Did you mean 'seconds'?"
     )
 
@@ -66,5 +67,5 @@ def test_a_metric_that_was_not_logged_is_named_with_what_there_is() -> None:
 def test_what_was_logged_is_accepted() -> None:
     objective.require_logged(["a"], ["b", "a"])
     objective.require_logged([], [])
-    with pytest.raises(UserError, match=r"names 'zebra'; available: \['a', 'b'\]\.$"):
+    with pytest.raises(UserError, match=r"got 'zebra'; available: \['a', 'b'\]\.$"):
         objective.require_logged(["a", "zebra"], ["b", "a"])

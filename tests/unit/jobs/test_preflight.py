@@ -126,7 +126,7 @@ def test_a_test_of_what_the_refit_trains_on_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
 def test_folds_that_these_data_do_not_have_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"n_splits must lie in \[2, 8\].*got n_splits=9"):
+    with pytest.raises(UserError, match=r"n_splits must lie in \[2, 8\].*got cv.n_splits=9"):
         prepared_with(Tensors, tmp_path, "cv.final=true", "cv.n_splits=9", "cv.repeats=2")
     with pytest.raises(UserError, match=r"cv\.groups must name .* 80 samples, got cv\.groups=who"):
         prepared_with(Tensors, tmp_path, "cv.final=true", "cv.groups=who")
