@@ -125,7 +125,7 @@ def test_with_several_objectives_nothing_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_metric_that_no_fit_has_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="names 'val/acc'; available: "):
+    with pytest.raises(UserError, match="got 'val/acc'; available: "):
         run(tmp_path, None, "study.objectives={val/acc: maximize}")
 
 
