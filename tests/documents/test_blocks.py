@@ -85,7 +85,7 @@ def photos(folder: Path, *, per_class: int) -> None:
 
 def test_own_classes_from_python(folder: Path) -> None:
     said = program(block_with("README.md", "python", "search(Net"), folder)
-    assert "'lr':" in said and "'test/accuracy':" in said
+    assert "'model.lr':" in said and "'test/accuracy':" in said
     (study,) = (folder / "studies").iterdir()
     record = load_study(study)
     assert len(record.trials) == 20
