@@ -43,6 +43,8 @@ def evaluate(
     finale = _finale(search, _after(race, search, best), display, settings, facts)
     if finale.is_done() and (race is None or race.is_done()):
         finale.sign()
+        # Those of trials that a resume has added.
+        forget_networks(settings.study_dir)
         display.note(f"the final job of these parameters is done, see {finale.final_dir}")
         return
     running = search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

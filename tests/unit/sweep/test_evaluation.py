@@ -19,6 +19,7 @@ from rich.console import Console
 
 from lightning_hpo.errors import UserError
 from lightning_hpo.launchers.job import Job
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.display.display import Display, Verbosity
 from lightning_hpo.sweep.display.tally import Tally
@@ -142,6 +143,18 @@ def test_a_final_job_that_is_not_asked_for_does_not_run(tmp_path) -> None:
     with room(tmp_path, study_of(0.5)) as here:
         assert here.evaluate(final=False) == {}
         assert here.said == ""
+
+
+# Rule: networks that trials kept are gone with the final job, also those of trials added to a study
+# whose final job stays as it is.
+def test_no_trial_keeps_its_network_behind_the_final_job(tmp_path) -> None:
+    network = StudyFolder(tmp_path).trial(0).network
+    network.parent.mkdir(parents=True)
+    with room(tmp_path, study_of(0.5, 0.25)) as here:
+        for runs in (True, False):
+            network.write_bytes(b"weights")
+            assert bool(here.evaluate()) is runs
+            assert not network.exists()
 
 
 # Rule: what is done is not done again, and the place where it lies is told.
