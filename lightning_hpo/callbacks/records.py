@@ -195,6 +195,11 @@ class LastPredictions(pl.Callback):
             predictions.save_over_grid(self.path, pl_module, data_of(trainer))
 
 
+def copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A copy of a state dict on the CPU, which further training leaves alone."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
 class KeptWeights(BestEpoch):
     """Keeps a copy of the weights of the best epoch, or with ``latest`` of the last validated one.
 
@@ -218,8 +223,7 @@ class KeptWeights(BestEpoch):
         self._copy(pl_module)
 
     def _copy(self, pl_module: pl.LightningModule) -> None:
-        weights = pl_module.state_dict()
-        self.validated = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        self.validated = copied(pl_module.state_dict())
 
     def judge(self, trainer: pl.Trainer, logged: dict[str, float]) -> None:
         if not self._is_validated:

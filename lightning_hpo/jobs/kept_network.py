@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from lightning_hpo.callbacks.records import KeptWeights
+from lightning_hpo.callbacks.records import KeptWeights, copied
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.files import is_whole_checkpoint
@@ -90,11 +90,13 @@ class _SmallWeights(KeptWeights):
         super().__init__(monitor=monitor, mode=mode, latest=latest)
 
     def _copy(self, pl_module: pl.LightningModule) -> None:
-        state = pl_module.state_dict().values()
-        if pl_module.trainer.world_size > 1 or not all(isinstance(v, Tensor) for v in state):
+        weights = pl_module.state_dict()
+        if pl_module.trainer.world_size > 1:
             return
-        if sum(tensor.nbytes for tensor in state) <= self.most_bytes:
-            super()._copy(pl_module)
+        if not all(isinstance(value, Tensor) for value in weights.values()):
+            return
+        if sum(tensor.nbytes for tensor in weights.values()) <= self.most_bytes:
+            self.validated = copied(weights)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.epochs = trainer.current_epoch

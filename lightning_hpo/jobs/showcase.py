@@ -17,11 +17,10 @@ import optuna
 import torch
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from lightning_hpo.callbacks.progress import EpochProgress
-from lightning_hpo.callbacks.records import KeptWeights
+from lightning_hpo.callbacks.records import KeptWeights, copied
 from lightning_hpo.callbacks.reporting import PruningCallback
 from lightning_hpo.explain.attempts import failure
 from lightning_hpo.explain.trials import ShownTrial, can_be_shown, trials_side_by_side
@@ -126,14 +125,10 @@ def _stacked_again(
     weights = trial.fits.folds[0].module.state_dict()
     with suppress(optuna.TrialPruned):
         result = run_stacked(trial)
-        return TrialNetwork(result.value, result.fits[0].epochs, _copied(weights))
+        return TrialNetwork(result.value, result.fits[0].epochs, copied(weights))
     assert live is not None
     values = live.values()
-    return TrialNetwork(values[max(values)], max(values) + 1, _copied(weights))
-
-
-def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+    return TrialNetwork(values[max(values)], max(values) + 1, copied(weights))
 
 
 @contextmanager
