@@ -25,6 +25,7 @@ from lightning_hpo.jobs.exporting.kinds import BATCH, FORMATS, Exported, file_fo
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
+from lightning_hpo.protocol.files import require_study_dir
 from lightning_hpo.results.record import read_record
 
 # Torch comes with what needs it.
@@ -41,11 +42,7 @@ def export_study(
     outputs differ from the study's own; also where the card cannot be written.
     """
     kind = format_of(to)
-    if not study_dir.is_dir():
-        raise UserError(
-            f"STUDY_DIR must be the folder of a study, got {study_dir}, which is none; its last"
-            " words name it."
-        )
+    require_study_dir(study_dir)
     path = file_for(study_dir, None if out is None else Path(out), kind, ensemble=ensemble)
     record = read_record(study_dir)
     found = exported(study_dir, path, kind, ensemble=ensemble, trusted=trusted, way_out=way_out)

@@ -26,6 +26,7 @@ from lightning_hpo.jobs.predictions_file import require_writable, write_csv, wri
 from lightning_hpo.output.control_characters import visible
 from lightning_hpo.output.streams import mask_output
 from lightning_hpo.output.terminal import settle_streams
+from lightning_hpo.protocol.files import require_study_dir
 
 if TYPE_CHECKING:
     from lightning_hpo.jobs.predictor import Predictions
@@ -52,11 +53,7 @@ def _predictions(told: argparse.Namespace) -> "Predictions":
     """Of INPUT, with what is to be known of them on standard error."""
     if told.out is not None:
         require_writable(told.out, told.input)
-    if not told.study_dir.is_dir():
-        raise UserError(
-            f"STUDY_DIR must be the folder of a study, got {told.study_dir}, which is none; its"
-            " last words name it."
-        )
+    require_study_dir(told.study_dir)
     made = predictor(
         told.study_dir,
         ensemble=told.ensemble,

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_hpo.composition.bases import let_import, settle_flavour
 from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.jobs.again import quietly_with
-from lightning_hpo.protocol.files import is_whole_checkpoint, stored_config
+from lightning_hpo.protocol.files import is_whole_checkpoint, require_study_dir, stored_config
 from lightning_hpo.protocol.folder import FinalFolder, StudyFolder
 from lightning_hpo.storage.maker import require_own
 from lightning_hpo.storage.recorded import require_exported
@@ -46,11 +46,7 @@ def require_box(study_dir: Path, *, trusted: bool, way_out: str) -> DictConfig:
 
     ``trusted``, ``way_out``: see :func:`lightning_hpo.storage.maker.require_own`.
     """
-    if not study_dir.is_dir():
-        raise UserError(
-            f"STUDY_DIR must be the folder of a study, got {study_dir}, which is none; its last"
-            " words name it."
-        )
+    require_study_dir(study_dir)
     require_own(study_dir, trusted=trusted, way_out=way_out)
     final = StudyFolder(study_dir).final
     if not is_whole_checkpoint(final.checkpoint) or not final.refit.config.exists():

@@ -33,6 +33,15 @@ def written_object(path: Path) -> dict[str, Any]:
     return found
 
 
+def require_study_dir(path: Path) -> None:
+    """Raise :class:`UserError` for a command's ``STUDY_DIR`` that is no folder."""
+    if not path.is_dir():
+        raise UserError(
+            f"STUDY_DIR must be the folder of a study, got {path}, which is none; its last words"
+            " name it."
+        )
+
+
 def is_whole_checkpoint(path: Path) -> bool:
     """Whether ``path`` is a file as torch saves it: a ZIP archive, whose directory comes last."""
     try:
