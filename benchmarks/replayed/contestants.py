@@ -1,6 +1,6 @@
 """Who competes: samplers, numbers of start-up trials and pruners, each against the defaults."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -10,22 +10,24 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
-from optuna.samplers import (
-    BaseSampler,
-    CmaEsSampler,
-    GPSampler,
-    QMCSampler,
-    RandomSampler,
-    TPESampler,
-)
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from benchmarks.recordings import Recording
 from lightning_hpo.entry import config_dir
 from lightning_hpo.strategies.pruning import make_pruner
-from lightning_hpo.strategies.sampling import SeededPerTrial
+from lightning_hpo.strategies.sampling import make_sampler
 
+# Optuna's class of each kind, and what it is told beside a contestant's settings.
+_QUIET = {"warn_independent_sampling": False}
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tpe": ("TPESampler", {}),
+    "gp": ("GPSampler", _QUIET),
+    "random": ("RandomSampler", {}),
+    "cmaes": ("CmaEsSampler", {"n_startup_trials": 10, **_QUIET}),
+    "qmc": ("QMCSampler", {"scramble": True, "warn_asynchronous_seeding": False, **_QUIET}),
+}
 # What a recording's command said of itself alone.
 _OF_RECORDING = ("pruner", "callbacks", "logger", "study.")
 
@@ -96,21 +98,17 @@ def chosen(groups: Collection[str], names: Collection[str] | None = None) -> lis
 
 def sampler(contestant: Contestant, seed: int) -> BaseSampler:
     """The contestant's, as a study's controller makes it: seeded for each trial where possible."""
-    kinds: dict[str, Callable[[int], BaseSampler]] = {
-        "tpe": lambda s: TPESampler(seed=s, **(_ours() | contestant.settings)),
-        "gp": lambda s: GPSampler(seed=s, warn_independent_sampling=False),
-        "random": lambda s: RandomSampler(seed=s),
-    }
-    if contestant.kind in kinds:
-        return SeededPerTrial(kinds[contestant.kind], seed=seed)
-    sobol = QMCSampler(
-        seed=seed, scramble=True, warn_asynchronous_seeding=False, warn_independent_sampling=False
-    )
-    if contestant.kind == "cmaes":
-        return CmaEsSampler(seed=seed, n_startup_trials=10, warn_independent_sampling=False)
-    if contestant.kind == "qmc":
-        return sobol
-    return Starting(sobol, SeededPerTrial(kinds["tpe"], seed=seed), _ours()["n_startup_trials"])
+    settings = {**_ours(), **contestant.settings} if contestant.kind == "tpe" else {}
+    if contestant.kind != "tpe after qmc":
+        return _made(contestant.kind, seed, settings)
+    sobol, tpe = _made("qmc", seed, {}), _made("tpe", seed, _ours())
+    return Starting(sobol, tpe, _ours()["n_startup_trials"])
+
+
+def _made(kind: str, seed: int, settings: Mapping[str, Any]) -> BaseSampler:
+    name, fixed = _KINDS[kind]
+    told = {"_target_": f"optuna.samplers.{name}", "seed": seed, **fixed, **settings}
+    return make_sampler(OmegaConf.create(told))
 
 
 def pruner(contestant: Contestant, recording: Recording) -> BasePruner:
