@@ -90,6 +90,14 @@ class TimedLock:
         self.waited_s.append(entered_s - began_s)
 
 
+class TimedFleet(Fleet):
+    """A controller among others whose lock is timed."""
+
+    def lock(self) -> TimedLock:
+        self.timed = TimedLock(super().lock())
+        return self.timed
+
+
 # ------------------------------------------------------------------ one controller
 
 
@@ -114,9 +122,8 @@ def control(
         owner = stack.enter_context(Owner(Path(folder)))
         storage = open_storage(spec, Path(folder))
         study = optuna.load_study(study_name="fleet", storage=storage, sampler=RandomSampler())
-        fleet = stack.enter_context(Fleet(owner, study, shared=True, heartbeat_s=HEARTBEAT_S))
-        lock = TimedLock(fleet.lock())
-        fleet._lock = lock  # type: ignore[assignment]
+        fleet = TimedFleet(owner, study, shared=True, heartbeat_s=HEARTBEAT_S)
+        stack.enter_context(fleet)
         space = parse_space(SPACE, conditions={})
         executor = Instant()
         search = Search(study, space, executor, fleet, limits=Limits(total), observer=Quiet())
@@ -126,7 +133,7 @@ def control(
             counted(statements)
         n_trials = run(search, executor, time.monotonic() + LONGEST_S)
         gate.wait()
-        out.put((n_trials, lock.waited_s, lock.held_s))
+        out.put((n_trials, fleet.timed.waited_s, fleet.timed.held_s))
 
 
 def run(search: Search, executor: Instant, deadline_s: float) -> int:

@@ -1,7 +1,9 @@
 """Optuna's TPE, with the same suggestions, that does not read every trial anew for each of them.
 
 What a trial contributes never changes once it has ended; so it is read once and kept in arrays.
-Optuna reads all trials for each group of parameters, which is most of the time of an ``ask``.
+Optuna reads all trials for each group of parameters, which is most of the time of an ``ask``. The
+trials are looked at once for each ``ask``: suggestions are Optuna's as long as a trial's parameters
+are suggested before another trial enters, which the controllers' lock sees to.
 """
 
 import copy
