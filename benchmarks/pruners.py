@@ -56,9 +56,14 @@ def pruners(epochs: int) -> dict[str, Callable[[], BasePruner]]:
     }
 
 
-def replay(curves: Curves, order: Sequence[int], pruner: BasePruner, budget: int) -> Replayed:
-    """Meet the trials in this order until ``budget`` epochs are spent."""
-    study = optuna.create_study(pruner=pruner)
+def replay(
+    curves: Curves, order: Sequence[int], pruner: BasePruner, budget: int, *, name: str = "order"
+) -> Replayed:
+    """Meet the trials in this order until ``budget`` epochs are spent.
+
+    ``name``: of the study, by which Hyperband chooses the bracket of each trial.
+    """
+    study = optuna.create_study(pruner=pruner, study_name=name)
     whole: list[int] = []
     lost = met = 0
     best = set(np.argsort(curves[:, -1])[:N_BEST].tolist())
@@ -113,7 +118,11 @@ def _rows(name: str, curves: Curves, n_orders: int, share: float) -> None:
     orders = [rng.permutation(len(curves)).tolist() for _ in range(n_orders)]
     for what, make in pruners(curves.shape[1]).items():
         pruner = make()
-        found = [replay(curves, order, pruner, int(share * curves.size)) for order in orders]
+        budget = int(share * curves.size)
+        found = [
+            replay(curves, order, pruner, budget, name=f"order {index}")
+            for index, order in enumerate(orders)
+        ]
         regrets = [each.regret for each in found]
         error = stdev(regrets) / len(regrets) ** 0.5
         lost = sum(each.lost for each in found) / sum(each.met for each in found)

@@ -3,7 +3,7 @@
 import numpy as np
 import optuna
 import pytest
-from optuna.pruners import MedianPruner, NopPruner
+from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
 
 from benchmarks.pruners import Replayed, regret_of, replay
 from benchmarks.recordings import every
@@ -34,6 +34,18 @@ def test_a_pruner_that_looks_early_loses_the_best() -> None:
         regret=pytest.approx(2 / 3), met=4, lost=2
     )
     assert replay(TRIALS, order, late, budget=12) == Replayed(regret=0.0, met=4, lost=0)
+
+
+# Rule: its brackets hang on the study's name, so that the printed lines can be printed again.
+def test_hyperband_decides_by_the_name_of_the_study_and_the_same_in_each_run() -> None:
+    curves = every()[0].curves[:30]
+    n_epochs, order, runs = curves.shape[1], list(range(30)), []
+    for _ in range(2):
+        pruner = HyperbandPruner(min_resource=1, max_resource=n_epochs)
+        budget = curves.size // 2
+        runs.append([replay(curves, order, pruner, budget, name=f"order {k}") for k in range(6)])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) > 1
 
 
 def test_every_recording_is_of_whole_trials() -> None:
