@@ -1,6 +1,7 @@
 """What a training epoch of the reference CNN costs: our trial, stock Lightning, a bare loop.
 
     python -m benchmarks.cnn [--images 5400] [--epochs 1] [--rounds 3] [--batch-size 64]
+                            [--to FILE]
 
 All train the network of the published optimum (54 and 50 filters, 80 and 40 neurons) with Adam on
 the same images of Fashion-MNIST, rotated, flipped and erased at random:
@@ -29,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from benchmarks import figures
 from benchmarks.conditions import conditions, quiet_lightning
 from benchmarks.input import StockDataset, stock_transform
 from lightning_hpo.data.augment import BatchAugment
@@ -226,6 +228,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1, help="epochs that count [1]")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each way [3]")
     parser.add_argument("--batch-size", type=int, default=64, help="[64]")
+    figures.add_argument(parser)
     told = parser.parse_args()
     if not 1 <= told.images <= 60_000 or min(told.epochs, told.rounds, told.batch_size) < 1:
         parser.error("--images must lie in [1, 60000], the others must be at least 1.")
@@ -239,10 +242,13 @@ def main() -> None:
         median = statistics.median(values)
         cell = f"{median:.3f} ({min(values):.3f}-{max(values):.3f})"
         print(f"{name:40}{cell:>26}{median * N_IMAGES / told.images * N_EPOCHS:12.1f}")
+        figures.append(told.to, "cnn", way=name, images=told.images, epoch_s=values)
     print_ratios(seconds)
     for precision in ("32-true", "bf16-mixed") if CUDA else ():
         whole_trial_s(told, precision)  # loads kernels
-        print(f"a whole trial, captured, {precision}: {whole_trial_s(told, precision):.2f} s")
+        trial_s = whole_trial_s(told, precision)
+        print(f"a whole trial, captured, {precision}: {trial_s:.2f} s")
+        figures.append(told.to, "cnn", way=f"a whole trial, captured, {precision}", trial_s=trial_s)
 
 
 if __name__ == "__main__":

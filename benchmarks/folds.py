@@ -1,11 +1,12 @@
 """Eight folds of the reference regressor: one stacked network against two ways to train each alone.
 
-    python -m benchmarks.folds [--epochs 300]
+    python -m benchmarks.folds [--epochs 300] [--to FILE]
 
 The reference study's first optimum (RAdam, 108 and 64 neurons, dropout 0.0014) on the noisy curve:
 every epoch is one step on all training samples, followed by a validation. Milliseconds for one
 epoch of all eight folds, each way with one CPU thread and with all of them; the ratios compare the
-faster of each. The stock fit is timed over a fifth of the epochs, since it takes so long.
+faster of each. The stock fit is timed over a fifth of the epochs, since it takes so long. Where
+there is a CUDA GPU, all three train on it.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import figures
 from benchmarks.conditions import conditions, quiet_lightning
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.folds import Split
@@ -31,6 +33,7 @@ from lightning_hpo.stack.training import Member, Stopping
 N_FOLDS = 8
 REPEATS = 3
 OPTIMIZER = partial(torch.optim.RAdam, lr=0.007248)
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def members() -> list[Member]:
@@ -50,7 +53,8 @@ def members() -> list[Member]:
 def trainer(epochs: int, **options: Any) -> pl.Trainer:
     return pl.Trainer(
         max_epochs=epochs,
-        accelerator="cpu",
+        accelerator=DEVICE.type,
+        devices=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -72,16 +76,18 @@ def stacked(epochs: int) -> None:
 def by_hand(epochs: int) -> None:
     """The plainest PyTorch loop, fold after fold."""
     for fold in members():
-        (x, y), (val_x, val_y), loss_of = fold.train, fold.val, nn.MSELoss()
+        x, y, val_x, val_y = (part.to(DEVICE) for part in (*fold.train, *fold.val))
+        # Before the first step an optimizer has no state, so it follows its parameters.
+        network, loss_of = fold.network.to(DEVICE), nn.MSELoss()
         for _ in range(epochs):
-            fold.network.train()
-            loss = loss_of(fold.network(x).squeeze(1), y)
+            network.train()
+            loss = loss_of(network(x).squeeze(1), y)
             fold.optimizer.zero_grad()
             loss.backward()
             fold.optimizer.step()
-            fold.network.eval()
+            network.eval()
             with torch.no_grad():
-                loss_of(fold.network(val_x).squeeze(1), val_y).item()
+                loss_of(network(val_x).squeeze(1), val_y).item()
 
 
 class StockModule(pl.LightningModule):
@@ -122,6 +128,8 @@ def epoch_ms(way: Callable[[int], None], epochs: int, threads: int) -> float:
     for _ in range(REPEATS):
         started_s = time.perf_counter()
         way(epochs)
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started_s)
     return statistics.median(seconds) / epochs * 1e3
 
@@ -130,7 +138,9 @@ def main() -> None:
     """Measure the three ways and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=300)
-    epochs = parser.parse_args().epochs
+    figures.add_argument(parser)
+    told = parser.parse_args()
+    epochs = told.epochs
     quiet_lightning()
     threads = sorted({1, torch.get_num_threads()})
     ways = {
@@ -147,6 +157,7 @@ def main() -> None:
         ours = ours or min(found)
         cells = " | ".join(f"{ms:.2f}" for ms in found)
         print(f"| {name} | {cells} | {min(found) / ours:.1f} |", flush=True)
+        figures.append(told.to, "folds", way=name, epoch_ms=dict(zip(threads, found, strict=True)))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,21 @@
 #   bash benchmarks/gpu.sh search       a search with four trials on one GPU, report included
 #   bash benchmarks/gpu.sh stacked      300 regression trials of 8 folds, as stacks of networks
 #   bash benchmarks/gpu.sh throughput   an epoch of ours, of a bare loop and of stock Lightning
+#   bash benchmarks/gpu.sh folds        eight folds as one stack, by hand, and by stock Lightning
+#   bash benchmarks/gpu.sh fits         time and memory of 300 x 8 regression fits
+#   bash benchmarks/gpu.sh race         one search by ours and by the hand-written loop
+#   bash benchmarks/gpu.sh all          check, throughput, folds, fits, race; within 8 minutes
 #   bash benchmarks/gpu.sh push         a teacher, and the small networks that learn from it
 #
-# PYTHON: the interpreter; STUDIES: where studies go; ARGS: more overrides for every study, such as
-# "trainer.max_epochs=3". Exit status 1 when any part failed.
+# All figures and the seconds of each part are in one file at the end, $STUDIES/gpu.json.
+#
+# PYTHON: the interpreter; STUDIES: where studies and figures go; ARGS: more overrides for every
+# study, such as "trainer.max_epochs=3"; LIMIT_S: the most seconds of a part but push. Exit status 1
+# when any part failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-PYTHON=${PYTHON:-python3} STUDIES=${STUDIES:-studies} ARGS=${ARGS:-}
+PYTHON=${PYTHON:-python3} STUDIES=${STUDIES:-studies} ARGS=${ARGS:-} LIMIT_S=${LIMIT_S:-240}
+LINES="$STUDIES/gpu.jsonl" RACE="$STUDIES/gpu_race.jsonl"
 FAST="model.cuda_graph=true trainer.precision=bf16-mixed"
 failed=0
 
@@ -19,9 +27,17 @@ timed() { # what, command...
     local what=$1 start=$SECONDS
     shift
     "$@"
-    local status=$?
-    echo "== $what: exit status $status after $((SECONDS - start)) s"
+    local status=$? seconds=$((SECONDS - start))
+    echo "== $what: exit status $status after $seconds s"
+    printf '{"benchmark": "parts", "part": "%s", "status": %d, "seconds": %d}\n' \
+        "$what" "$status" "$seconds" >>"$LINES"
     ((status == 0)) || failed=1
+}
+
+benchmark() { # part, name, arguments...
+    local part=$1 name=$2
+    shift 2
+    timed "$part" timeout "$LIMIT_S" "$PYTHON" -m "benchmarks.$name" "$@"
 }
 
 study() { # experiment, overrides...
@@ -32,7 +48,7 @@ study() { # experiment, overrides...
 }
 
 check() {
-    timed check "$PYTHON" -m pytest -q -p no:cacheprovider -m gpu tests/unit
+    timed check timeout "$LIMIT_S" "$PYTHON" -m pytest -q -p no:cacheprovider -m gpu tests/unit
 }
 
 search() {
@@ -44,7 +60,27 @@ stacked() {
 }
 
 throughput() {
-    timed throughput "$PYTHON" -m benchmarks.cnn --images 54000 --rounds 3
+    benchmark throughput cnn --images 54000 --rounds "${ROUNDS:-2}" --to "$LINES"
+}
+
+folds() {
+    benchmark folds folds --to "$LINES"
+}
+
+fits() {
+    benchmark fits study --trials "${FITS:-300}" --launchers stacked --batches --to "$LINES"
+}
+
+race() {
+    benchmark race race --seeds 1 --contenders ours,optuna --file "$RACE"
+}
+
+all() {
+    check
+    throughput
+    folds
+    fits
+    race
 }
 
 push() {
@@ -55,11 +91,15 @@ push() {
         model.distillation.teacher.checkpoint_path="$STUDIES/teacher/final/model.ckpt"
 }
 
-[[ $# -gt 0 ]] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2; }
+mkdir -p "$STUDIES"
+: >"$LINES"
+: >"$RACE"
 for part in "$@"; do
     case $part in
-        check | search | stacked | throughput | push) "$part" ;;
-        *) echo "benchmarks/gpu.sh must be told check, search, stacked, throughput or push, got $part" >&2; exit 2 ;;
+        check | search | stacked | throughput | folds | fits | race | all | push) "$part" ;;
+        *) echo "benchmarks/gpu.sh must be told check, search, stacked, throughput, folds, fits, race, all or push, got $part" >&2; exit 2 ;;
     esac
 done
+"$PYTHON" -m benchmarks.figures "$LINES" "$RACE" --to "$STUDIES/gpu.json" || failed=1
 exit $failed

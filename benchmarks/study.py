@@ -1,6 +1,7 @@
 """The whole of ``mlp_two_layers``, as a user runs it: time, memory, and the cost by stacked batch.
 
     python -m benchmarks.study [--trials 300] [--batches 1 2 4 8 16] [--batch-trials 48]
+                              [--to FILE]
 
 First the study (8 folds, up to 2,000 epochs, early stopping; no final job) without pruning and with
 the experiment's pruner; wall time includes the start of all processes, Optuna and the report.
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import figures
 from benchmarks.conditions import conditions
 from benchmarks.quick_study import measure
 
@@ -36,7 +38,9 @@ def run(*overrides: str) -> tuple[float, float, dict[str, Any]]:
     return seconds, pss / 2**30, found
 
 
-def print_row(name: str, seconds: float, gib: float, found: dict[str, Any]) -> None:
+def print_row(
+    to: Path | None, name: str, seconds: float, gib: float, found: dict[str, Any]
+) -> None:
     trials, best = found["trials"], found["best"]["value"]
     search = found["seconds"]["search"]
     print(
@@ -44,6 +48,8 @@ def print_row(name: str, seconds: float, gib: float, found: dict[str, Any]) -> N
         f" {trials['complete']}, {trials['pruned']}, {trials['failed']} | {best:.4f} | {gib:.2f} |",
         flush=True,
     )
+    told = {"wall_s": seconds, "search_s": search, "memory_gib": gib, "best": best}
+    figures.append(to, "study", way=name, trials=trials, **told)
 
 
 def print_head(title: str) -> None:
@@ -54,21 +60,21 @@ def print_head(title: str) -> None:
     )
 
 
-def whole_study(n_trials: int, launchers: Sequence[str]) -> None:
+def whole_study(n_trials: int, launchers: Sequence[str], to: Path | None) -> None:
     print_head(f"{n_trials} trials")
     for launcher in launchers:
         for name, pruner in (("no pruning", ["pruner=none"]), ("pruning", [])):
             told = [f"study.n_trials={n_trials}", f"hydra/launcher={launcher}", *pruner]
-            print_row(f"{name}, {launcher}", *run(*told))
+            print_row(to, f"{name}, {launcher}", *run(*told))
 
 
-def by_batch(batches: Sequence[int], n_trials: int) -> None:
+def by_batch(batches: Sequence[int], n_trials: int, to: Path | None) -> None:
     print_head(f"{n_trials} random trials, no pruning")
     common = ["pruner=none", "hydra/sweeper/sampler=random", f"study.n_trials={n_trials}"]
-    print_row("one at a time (workers)", *run(*common))
+    print_row(to, "one at a time (workers)", *run(*common))
     for batch in batches:
         told = ["hydra/launcher=stacked", f"study.batch={batch}"]
-        print_row(f"stacks of {batch}", *run(*common, *told))
+        print_row(to, f"stacks of {batch}", *run(*common, *told))
 
 
 def main() -> None:
@@ -78,12 +84,13 @@ def main() -> None:
     parser.add_argument("--launchers", nargs="*", default=["workers", "stacked"])
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 2, 4, 8, 16])
     parser.add_argument("--batch-trials", type=int, default=48)
+    figures.add_argument(parser)
     told = parser.parse_args()
     print(conditions())
     if told.trials:
-        whole_study(told.trials, told.launchers)
+        whole_study(told.trials, told.launchers, told.to)
     if told.batches:
-        by_batch(told.batches, told.batch_trials)
+        by_batch(told.batches, told.batch_trials, told.to)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from lightning.pytorch import Callback
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
@@ -33,12 +34,17 @@ def trainable(params: dict[str, Any]) -> None:
     fit(the_plan(), params["number"], params, [Reports()])
 
 
+def resources() -> dict[str, float]:
+    """Of a trial: a slot's core, and its share of a GPU where there is one."""
+    return {"cpu": 1} | ({"gpu": 1 / SLOTS} if torch.cuda.is_available() else {})
+
+
 def main() -> None:
     plan = the_plan()
     ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
     sampler = TimedTPESampler(seed=plan.seed, **sampler_settings(plan))
     tuner = tune.Tuner(
-        tune.with_resources(trainable, {"cpu": 1}),
+        tune.with_resources(trainable, resources()),
         tune_config=tune.TuneConfig(
             metric="loss",
             mode="min",

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+import torch
+
 from benchmarks.conditions import conditions
 from benchmarks.race import marks
 from benchmarks.race.outcome import Outcome, of_marks
@@ -21,9 +23,10 @@ _LOG = "log.txt"
 
 
 def ours(plan: Plan) -> list[str]:
-    """The command line; the last two words only measure."""
+    """The command line; the last two words only measure. A GPU has room for both slots."""
     told = [f"seed={plan.seed}", f"study.n_trials={plan.trials}", f"study.n_jobs={SLOTS}"]
     told += [f"data.train_limit={plan.train_limit}", "study.dir=study"]
+    told += [f"study.gpus_per_trial={1 / SLOTS}"] if torch.cuda.is_available() else []
     told += ["+callbacks.marks._target_=benchmarks.race.marks_of_ours.MarksOfOurs"]
     told += ["hydra.sweeper.sampler._target_=benchmarks.race.timed.TimedTPESampler"]
     return ["lightning_hpo", *SEARCH, *told]

@@ -7,6 +7,7 @@ torch; drawn by the same seed it has the same weights, so that no contender is a
 import functools
 import logging
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from torchvision.datasets import FashionMNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from benchmarks.race.marks import MarksFit
-from benchmarks.race.plan import Plan
+from benchmarks.race.plan import SLOTS, Plan
 
 
 class Network(nn.Module):
@@ -94,20 +95,29 @@ def optimizer_of(params: Mapping[str, Any], parameters: Any) -> torch.optim.Opti
 
 
 def loaders(plan: Plan) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Of the images that train and that validate.
-
-    Without loader processes: the trials fill all cores already, and there these only add the cost
-    of handing the batches over.
-    """
+    """Of the images that train and that validate."""
     found = np.load(plan.split)
     steps = Compose([ToTensor(), Normalize(found["mean"].tolist(), found["std"].tolist())])
     images = FashionMNIST(plan.data, train=True, transform=steps)
     train, val = (Subset(images, found[part].tolist()) for part in ("train", "val"))
     order = torch.Generator().manual_seed(plan.seed)
+    ways = processes()
     return (
-        DataLoader(train, plan.batch_size, shuffle=True, generator=order),
-        DataLoader(val, plan.eval_batch_size),
+        DataLoader(train, plan.batch_size, shuffle=True, generator=order, **ways),
+        DataLoader(val, plan.eval_batch_size, **ways),
     )
+
+
+def processes() -> dict[str, Any]:
+    """How a DataLoader loads beside a trial.
+
+    Where trials train on the CPU they fill all cores already, and processes only add the cost of
+    handing the batches over. A GPU leaves the cores to them: a share for each slot.
+    """
+    if not torch.cuda.is_available():
+        return {}
+    workers = max(1, len(os.sched_getaffinity(0)) // (2 * SLOTS))
+    return {"num_workers": workers, "persistent_workers": True, "pin_memory": True}
 
 
 class Marks(MarksFit, pl.Callback):

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import fleet, image_folders, report, shares
+from benchmarks import figures, fleet, image_folders, report, shares
 from lightning_hpo.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,15 @@ ALONE = ["race"]
 
 
 def test_make_bench_leaves_none_out():
-    helpers = {"conditions", "honest_tests", "honest_worlds", "recordings", "reference", "shares"}
+    helpers = {
+        "conditions",
+        "figures",
+        "honest_tests",
+        "honest_worlds",
+        "recordings",
+        "reference",
+        "shares",
+    }
     found = {p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py")}
     found |= {p.parent.name for p in (ROOT / "benchmarks").glob("*/__main__.py")}
     assert found == {*NAMES, *ALONE} | helpers
@@ -85,6 +93,26 @@ def test_the_fleet_benchmark_turns_a_rate_into_slots_and_goes_on_after_a_stop(tm
     path.write_text(json.dumps(found) + "\n")
     fleet.measure_missing([fleet.Point("gRPC proxy", 2, 0)], 10, path)
     assert fleet.read(path) == [found]
+
+
+# Rule: one file has the figures of all benchmarks, each under its name, and the machine's.
+def test_figures_of_several_benchmarks_are_gathered_by_their_names(tmp_path):
+    lines, race = tmp_path / "deep" / "lines.jsonl", tmp_path / "race.jsonl"
+    figures.append(lines, "folds", way="stacked", epoch_ms={1: 0.5})
+    figures.append(lines, "cnn", way="bare", epoch_s=[1.5])
+    figures.append(lines, "folds", way="by hand", epoch_ms={1: 6.0})
+    figures.append(None, "folds", way="nowhere")
+    race.write_text('{"contender": "ours", "wall_s": 60.0}\n')
+    found = figures.gathered([lines, race])
+    assert "torch" in found.pop("conditions")
+    assert found == {
+        "folds": [
+            {"way": "stacked", "epoch_ms": {"1": 0.5}},
+            {"way": "by hand", "epoch_ms": {"1": 6.0}},
+        ],
+        "cnn": [{"way": "bare", "epoch_s": [1.5]}],
+        "race": [{"contender": "ours", "wall_s": 60.0}],
+    }
 
 
 # Rule: a part that calls another one does not count its time.
