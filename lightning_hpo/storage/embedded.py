@@ -8,20 +8,16 @@ Nothing but speed is changed: what is stored is what Optuna's own storage would 
 import sqlite3
 import sys
 import weakref
-from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.storages import RDBStorage
-from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session
 
 from lightning_hpo.errors import UserError, one_line
 from lightning_hpo.protocol.folder import StudyFolder
-from lightning_hpo.storage import rows
+from lightning_hpo.storage.plain import PlainStorage
 
 LOCK_TIMEOUT_S = 60
 
@@ -50,7 +46,7 @@ def sqlite_database(spec: Any, study_dir: Path) -> Path | None:
     return Path(url.database)
 
 
-class EmbeddedStorage(RDBStorage):
+class EmbeddedStorage(PlainStorage):
     """SQLite, which commits whole or not at all, whenever a process is killed."""
 
     def __init__(self, path: Path) -> None:
@@ -63,43 +59,6 @@ class EmbeddedStorage(RDBStorage):
         # The last connection that is closed puts the log into the database, which is then a single
         # file. What is left to the end of the interpreter may never be closed.
         weakref.finalize(self, _close, self.scoped_session, self.engine)
-
-    def _create_new_trial(
-        self, study_id: int, template_trial: FrozenTrial | None = None
-    ) -> FrozenTrial:
-        if template_trial is None or template_trial.state.is_finished():
-            return super()._create_new_trial(study_id, template_trial)
-        with _create_scoped_session(self.scoped_session) as session:
-            return rows.add(session.connection(), study_id, template_trial)
-
-    def get_trial(self, trial_id: int) -> FrozenTrial:
-        with _create_scoped_session(self.scoped_session) as session:
-            return rows.trial(session.connection(), trial_id)
-
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        if not state.is_finished():
-            return super().set_trial_state_values(trial_id, state, values)
-        with _create_scoped_session(self.scoped_session) as session:
-            before = rows.end(session.connection(), trial_id, state, values)
-        if before is not None:
-            self.check_trial_is_updatable(trial_id, before)
-        return True
-
-    def _get_trials(
-        self,
-        study_id: int,
-        states: Container[TrialState] | None,
-        included_trial_ids: set[int],
-        trial_id_greater_than: int,
-    ) -> list[FrozenTrial]:
-        wanted = None if states is None else [state for state in TrialState if state in states]
-        with _create_scoped_session(self.scoped_session) as session:
-            connection = session.connection()
-            return rows.trials(
-                connection, study_id, wanted, included_trial_ids, trial_id_greater_than
-            )
 
 
 def _close(session: scoped_session[Session], engine: Engine) -> None:

@@ -1,7 +1,7 @@
-"""Trials read from SQLite and added to it by plain statements, in the place of Optuna's objects.
+"""Trials read from SQLite and PostgreSQL and added to them by plain statements.
 
-What is read and what is stored are the same; SQLAlchemy makes an object of every row of every
-table, keeps track of its changes, and takes ten times as long.
+What is read and what is stored are what Optuna's own objects read and store; SQLAlchemy makes an
+object of every row of every table, keeps track of its changes, and takes ten times as long.
 """
 
 import copy
@@ -16,9 +16,17 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages._rdb.models import NOT_FOUND_MSG, TrialValueModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, CursorResult
 
 _PARAMS = "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)"
+# Their own numbers, which are SQLite's row ids too: rows come in the order of being stored.
+_KEYS = {
+    "trial_params": "param_id",
+    "trial_values": "trial_value_id",
+    "trial_user_attributes": "trial_user_attribute_id",
+    "trial_system_attributes": "trial_system_attribute_id",
+    "trial_intermediate_values": "trial_intermediate_value_id",
+}
 _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
@@ -38,10 +46,10 @@ def trials(
 ) -> list[FrozenTrial]:
     """Of a study those with the ids ``included`` and those after ``greater_than``."""
     _check_exists(connection, study_id)
-    listed = ", ".join(str(int(each)) for each in included)
-    where = (
-        f"study_id = {int(study_id)} AND (trial_id > {int(greater_than)} OR trial_id IN ({listed}))"
-    )
+    after = f"trial_id > {int(greater_than)}"
+    if included:
+        after += f" OR trial_id IN ({', '.join(str(int(each)) for each in included)})"
+    where = f"study_id = {int(study_id)} AND ({after})"
     if states is not None:
         names = ", ".join(f"'{state.name}'" for state in states)
         where += f" AND state IN ({names})"
@@ -50,25 +58,22 @@ def trials(
 
 def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTrial:
     """A trial that has not ended, with a new id and the next number."""
-    _check_exists(connection, study_id)
-    values = (study_id, draft.state.name, _stored(draft.datetime_start))
-    insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
-    trial_id = connection.exec_driver_sql(insert, values).lastrowid
+    _check_exists(connection, study_id, alone=True)
+    trial_id = _inserted(connection, study_id, draft)
     count = "SELECT COUNT(*) FROM trials WHERE study_id = ? AND trial_id < ?"
-    number = connection.exec_driver_sql(count, (study_id, trial_id)).scalar_one()
-    number_it = "UPDATE trials SET number = ? WHERE trial_id = ?"
-    connection.exec_driver_sql(number_it, (number, trial_id))
+    number = _execute(connection, count, (study_id, trial_id)).scalar_one()
+    _execute(connection, "UPDATE trials SET number = ? WHERE trial_id = ?", (number, trial_id))
     params = [
         (trial_id, name, each.to_internal_repr(draft.params[name]), distribution_to_json(each))
         for name, each in draft.distributions.items()
     ]
     if params:
-        connection.exec_driver_sql(f"{_PARAMS} VALUES (?, ?, ?, ?)", params)
+        _execute(connection, f"{_PARAMS} VALUES (?, ?, ?, ?)", params)
     for table, attributes in (("user", draft.user_attrs), ("system", draft.system_attrs)):
         rows = [(trial_id, key, json.dumps(value)) for key, value in attributes.items()]
         insert = f"INSERT INTO trial_{table}_attributes (trial_id, key, value_json)"
         if rows:
-            connection.exec_driver_sql(f"{insert} VALUES (?, ?, ?)", rows)
+            _execute(connection, f"{insert} VALUES (?, ?, ?)", rows)
     added = copy.deepcopy(draft)
     added.number, added._trial_id = number, trial_id
     return added
@@ -81,7 +86,7 @@ def end(
     ended = _stored(datetime.now())
     update = "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?"
     may_end = f"{update} AND state IN ('RUNNING', 'WAITING')"
-    done = connection.exec_driver_sql(may_end, (state.name, ended, trial_id))
+    done = _execute(connection, may_end, (state.name, ended, trial_id))
     if not done.rowcount:
         return trial(connection, trial_id).state
     told = []
@@ -91,16 +96,42 @@ def end(
     if told:
         insert = "INSERT INTO trial_values (trial_id, objective, value, value_type)"
         instead = "DO UPDATE SET value = excluded.value, value_type = excluded.value_type"
-        connection.exec_driver_sql(
-            f"{insert} VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, objective) {instead}", told
-        )
+        insert += f" VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, objective) {instead}"
+        _execute(connection, insert, told)
     return None
 
 
-def _check_exists(connection: Connection, study_id: int) -> None:
-    known = "SELECT 1 FROM studies WHERE study_id = ?"
-    if connection.exec_driver_sql(known, (study_id,)).first() is None:
+def _execute(
+    connection: Connection,
+    statement: str,
+    parameters: tuple[Any, ...] | list[tuple[Any, ...]],
+) -> CursorResult[Any]:
+    """With ``?`` in the place of each parameter, whatever the driver writes there."""
+    if not _is_sqlite(connection):
+        statement = statement.replace("?", "%s")
+    return connection.exec_driver_sql(statement, parameters)
+
+
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def _check_exists(connection: Connection, study_id: int, *, alone: bool = False) -> None:
+    """``alone``: whoever asks so too waits until this transaction ends."""
+    known = f"SELECT 1 FROM studies WHERE study_id = {int(study_id)}"
+    if alone and not _is_sqlite(connection):
+        known += " FOR UPDATE"
+    if connection.exec_driver_sql(known).first() is None:
         raise KeyError(NOT_FOUND_MSG)
+
+
+def _inserted(connection: Connection, study_id: int, draft: FrozenTrial) -> int:
+    """The id of a new row of the table of trials."""
+    values = (study_id, draft.state.name, _stored(draft.datetime_start))
+    insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
+    if _is_sqlite(connection):
+        return int(_execute(connection, insert, values).lastrowid)
+    return int(_execute(connection, f"{insert} RETURNING trial_id", values).scalar_one())
 
 
 def _trials(connection: Connection, where: str) -> Iterator[FrozenTrial]:
@@ -144,7 +175,8 @@ def _grouped(
     connection: Connection, table: str, columns: str, of: str
 ) -> dict[int, list[tuple[Any, ...]]]:
     """The rows of these trials, in the order in which they were stored, by the trial's id."""
-    query = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN {of} ORDER BY rowid"
+    query = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN {of}"
+    query += f" ORDER BY {_KEYS[table]}"
     rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for trial_id, *values in connection.exec_driver_sql(query):
         rows[trial_id].append(tuple(values))
@@ -157,10 +189,12 @@ def _distribution(text: str) -> BaseDistribution:
     return json_to_distribution(text)
 
 
-def _local(stored: str | None) -> datetime | None:
+def _local(stored: str | datetime | None) -> datetime | None:
+    # SQLite has them as text, other drivers as what they are; both in UTC.
     if stored is None:
         return None
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    utc = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+    return utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 
 def _stored(local: datetime | None) -> str | None:

@@ -29,6 +29,7 @@ from lightning_hpo.errors import UserError, of_driver, one_line
 from lightning_hpo.output.masking import MASK, learn, redact, storage_secrets
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import LOCK_TIMEOUT_S, EmbeddedStorage, use_write_ahead_log
+from lightning_hpo.storage.plain import DIALECTS, PlainStorage
 
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
@@ -102,9 +103,10 @@ def _from_url(text: str) -> BaseStorage:
     options = _engine_options(url)
     _connect_once(url, options)
     plain = url.render_as_string(hide_password=False)
+    kind = PlainStorage if url.get_backend_name() in DIALECTS else RDBStorage
     for tries in range(1, _FRESH_STORE_TRIES + 1):
         try:
-            return get_storage(RDBStorage(plain, engine_kwargs=dict(options)))
+            return get_storage(kind(plain, engine_kwargs=dict(options)))
         except (SQLAlchemyError, StorageInternalError) as error:
             if tries == _FRESH_STORE_TRIES:
                 raise _unusable(_shown(url), error) from None
