@@ -22,7 +22,8 @@ _COMMENT_BEHIND = re.compile(r"(?:^|\s+)# ?(?P<words>.*)$")
 _INTRODUCTION = """\
 # Every configuration key
 
-Made from the YAML files and their comments by `python -m docs.configuration`.
+For whoever looks a key up; [those that matter first](keys.md) are on a page of their own. Made from
+the YAML files and their comments by `python -m docs.configuration`.
 
 A group's option is chosen by `group=option` (`data=digits`), a key is set by its dotted name
 (`study.n_trials=40`, `model.dropout=0.2`) and searched by giving a range in its place

@@ -132,3 +132,40 @@ def test_what_a_finished_study_offers_from_python(folder: Path) -> None:
     shell(f"python -m lightning_hpo data=digits {other}", folder)
     program(block_with("docs/from-python.md", "python", "rerun("), folder)
     assert (folder / "studies" / "digits" / "report.html").is_file()
+
+
+def shapes(said: str) -> set[str]:
+    """The lines of a study's output, without its figures and what the luck of a search picks."""
+    lines = re.sub(r"\d[\d.]*(?:e-\d+)?(?: (?:s|min|h)\b)?", "N", said).splitlines()
+    known = [re.sub(r"(always saying ).*( gets)", r"\1a class\2", line) for line in lines]
+    known = [re.sub(r"^( {4}[\w.]+ = ).*", r"\1N", line) for line in known]
+    return {" ".join(line.split()) for line in known if line.strip() not in ("", "...")}
+
+
+def test_what_is_left_of_a_line_without_its_figures() -> None:
+    said = (
+        "trial  11  pruned    at epoch 3 with val/loss=0.43   40.3 s\n...\n\n    optimizer = adam\n"
+    )
+    assert shapes(said) == {"trial N pruned at epoch N with val/loss=N N", "optimizer = N"}
+
+
+# Rule: the lines that README and the page show are those that the command prints.
+def test_the_first_study_prints_what_its_page_shows(folder: Path) -> None:
+    page = block_with("docs/first-study.md", "", "Sampler: TPESampler")
+    assert set(block_with("README.md", "", "5-fold cross-validation").splitlines()) <= set(
+        page.splitlines()
+    )
+    command = "python -m lightning_hpo +experiment=cnn_dropout +budget=quick"
+    assert command.removeprefix("python -m ") in (ROOT / "docs" / "first-study.md").read_text()
+    said = shell(f"{command} data=digits", folder).replace(" data=digits", "")
+    assert shapes(page) - shapes(said) == set()
+
+
+def test_what_the_page_of_the_first_study_does_with_one(folder: Path) -> None:
+    np.save(folder / "new.npy", load_digits().images[:5].astype(np.uint8))
+    shell(block_with("docs/first-study.md", "bash", "studies/digits"), folder)
+    study = folder / "studies" / "digits"
+    assert len(load_study(study).trials) == 6
+    assert len(pd.read_csv(folder / "new.csv")) == 5
+    assert {path.name for path in (study / "export").iterdir()} == {"model.pt2", "model_card.md"}
+    assert (study / "lock_box.json").is_file()
