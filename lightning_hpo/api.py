@@ -112,8 +112,9 @@ class StudyRecord:
         networks of ``study.n_refits`` as one, which gives their mean output. ``trust``: also where
         another user or machine made the study, whose code then runs.
 
-        Raises :class:`UserError` where the study has no such network, where its class cannot be
-        imported here or does not open its own checkpoint, and for another one's study.
+        Raises:
+            UserError: where the study has no such network, where its class cannot be imported here
+                or does not open its own checkpoint, and for another one's study.
         """
         part = "ensemble" if ensemble else "model"
         module: pl.LightningModule = self._stored(part, trust=trust)
@@ -165,8 +166,9 @@ def load_study(study_dir: str | Path) -> StudyRecord:
 
     Nothing is changed, no code of the study runs, and torch is not imported.
 
-    Raises :class:`UserError` where there is no readable ``results.json``, which a study writes at
-    its end, or where its trials cannot be read.
+    Raises:
+        UserError: where there is no readable ``results.json``, which a study writes at its end, or
+            where its trials cannot be read.
     """
     record = read_record(Path(study_dir).absolute())
     return StudyRecord(record.folder, record.results, record.trials, record.importances.shares)
@@ -193,9 +195,10 @@ def run(*overrides: str | Mapping[str, Any], config_dir: str | Path | None = Non
     Returns:
         What :func:`load_study` returns for its folder.
 
-    Raises :class:`UserError`, with the line that says why, where the study was refused or failed,
-    and :class:`KeyboardInterrupt` for an interrupt, here or of the study, which has been closed and
-    resumes when it is run again. A second interrupt ends it at once.
+    Raises:
+        UserError: with the line that says why, where the study was refused or failed.
+        KeyboardInterrupt: for an interrupt, here or of the study, which has been closed and resumes
+            when it is run again. A second interrupt ends it at once.
     """
     caller.refuse_within()
     said = [word for given in overrides for word in _words(given)]
@@ -247,8 +250,9 @@ def compare(
         ``row.minus(other, metric)`` with ``mean``, ``low``, ``high``, ``p`` and ``within_noise``,
         which judges that pair alone, while the command judges several pairs together.
 
-    Raises :class:`UserError` for fewer than two different folders, for one without readable
-    results, and where no study has had a cross-validation or a test.
+    Raises:
+        UserError: for fewer than two different folders, for one without readable results, and where
+            no study has had a cross-validation or a test.
     """
     # Brings scipy, for which nobody should wait who starts a study.
     from lightning_hpo.results.rows import read_studies, rows_of
@@ -278,8 +282,9 @@ def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Compari
         ``recorded`` and ``repeated``, the reported values in their order, and whether they are
         ``equal`` to the last bit.
 
-    Raises :class:`UserError` where there is no such study or trial, where it has reported nothing,
-    its record is damaged, or another one made the study.
+    Raises:
+        UserError: where there is no such study or trial, where it has reported nothing, its record
+            is damaged, or another one made the study.
     """
     try:
         return again.rerun(Path(study_dir), number, trust=trust, way_out="trust=True")
@@ -301,8 +306,9 @@ def unlock(study_dir: str | Path, *, trust: bool = False) -> "Opening":
         The opening's ``number``, 1 for a box that nobody had opened, its ``metrics``, ``n_samples``
         and the ``intervals`` at 95 % of the metrics that have one.
 
-    Raises :class:`UserError` where the study has no lock box or no final network, where its data
-    are gone or have changed, or where another one made it.
+    Raises:
+        UserError: where the study has no lock box or no final network, where its data are gone or
+            have changed, or where another one made it.
     """
     from lightning_hpo.unlock import open_box
 

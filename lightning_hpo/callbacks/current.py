@@ -65,7 +65,8 @@ def current_trial() -> CurrentTrial:
     ``should_prune`` is False. So they are in processes that the job starts as new programs, such as
     the ranks of ``strategy=ddp`` but the first one.
 
-    Raises :class:`UserError` where the study's storage is out of reach of the job.
+    Raises:
+        UserError: where the study's storage is out of reach of the job.
     """
     address = told_address()
     if address is None:

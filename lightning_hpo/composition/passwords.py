@@ -97,7 +97,10 @@ def hide_passwords(config: DictConfig) -> None:
     """Move every secret out of ``config``, and out of its overrides, in place.
 
     A secret that no override brought stands in a file, from which jobs are composed again: it gets
-    an override of its own. Raises :class:`UserError` where one cannot be hidden.
+    an override of its own.
+
+    Raises:
+        UserError: where one cannot be hidden.
     """
     vault = Vault()
     # The study's own storage first: its variable has the plain name.

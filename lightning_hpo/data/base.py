@@ -50,13 +50,14 @@ class TensorDataModule(pl.LightningDataModule):
             then are training samples beside the originals.
         seed: orders and augments the training batches.
 
-    Raises :class:`UserError` for an argument outside its range, here or, where the data decide it,
-    in ``setup``.
-
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
     ``classes``; ``train_indices``, ``val_indices`` into the training data, or into what a limit
     leaves of them; ``apart``, what is held out of all training data; ``mean``, ``std`` (C,)
     float32.
+
+    Raises:
+        UserError: for an argument outside its range, here or, where the data decide it, in
+            ``setup``.
     """
 
     name: str = "data"

@@ -26,7 +26,8 @@ class CSVDataModule(TensorDataModule):
     are standardised on the training split, the target is as it stands in the file. ``batch_size``
     None: all rows, so an epoch is one step.
 
-    Raises :class:`UserError`, in ``setup``, for whatever in a file is not a finite number.
+    Raises:
+        UserError: in ``setup``, for whatever in a file is not a finite number.
     """
 
     name = "csv"
@@ -89,8 +90,10 @@ def read_columns(
 ) -> NDArray[np.float32]:
     """The named columns of a CSV file, (rows, columns), from at least ``fewest`` rows.
 
-    ``way_out``: what is said where a column is missing. Raises :class:`UserError` with file, line
-    and column of the first thing that is wrong.
+    ``way_out``: what is said where a column is missing.
+
+    Raises:
+        UserError: with file, line and column of the first thing that is wrong.
     """
     lines = filled(path)
     _, header = next(lines, (0, None))
@@ -114,8 +117,8 @@ def read_columns(
 def records(path: Path, rule: str = _RULE) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line, none of a blank one; the header is a line as any other.
 
-    Raises :class:`UserError` for what is no CSV file; ``rule``: what a file that cannot be opened
-    must be.
+    Raises:
+        UserError: for what is no CSV file; ``rule``: what a file that cannot be opened must be.
     """
     try:
         # utf-8-sig: spreadsheets write a byte-order mark in front of the first column's name.

@@ -68,7 +68,8 @@ class Split:
             order of time there is only one.
         held: what leaves the data before they are split, as a ``Held`` or a mapping of its fields.
 
-    Raises :class:`UserError` for a field of the chosen method outside its range.
+    Raises:
+        UserError: for a field of the chosen method outside its range.
     """
 
     method: Method = "holdout"

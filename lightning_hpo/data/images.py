@@ -47,7 +47,11 @@ class ImagesDataModule(TensorDataModule):
             shared by processes, in place of being read into the memory of each.
         cache_dir: default: ``lightning_hpo`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
 
-    Other arguments: see ``TensorDataModule``. Raises :class:`UserError` here or in ``setup``.
+    Other arguments: see ``TensorDataModule``.
+
+    Raises:
+        UserError: for an argument outside its range, here; for files that are not there or cannot
+            be read, in ``setup``.
     """
 
     name = "images"
@@ -123,7 +127,8 @@ class ImagesDataModule(TensorDataModule):
     def read_samples(self, path: Path) -> Tensor:
         """New images as the study's are, (N, C, H, W): a folder, one file, or a CSV with paths.
 
-        Raises :class:`UserError` for what cannot be decoded, whatever ``on_damaged`` says.
+        Raises:
+            UserError: for what cannot be decoded, whatever ``on_damaged`` says.
         """
         channels, height, width = self.input_shape
         form = Form(height, width, channels)

@@ -198,7 +198,8 @@ class TableDataModule(TensorDataModule):
     def as_samples(self, x: Any, name: str) -> Tensor:
         """Rows as they are stored (N, R), of a data frame with the inputs or of an array of them.
 
-        Raises :class:`UserError`, which calls them ``name``, for others.
+        Raises:
+            UserError: that calls them ``name``, for others.
         """
         if isinstance(x, pd.DataFrame):
             return self._encoded(table_of(x, name))

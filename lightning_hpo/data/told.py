@@ -254,7 +254,8 @@ class KnowsParts(Protocol):
 def description(data: object) -> dict[str, Any]:
     """Of data that tell it (:class:`DescribesData`), else empty.
 
-    Raises :class:`UserError` for one that cannot be written as JSON, or of another shape.
+    Raises:
+        UserError: for one that cannot be written as JSON, or of another shape.
     """
     if not isinstance(data, DescribesData) or not callable(data.description):
         return {}
@@ -316,7 +317,8 @@ def class_names(data: object, n_classes: int) -> Sequence[str]:
 def pair(data: object, batch: Any) -> tuple[Any, Any]:
     """Inputs and targets of a batch: by the keys that are told, else of (x, y) or by usual names.
 
-    Raises :class:`UserError` for a batch that leaves more than one choice, or none.
+    Raises:
+        UserError: for a batch that leaves more than one choice, or none.
     """
     if isinstance(data, BatchKeys):
         return batch[data.input_key], batch[data.target_key]

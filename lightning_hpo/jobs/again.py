@@ -77,7 +77,9 @@ def rerun(
     what a user adds to say so.
 
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
-    Raises :class:`UserError` when the folder or the trial is missing.
+
+    Raises:
+        UserError: when the folder or the trial is missing.
     """
     trial = StudyFolder(study_dir).trial(number)
     require_own(study_dir, trusted=trust, way_out=way_out)

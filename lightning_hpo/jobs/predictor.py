@@ -88,14 +88,16 @@ class Predictor:
     def predict(self, x: Any) -> NDArray[Any]:
         """(N,): of a classifier the numbers of the classes, int64; else the values, float32.
 
-        Raises :class:`UserError` for samples of another shape than the study's, or not finite.
+        Raises:
+            UserError: for samples of another shape than the study's, or not finite.
         """
         return self.predictions(x).number
 
     def probabilities(self, x: Any) -> NDArray[np.float64]:
         """(N, K): of each class, softmax(logits / temperature); as :meth:`predict` of a classifier.
 
-        Raises :class:`UserError` also where values are predicted, which have none.
+        Raises:
+            UserError: as :meth:`predict`, and where values are predicted, which have none.
         """
         found = self.predictions(x).probability
         if found is None:
@@ -121,8 +123,10 @@ class Predictor:
     def read(self, path: Path) -> Tensor:
         """The samples in a tensor file, in what the data read themselves, else in a CSV file.
 
-        The latter where the data name their inputs. Raises :class:`UserError` for what cannot be
-        read, with what was expected.
+        The latter where the data name their inputs.
+
+        Raises:
+            UserError: for what cannot be read, with what was expected.
         """
         if path.suffix not in TENSOR_FILES and isinstance(self.data, told.ReadsSamples):
             return self.data.read_samples(path)

@@ -190,7 +190,8 @@ class BaseClassifier(BaseModule):
         steps_per_call: minibatches that one ``training_step`` trains on, at least 1, or "epoch".
         cuda_graph: train on them as captured CUDA graphs.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(

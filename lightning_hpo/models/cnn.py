@@ -42,7 +42,8 @@ class CNNClassifier(BaseClassifier):
         label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
             scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(

@@ -21,8 +21,9 @@ class Distillation:
         weight: share of the teacher in the loss, in [0, 1].
         temperature: above 0; larger ones tell more of the classes that are not the first.
 
-    Raises :class:`UserError` for an argument outside its range, and in the first step for a teacher
-    of another number of classes.
+    Raises:
+        UserError: for an argument outside its range, and in the first step for a teacher of another
+            number of classes.
     """
 
     def __init__(

@@ -69,7 +69,8 @@ class MLPRegressor(BaseRegressor):
         of_classes: arguments of ``MLPClassifier`` with their defaults, since a configuration may be
             of either; others are refused.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(
@@ -135,7 +136,8 @@ class MLPClassifier(BaseClassifier):
         label_smoothing, distillation, class_weights, extra_metrics, optimizer, scheduler,
             steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(
@@ -196,7 +198,8 @@ class MLP:
         label_smoothing, distillation, class_weights, extra_metrics, steps_per_call, cuda_graph: of
             a classifier, as in ``BaseClassifier``; a regressor refuses them.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __new__(  # type: ignore[misc]

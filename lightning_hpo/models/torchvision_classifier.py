@@ -40,7 +40,8 @@ class TorchvisionClassifier(BaseClassifier):
         label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
             scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an unknown architecture and for weights of another one.
+    Raises:
+        UserError: for an unknown architecture and for weights of another one.
     """
 
     def __init__(

@@ -85,8 +85,8 @@ def by_value(trials: list[FrozenTrial], *, minimize: bool) -> list[FrozenTrial]:
 def read_record(study_dir: Path, *, study: optuna.Study | None = None) -> Record:
     """Read the study in ``study_dir``; its storage is opened read-only, unless ``study`` is given.
 
-    Raises :class:`UserError` where no ``results.json`` is readable, or its trials are not where it
-    says.
+    Raises:
+        UserError: where no ``results.json`` is readable, or its trials are not where it says.
     """
     results = read(study_dir)
     if study is not None:

@@ -16,7 +16,8 @@ from lightning_hpo.sweep.search.loop import StudyCallback
 def mlflow(*, folder: str, uri: str | None = None, **arguments: Any) -> StudyCallback:
     """``optuna_integration.MLflowCallback``, whose runs lie in ``folder`` unless ``uri`` is given.
 
-    Raises :class:`UserError` where MLflow is not installed.
+    Raises:
+        UserError: where MLflow is not installed.
     """
     from optuna_integration.mlflow import MLflowCallback
 

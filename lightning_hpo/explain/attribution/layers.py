@@ -21,7 +21,9 @@ def feature_maps(model: nn.Module, layer: str | nn.Module, images: Tensor) -> Te
     """The output of ``layer`` for ``images``, in eval mode: (N, C, H, W) of a convolutional layer.
 
     ``model`` maps ``images`` to anything; ``layer`` is one of its layers, or its dotted name.
-    Raises ``UserError`` where there is no such layer, or it does not run once in a forward pass.
+
+    Raises:
+        UserError: where there is no such layer, or it does not run once in a forward pass.
     """
     with (
         torch.no_grad(),

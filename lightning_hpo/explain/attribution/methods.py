@@ -45,15 +45,16 @@ def grad_cam(
         rectified: keep positive evidence only.
         size: (height, width) in pixels to which maps are resized bilinearly, after rectification.
 
-    Raises :class:`UserError` where there is no such layer, where it does not run once in a forward
-    pass or its output has another shape, and for a target outside its range.
-
     The paper's activations have passed a ReLU. On the bare output of a convolution, negative values
     dominate the sum and leave many rectified maps empty. The map is captum's ``LayerGradCam`` of
     the layer that was named, or of the activation's module.
 
     The sum over channels is the paper's; the reference study averages over channels, which divides
     every map by C. Maps are not normalised, so images can be compared.
+
+    Raises:
+        UserError: where there is no such layer, where it does not run once in a forward pass or its
+            output has another shape, and for a target outside its range.
     """
     place = last_map(model, images) if layer is None else Place(layer)
     activation_nchw, grads_nchw = _activation_and_gradient(model, place, images, target)

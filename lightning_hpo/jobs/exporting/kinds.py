@@ -112,7 +112,8 @@ def format_of(name: str) -> Format:
 def file_for(study_dir: Path, out: Path | None, kind: Format, *, ensemble: bool) -> Path:
     """Where the file goes; by default into ``export`` in the study's folder.
 
-    Raises :class:`UserError` for a name with another ending, and a folder that is none.
+    Raises:
+        UserError: for a name with another ending, and a folder that is none.
     """
     if out is None:
         return study_dir / "export" / f"{'ensemble' if ensemble else 'model'}{kind.suffix}"

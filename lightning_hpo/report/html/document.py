@@ -68,7 +68,8 @@ def section(build: Callable[[T], str], subject: T) -> str:
 def write_page(path: Path, html: str, *, way_out: str) -> Path:
     """Write beside the page's place and move it there, so that nobody meets half a page.
 
-    Raises :class:`UserError` where the place cannot be written to; ``way_out`` ends the message.
+    Raises:
+        UserError: where the place cannot be written to; ``way_out`` ends the message.
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}.html")
     try:
