@@ -141,8 +141,10 @@ def referred(text: str) -> str:
 
 
 def referred_tree(tree: Any) -> Any:
-    """A resolved configuration with secrets as references again, or masked where no variable has
-    them; a job can be run again from this."""
+    """A resolved configuration with secrets as references again; a job can be run from this.
+
+    One that no variable has is masked.
+    """
     known = _references_by_text()
 
     def walk(node: Any, path: KeyPath) -> Any:

@@ -191,7 +191,7 @@ class DescribesData(Protocol):
     """What reports say of the data, after ``setup("fit")``, and once more when the test is open."""
 
     def description(self) -> Mapping[str, Any]:
-        """Plain values of any of these keys:
+        """Plain values of any of these keys.
 
         "shape": [int] of one sample; "samples": {"train": int, "test": int or None};
         "classes": [{"name": str, "train": int, "test": int or None}] in the order of their numbers;

@@ -26,7 +26,7 @@ def require_weights(asked: ClassWeights, num_classes: int) -> Tensor | None:
 
 
 def balanced(data: object) -> Tensor:
-    """n / (K * n of the class), (K,), as scikit-learn's, of the samples that train.
+    """Weights (K,) of classes, n / (K * n of the class), as scikit-learn's, of what trains.
 
     A class without any weighs nothing.
 

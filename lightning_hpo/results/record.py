@@ -17,9 +17,12 @@ from lightning_hpo.storage.readonly import opened_study
 
 @dataclass(frozen=True)
 class Record:
-    """One study. ``trials`` are ordered by number and empty for a study without a search space; of
-    several objectives they hold the first. ``asked``: the search space as it was configured, also
-    of conditional parameters that no trial has drawn."""
+    """One study.
+
+    ``trials`` are ordered by number and empty for a study without a search space; of several
+    objectives they hold the first. ``asked``: the search space as it was configured, also of
+    conditional parameters that no trial has drawn.
+    """
 
     folder: Path
     results: Results

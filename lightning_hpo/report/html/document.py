@@ -55,8 +55,7 @@ class Section(NamedTuple, Generic[T]):
 
 
 def section(build: Callable[[T], str], subject: T) -> str:
-    """What ``build`` makes of ``subject``; where it fails, the other sections are shown all the
-    same."""
+    """What ``build`` makes of ``subject``; where it fails, the other sections are shown."""
     try:
         return build(subject)
     except UserError:
