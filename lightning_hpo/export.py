@@ -60,6 +60,12 @@ def load_safetensors(path: str | Path) -> "nn.Module":
     Its metadata name the classes that it is built of, which are imported: open only files that you
     trust.
 
+    Args:
+        path: the file.
+
+    Returns:
+        From samples (N, C, ...) to probabilities (N, K) of K classes, or to values (N,).
+
     Raises:
         UserError: for a file that is none of these, or that does not fit them.
     """

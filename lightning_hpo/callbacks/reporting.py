@@ -128,6 +128,12 @@ class PruningCallback(EpochJudge):
     Raises:
         optuna.TrialPruned: in the fit, when the pruner ends it.
         UserError: at the end of a fit in which nothing logged the metric.
+
+    Examples:
+        Outside a sweep it has nobody to report to:
+
+        >>> PruningCallback(monitor="val/loss").is_idle
+        True
     """
 
     def __init__(self, trial: Reported | None = None, *, monitor: str, first_step: int = 0) -> None:
@@ -167,7 +173,11 @@ class PruningCallback(EpochJudge):
             self.check()
 
     def check(self) -> None:
-        """Raise :class:`optuna.TrialPruned` when the pruner has ended this fit."""
+        """End the trial where the pruner has ended this fit.
+
+        Raises:
+            optuna.TrialPruned: where it has.
+        """
         if self.pruned is not None:
             raise optuna.TrialPruned(self.pruned)
 

@@ -58,6 +58,16 @@ class TensorDataModule(pl.LightningDataModule):
     Raises:
         UserError: for an argument outside its range, here or, where the data decide it, in
             ``setup``.
+
+    Examples:
+        >>> class Rows(TensorDataModule):
+        ...     def load(self) -> Arrays:
+        ...         x, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+        ...         return Arrays(x, y, x[:2], y[:2])
+        >>> data = Rows(split={"method": "kfold", "n_splits": 5, "fold": 0})
+        >>> data.setup()
+        >>> data.input_shape, data.num_classes, len(data.train_indices)
+        ((2,), 2, 8)
     """
 
     name: str = "data"
@@ -99,7 +109,7 @@ class TensorDataModule(pl.LightningDataModule):
         self._test: tuple[Tensor, Tensor] | None = None
 
     def load(self) -> Arrays:
-        """Reads the data set into the host's memory; called once, by the first ``setup``."""
+        """The data set in the host's memory; called once, by the first ``setup``."""
         raise NotImplementedError
 
     def values(self, name: str) -> NDArray[Any] | None:

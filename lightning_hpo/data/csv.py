@@ -19,15 +19,23 @@ _RULE = "data.train_csv and data.test_csv must be readable files"
 
 
 class CSVDataModule(TensorDataModule):
-    """Columns ``inputs`` (one name or several) and ``target`` of ``train_csv`` and ``test_csv``.
+    """Numbers in columns of two CSV files.
 
-    Files are UTF-8, comma-separated, with a header; relative paths start at the working directory,
-    and other columns are ignored, but for those that ``split`` names as groups or labels. Inputs
-    are standardised on the training split, the target is as it stands in the file. ``batch_size``
-    None: all rows, so an epoch is one step.
+    Files are UTF-8, comma-separated, with a header. Columns that are neither inputs nor the target
+    are ignored, but for those that ``split`` names as groups or labels. Inputs are standardised on
+    the training split, the target is as it stands in the file.
+
+    Args:
+        train_csv: the file of the training rows; relative paths start at the working directory.
+        test_csv: that of the test rows, opened once, by the final job.
+        inputs: the columns to predict from, one name or several.
+        target: the column to predict.
+        batch_size: rows of a training batch, at least 1; None: all, so an epoch is one step.
+        **options: those of ``TensorDataModule``.
 
     Raises:
-        UserError: in ``setup``, for whatever in a file is not a finite number.
+        UserError: for an argument outside its range, here; for whatever in a file is not a finite
+            number, in ``setup``.
     """
 
     name = "csv"

@@ -27,13 +27,19 @@ _NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "m
 
 @dataclass(frozen=True)
 class Comparison:
-    """Recorded and repeated values; equal when all are the same to the last bit."""
+    """Two runs of one trial.
+
+    Attributes:
+        recorded: the values that the trial reported, in the order of its steps.
+        repeated: those of its repetition.
+    """
 
     recorded: Sequence[float]
     repeated: Sequence[float]
 
     @property
     def equal(self) -> bool:
+        """Whether all values are the same to the last bit."""
         return list(self.recorded) == list(self.repeated)
 
     def __str__(self) -> str:

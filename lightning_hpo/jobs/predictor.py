@@ -38,9 +38,11 @@ Given = Literal["values", "logits", "probabilities"]
 class Predictions:
     """Of N samples, in their order.
 
-    number (N,): classes, int64, or values, float32. probability (N, K): of each class, float64, and
-    ``classes`` their names; both None where values are predicted. file (N,): where each sample
-    lies, where they have files of their own.
+    Attributes:
+        number: (N,) classes, int64, or values, float32.
+        probability: (N, K) of each class, float64; None where values are predicted.
+        classes: the names of the K classes; None where values are predicted.
+        file: (N,) where each sample lies; None where they have no files of their own.
     """
 
     number: NDArray[Any]
@@ -64,6 +66,9 @@ class Predictor:
         temperature: by which logits are divided before their softmax.
         kind: of what the network gives, where ``data`` do not tell; None: by its shape.
         batch_size: samples that go through the network at a time, at least 1.
+
+    Raises:
+        UserError: for a ``batch_size`` outside its range, and a network without a ``forward``.
     """
 
     def __init__(

@@ -242,10 +242,12 @@ class BaseClassifier(BaseModule):
         return (outputs + self(x.flip(-1))) / 2 if self.test_time_flip else outputs
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy of logits (B, K) for labels (B,), as validation and test log it."""
         # Logits of a mixed precision have too few digits for a sum of exponentials.
         return F.cross_entropy(outputs.float(), y)
 
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """That with ``label_smoothing`` and ``class_weights``, which a training step minimises."""
         smoothing = self.label_smoothing
         return F.cross_entropy(outputs.float(), y, self.weights_k, label_smoothing=smoothing)
 

@@ -24,6 +24,14 @@ class Distillation:
     Raises:
         UserError: for an argument outside its range, and in the first step for a teacher of another
             number of classes.
+
+    Examples:
+        Where both say the same, only the student's own loss remains:
+
+        >>> loss = Distillation(nn.Identity(), weight=0.5)
+        >>> logits = torch.tensor([[2.0, 0.0]])
+        >>> float(loss(logits, logits, torch.tensor(3.0)))
+        1.5
     """
 
     def __init__(
