@@ -286,6 +286,9 @@ def compare(
 ) -> "list[Row]":
     """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
 
+    Intervals are of Student's t, those of folds corrected for their overlap (Nadeau and Bengio
+    2003, Machine Learning 52).
+
     Args:
         study_dirs: their folders or records, or one list of them. Those of one study that differ
             only in its seed share a row; rows keep the order given.

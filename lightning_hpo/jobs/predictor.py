@@ -63,7 +63,8 @@ class Predictor:
     Args:
         module: the network; it is moved, and evaluated without dropout.
         data: with the state that the network was trained with; None: no preprocessing.
-        temperature: by which logits are divided before their softmax.
+        temperature: by which logits are divided before their softmax, above 0 (Guo et al. 2017,
+            arXiv:1706.04599).
         kind: of what the network gives, where ``data`` do not tell; None: by its shape.
         batch_size: samples that go through the network at a time, at least 1.
 

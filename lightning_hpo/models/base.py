@@ -179,8 +179,8 @@ class BaseClassifier(BaseModule):
             with a learning rate of 0.001.
         scheduler: from an optimizer and ``total_steps`` to a schedule of the learning rate, which
             follows each optimizer step; None: a constant rate.
-        label_smoothing: in [0, 1), of the training loss alone, so that val/loss and test/loss stay
-            comparable between trials that smooth differently.
+        label_smoothing: in [0, 1) (Szegedy et al. 2016, arXiv:1512.00567), of the training loss
+            alone, so that val/loss and test/loss stay comparable between trials.
         test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
         distillation: a teacher's outputs are part of the training loss; None: the labels alone.
         class_weights: K weights in the training loss alone; "balanced": each class weighs as much

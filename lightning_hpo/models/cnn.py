@@ -40,7 +40,8 @@ class CNNClassifier(BaseClassifier):
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each pooling and hidden linear layer, before the ReLU: before
             the pooling there are four times as many values.
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
         label_smoothing: as in ``BaseClassifier``.
         test_time_flip: as in ``BaseClassifier``.
         distillation: as in ``BaseClassifier``.

@@ -31,7 +31,8 @@ class FCClassifier(BaseClassifier):
         neurons_2: width of the second one, at least 1.
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each hidden linear layer, before the ReLU.
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
         label_smoothing: as in ``BaseClassifier``.
         test_time_flip: as in ``BaseClassifier``.
         distillation: as in ``BaseClassifier``.

@@ -60,7 +60,8 @@ class MLPRegressor(BaseRegressor):
         embedding_dim: length of the vector of a category, at least 1; None: by its column's
             cardinality K, min(50, (K + 1) // 2).
         dropout: share of the hidden units that a training step drops, in [0, 1).
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
         target_scale: mean and standard deviation of the targets, in whose units the network's
             output is brought; gradients are those of squared errors in units of the latter, so that
             usual learning rates fit, while logged losses stay in those of the target. None: the
