@@ -87,16 +87,21 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps its public names: an import of ``lightning_hpo.compare``, the module that is a command,
-    would put that in the place of the function."""
+    """Keeps its public names.
+
+    An import of ``lightning_hpo.compare``, the module that is a command, would put that in the
+    place of the function.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOME_OF and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its name, as any module: a script that imports it is sent to other processes
-        with what it has imported."""
+        """Pickled by its name, as any module.
+
+        A script that imports it is sent to other processes with what it has imported.
+        """
         return import_module, (self.__name__,)
 
 

@@ -42,11 +42,15 @@ _File = str | Path | None
 class StudyRecord:
     """What a study has left in its folder; :func:`run` and :func:`load_study` return one.
 
-    ``folder`` is absolute. ``results`` is the content of its ``results.json``. ``trials`` are
-    Optuna's, ordered by number and empty for a study without a search space; to change them changes
-    nothing in the study, and of several objectives each holds the first. ``importances`` are shares
-    of the searched parameters that sum to one, the largest first; empty where there are too few
-    completed trials to tell. A notebook shows a record as a small table.
+    A notebook shows a record as a small table.
+
+    Attributes:
+        folder: the study's, absolute.
+        results: the content of its ``results.json``.
+        trials: Optuna's, ordered by number and empty for a study without a search space; to change
+            them changes nothing in the study, and of several objectives each holds the first.
+        importances: shares of the searched parameters that sum to one, the largest first; empty
+            where there are too few completed trials to tell.
     """
 
     folder: Path
@@ -56,8 +60,11 @@ class StudyRecord:
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """The trials as a table: ``number``, ``state``, ``value``, a column for each searched
-        parameter, ``epochs``, ``seconds``, and of trials with folds ``fold_0``, ``fold_1``, ..."""
+        """The trials as a table, a row for each.
+
+        Its columns are ``number``, ``state``, ``value``, one for each searched parameter,
+        ``epochs``, ``seconds``, and of trials with folds ``fold_0``, ``fold_1``, ...
+        """
         return frame_of(self.folder, self.trials)
 
     @property
@@ -108,12 +115,18 @@ class StudyRecord:
     def model(self, *, ensemble: bool = False, trust: bool = False) -> "pl.LightningModule":
         """The network that was trained on all training data, on the CPU and in eval mode.
 
-        It is opened by the class that the study's configuration names. ``ensemble``: all such
-        networks of ``study.n_refits`` as one, which gives their mean output. ``trust``: also where
-        another user or machine made the study, whose code then runs.
+        It is opened by the class that the study's configuration names.
 
-        Raises :class:`UserError` where the study has no such network, where its class cannot be
-        imported here or does not open its own checkpoint, and for another one's study.
+        Args:
+            ensemble: all such networks of ``study.n_refits`` as one, which gives their mean output.
+            trust: also where another user or machine made the study, whose code then runs.
+
+        Returns:
+            The module, which takes batches as its data module gives them.
+
+        Raises:
+            UserError: where the study has no such network, where its class cannot be imported here
+                or does not open its own checkpoint, and for another one's study.
         """
         part = "ensemble" if ensemble else "model"
         module: pl.LightningModule = self._stored(part, trust=trust)
@@ -122,27 +135,55 @@ class StudyRecord:
     def data(self, *, trust: bool = False) -> "pl.LightningDataModule":
         """The data module of that network, with the normalisation that it was trained with.
 
-        Call ``setup("test")`` before its test data are used. Otherwise as :meth:`model`.
+        Call ``setup("test")`` before its test data are used.
+
+        Args:
+            trust: as in :meth:`model`.
+
+        Returns:
+            The data module; nothing is read before its ``setup``.
+
+        Raises:
+            UserError: as :meth:`model`.
         """
         data: pl.LightningDataModule = self._stored("data", trust=trust)
         return data
 
     def predictor(self, *, ensemble: bool = False, trust: bool = False) -> "Predictor":
-        """What predicts by that network: ``predict(x)`` and, of classes, ``probabilities(x)``.
+        """What predicts by that network, as ``python -m lightning_hpo.predict`` does.
 
-        ``x`` are new samples as the study's data store theirs; they get the study's preprocessing.
-        As ``python -m lightning_hpo.predict`` does. Otherwise as :meth:`model`.
+        Args:
+            ensemble: as in :meth:`model`.
+            trust: as in :meth:`model`.
+
+        Returns:
+            ``predict(x)`` (N,) and, of classes, ``probabilities(x)`` (N, K) of N new samples, which
+            are stored as the study's data store theirs and get the study's preprocessing.
+
+        Raises:
+            UserError: as :meth:`model`.
         """
         return predictor(self.folder, ensemble=ensemble, trusted=trust, way_out="trust=True")
 
     def export(
         self, to: str = "onnx", *, ensemble: bool = False, out: _File = None, trust: bool = False
     ) -> "Exported":
-        """Write that network as a file for others: onnx, torchscript, torch or safetensors.
+        """Write that network as a file for others, as ``python -m lightning_hpo.export`` does.
 
-        As ``python -m lightning_hpo.export`` does, into ``export`` in the study's folder or to
-        ``out``, a model card beside it. Returns ``path``, ``card``, ``size``, ``difference`` from
-        the outputs here, latencies. :class:`UserError` where these differ, else as :meth:`model`.
+        Args:
+            to: "onnx", "torchscript", "torch" or "safetensors".
+            ensemble: as in :meth:`model`.
+            out: the file, whose ending is the format's; None: one in ``export`` in the study's
+                folder. A model card is written beside it.
+            trust: as in :meth:`model`.
+
+        Returns:
+            ``path``, ``card``, ``size`` in bytes, the largest ``difference`` from the outputs here,
+            and latencies in milliseconds.
+
+        Raises:
+            UserError: where these outputs differ by more than 0.0001, where a package that the
+                format needs is missing; else as :meth:`model`.
         """
         from lightning_hpo.export import export_study
 
@@ -165,8 +206,15 @@ def load_study(study_dir: str | Path) -> StudyRecord:
 
     Nothing is changed, no code of the study runs, and torch is not imported.
 
-    Raises :class:`UserError` where there is no readable ``results.json``, which a study writes at
-    its end, or where its trials cannot be read.
+    Args:
+        study_dir: the study's folder.
+
+    Returns:
+        Its results, trials and importances; its network and data when they are asked for.
+
+    Raises:
+        UserError: where there is no readable ``results.json``, which a study writes at its end, or
+            where its trials cannot be read.
     """
     record = read_record(Path(study_dir).absolute())
     return StudyRecord(record.folder, record.results, record.trials, record.importances.shares)
@@ -193,9 +241,10 @@ def run(*overrides: str | Mapping[str, Any], config_dir: str | Path | None = Non
     Returns:
         What :func:`load_study` returns for its folder.
 
-    Raises :class:`UserError`, with the line that says why, where the study was refused or failed,
-    and :class:`KeyboardInterrupt` for an interrupt, here or of the study, which has been closed and
-    resumes when it is run again. A second interrupt ends it at once.
+    Raises:
+        UserError: with the line that says why, where the study was refused or failed.
+        KeyboardInterrupt: for an interrupt, here or of the study, which has been closed and resumes
+            when it is run again. A second interrupt ends it at once.
     """
     caller.refuse_within()
     said = [word for given in overrides for word in _words(given)]
@@ -237,6 +286,9 @@ def compare(
 ) -> "list[Row]":
     """Put two or more studies side by side, as ``python -m lightning_hpo.compare`` prints them.
 
+    Intervals are of Student's t, those of folds corrected for their overlap (Nadeau and Bengio
+    2003, Machine Learning 52).
+
     Args:
         study_dirs: their folders or records, or one list of them. Those of one study that differ
             only in its seed share a row; rows keep the order given.
@@ -247,8 +299,9 @@ def compare(
         ``row.minus(other, metric)`` with ``mean``, ``low``, ``high``, ``p`` and ``within_noise``,
         which judges that pair alone, while the command judges several pairs together.
 
-    Raises :class:`UserError` for fewer than two different folders, for one without readable
-    results, and where no study has had a cross-validation or a test.
+    Raises:
+        UserError: for fewer than two different folders, for one without readable results, and where
+            no study has had a cross-validation or a test.
     """
     # Brings scipy, for which nobody should wait who starts a study.
     from lightning_hpo.results.rows import read_studies, rows_of
@@ -278,8 +331,9 @@ def rerun(study_dir: str | Path, number: int, *, trust: bool = False) -> Compari
         ``recorded`` and ``repeated``, the reported values in their order, and whether they are
         ``equal`` to the last bit.
 
-    Raises :class:`UserError` where there is no such study or trial, where it has reported nothing,
-    its record is damaged, or another one made the study.
+    Raises:
+        UserError: where there is no such study or trial, where it has reported nothing, its record
+            is damaged, or another one made the study.
     """
     try:
         return again.rerun(Path(study_dir), number, trust=trust, way_out="trust=True")
@@ -301,8 +355,9 @@ def unlock(study_dir: str | Path, *, trust: bool = False) -> "Opening":
         The opening's ``number``, 1 for a box that nobody had opened, its ``metrics``, ``n_samples``
         and the ``intervals`` at 95 % of the metrics that have one.
 
-    Raises :class:`UserError` where the study has no lock box or no final network, where its data
-    are gone or have changed, or where another one made it.
+    Raises:
+        UserError: where the study has no lock box or no final network, where its data are gone or
+            have changed, or where another one made it.
     """
     from lightning_hpo.unlock import open_box
 

@@ -77,7 +77,8 @@ def difference_line(metric: str, a: Row, b: Row, found: Difference) -> str:
 def comparison(folders: Sequence[Path]) -> str:
     """Table and differences of every pair of rows.
 
-    Raises :class:`UserError` for a folder without readable results, and for fewer than two.
+    Raises:
+        UserError: for a folder without readable results, and for fewer than two.
     """
     rows = rows_of(read_studies(folders))
     metrics = required_metrics(rows)

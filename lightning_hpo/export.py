@@ -38,8 +38,9 @@ def export_study(
 ) -> Exported:
     """Write the network of the study in ``study_dir`` as a file, and its model card beside it.
 
-    Raises :class:`UserError`, with no file left, where that cannot be done, or where the file's
-    outputs differ from the study's own; also where the card cannot be written.
+    Raises:
+        UserError: with no file left, where that cannot be done, or where the file's outputs differ
+            from the study's own; also where the card cannot be written.
     """
     kind = format_of(to)
     require_study_dir(study_dir)
@@ -57,7 +58,16 @@ def load_safetensors(path: str | Path) -> "nn.Module":
     """What ``--to safetensors`` has written, as a module from stored samples to what it predicts.
 
     Its metadata name the classes that it is built of, which are imported: open only files that you
-    trust. Raises :class:`UserError` for a file that is none of these, or that does not fit them.
+    trust.
+
+    Args:
+        path: the file.
+
+    Returns:
+        From samples (N, C, ...) to probabilities (N, K) of K classes, or to values (N,).
+
+    Raises:
+        UserError: for a file that is none of these, or that does not fit them.
     """
     format_of("safetensors")
     from lightning_hpo.jobs.exporting.weights import load

@@ -64,7 +64,11 @@ def search(
         overrides: everything else, as :func:`run` takes it.
 
     Returns:
-        What :func:`load_study` returns for its folder; raises as :func:`run` does.
+        What :func:`load_study` returns for its folder.
+
+    Raises:
+        UserError: for a class that cannot be imported or a key that is none; else as :func:`run`.
+        KeyboardInterrupt: as :func:`run`.
     """
     caller.refuse_within()
     require_class(module, of="module", example="search(Net, Data, {'width': 64})")

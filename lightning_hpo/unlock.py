@@ -30,7 +30,8 @@ from lightning_hpo.results.text import ordinal
 def open_box(study_dir: Path, *, trust: bool, way_out: str) -> Opening:
     """Open the lock box of the study in ``study_dir``; it is on record before anybody sees more.
 
-    Raises :class:`UserError` where there is none, no final network or not the study's data.
+    Raises:
+        UserError: where there is none, no final network or not the study's data.
     """
     cfg = require_box(study_dir, trusted=trust, way_out=way_out)
     number = len(openings(study_dir)) + 1

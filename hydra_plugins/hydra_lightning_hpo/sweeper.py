@@ -85,7 +85,23 @@ OptunaSweeper.__init__ = _refusing_our_keys(OptunaSweeper.__init__)  # type: ign
 
 
 class StudySweeper(OptunaSweeper):
-    """Drives one Optuna study; see :mod:`lightning_hpo.sweep.sweeper`."""
+    """Drives one Optuna study; see :mod:`lightning_hpo.sweep.sweeper`.
+
+    Args:
+        sampler: an Optuna sampler, as a ``_target_``.
+        direction: "minimize" or "maximize", or a list of them for several objectives; None: by
+            ``mode``.
+        storage: a URL that Optuna understands, or a ``_target_``; None: a file in the study's
+            folder.
+        study_name: in that storage; None: the study's own.
+        n_trials: trials of the study in all, at least 1.
+        n_jobs: trials at a time, at least 1, or "auto".
+        max_failure_rate: share of failed trials, in [0, 1], above which the study ends.
+        custom_search_space: the dotted name of a function that adds to the search space.
+        params: by a parameter's name, its value, range or choice.
+        pruner: an Optuna pruner, as a ``_target_``; None: none; "auto": Optuna's default.
+        conditions: by a parameter's name, when it is searched: values of another one.
+    """
 
     def __init__(
         self,

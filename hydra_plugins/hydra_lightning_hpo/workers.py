@@ -37,7 +37,11 @@ PARTIALS = "lightning_hpo.composition.instantiate"
 
 
 class WorkersLauncher(Launcher):
-    """Runs jobs in warm processes; see :mod:`lightning_hpo.launchers.workers`."""
+    """Runs jobs in warm processes; see :mod:`lightning_hpo.launchers.workers`.
+
+    Args:
+        threads: CPU threads of each process, at least 1; "auto": the cores divided among them.
+    """
 
     def __init__(self, threads: int | str) -> None:
         self.threads = threads

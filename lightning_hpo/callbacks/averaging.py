@@ -23,6 +23,12 @@ class AveragedWeights(_Base):
     Lightning's EMAWeightAveraging at 0.999 would validate what is mostly the initial network during
     the first thousand steps, and a pruner would believe it. Between validations the network trains
     on with its own weights; at the end of the fit the average takes their place.
+
+    Args:
+        decay: share of the average that an update leaves of it, in [0, 1), once it is warm.
+
+    Raises:
+        UserError: for a ``decay`` outside its range, and with Lightning before 2.6.
     """
 
     def __init__(self, *, decay: float = 0.999) -> None:

@@ -18,8 +18,9 @@ from lightning_hpo.strategies.pruning import make_pruner
 class CurrentTrial:
     """The trial of this job, or outside a sweep one that does nothing.
 
-    ``number``: counts the study's trials from 0; None outside a sweep. ``params``: what the search
-    has chosen, by the parameters' names and with their types; empty outside a sweep.
+    Args:
+        number: counts the study's trials from 0; None outside a sweep.
+        live: the trial in the study's storage; None outside a sweep.
     """
 
     def __init__(self, number: int | None = None, live: optuna.trial.Trial | None = None) -> None:
@@ -28,20 +29,23 @@ class CurrentTrial:
 
     @property
     def params(self) -> dict[str, Any]:
+        """What the search has chosen, by its names and with its types; empty outside a sweep."""
         return {} if self._live is None else dict(self._live.params)
 
     def report(self, value: float, step: int) -> None:
-        """Tell the study how good the trial is after ``step``, an integer of at least 0.
+        """Tell the study how good the trial is by now.
 
-        Of several values for one step the first one stands.
+        Args:
+            value: finite, in the units of the objective.
+            step: after which it was measured, such as an epoch: an integer of at least 0. Of
+                several values for one step the first one stands.
         """
         if self._can_be_pruned:
             assert self._live is not None
             self._live.report(value, step)
 
     def should_prune(self) -> bool:
-        """Whether the pruner ends the trial for what was reported; then raise
-        ``optuna.TrialPruned``."""
+        """Whether the pruner ends the trial; then its loop raises ``optuna.TrialPruned``."""
         return self._can_be_pruned and self._live is not None and bool(self._live.should_prune())
 
     @property
@@ -65,7 +69,19 @@ def current_trial() -> CurrentTrial:
     ``should_prune`` is False. So they are in processes that the job starts as new programs, such as
     the ranks of ``strategy=ddp`` but the first one.
 
-    Raises :class:`UserError` where the study's storage is out of reach of the job.
+    Returns:
+        The trial, with ``number``, ``params``, ``report`` and ``should_prune``.
+
+    Raises:
+        UserError: where the study's storage is out of reach of the job.
+
+    Examples:
+        Outside a sweep:
+
+        >>> trial = current_trial()
+        >>> trial.report(0.5, step=0)
+        >>> trial.number, trial.should_prune()
+        (None, False)
     """
     address = told_address()
     if address is None:

@@ -25,13 +25,21 @@ _DPI = 100  # figures are 8 inches wide at most
 
 
 class FigureCallback(pl.Callback):
-    """Draws after every ``every_n_epochs`` epochs (null: never) and, with ``at_end``, at the end.
+    """Draws while a network trains, and at the end of its fit.
 
     A subclass defines ``figures``, and ``check`` for what it needs. Draws after an epoch's
     validation, never in the sanity check, and only in the first process. The network is in eval
     mode then; modes and random state are restored, so a fit gives the same bits with and without.
     What fails while the network trains is one line in the log.
     With weight averaging, list that first: the figures of the end then show the averaged network.
+
+    Args:
+        every_n_epochs: draw after each so many epochs, at least 1; None: at the end alone.
+        at_end: draw at the end of the fit too.
+
+    Raises:
+        UserError: for an argument outside its range, and at the start of a fit whose network or
+            data have nothing to draw.
     """
 
     def __init__(self, *, every_n_epochs: int | None = 10, at_end: bool = True) -> None:

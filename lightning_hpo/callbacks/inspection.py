@@ -57,8 +57,11 @@ class Attribution(FigureCallback):
     Where a sample was taken for another class, the map of its true one stands below. A subclass
     declares its ``method``, and overrides ``maps`` and ``titled`` where that has own options.
 
-    target:    a class to explain in place of the predicted one.
-    n_samples: up to about eight.
+    Args:
+        target: a class to explain in place of the predicted one, from 0; None: that one.
+        n_samples: how many are drawn, at least 1 and up to about eight.
+        every_n_epochs: as in ``FigureCallback``.
+        at_end: as in ``FigureCallback``.
     """
 
     method: ClassVar[AttributionMethod]
@@ -125,8 +128,15 @@ class Attribution(FigureCallback):
 class GradCam(Attribution):
     """Grad-CAM of one sample of each class, for the predicted class.
 
-    layer: dotted name, whose own output is taken; null: the activation behind the convolution that
-    runs last with more than one pixel.
+    The method is :func:`lightning_hpo.grad_cam`'s (Selvaraju et al. 2017, arXiv:1610.02391).
+
+    Args:
+        layer: dotted name, whose own output is taken; None: the activation behind the convolution
+            that runs last with more than one pixel.
+        target: as in ``Attribution``.
+        n_samples: as in ``Attribution``.
+        every_n_epochs: as in ``FigureCallback``.
+        at_end: as in ``FigureCallback``.
     """
 
     method = METHODS["grad_cam"]
@@ -160,7 +170,10 @@ class GradCam(Attribution):
 
 
 class IntegratedGradients(Attribution):
-    """Integrated gradients of one sample of each class, for the predicted class."""
+    """Integrated gradients of one sample of each class, for the predicted class.
+
+    The method is that of Sundararajan et al. 2017, arXiv:1703.01365.
+    """
 
     method = METHODS["integrated_gradients"]
 
@@ -180,9 +193,13 @@ class Filters(FigureCallback):
 
 
 class FeatureMaps(FigureCallback):
-    """What each layer makes of one sample: the validation sample number ``sample``.
+    """What each layer makes of one sample.
 
-    layers: dotted names; null: every convolutional layer.
+    Args:
+        sample: which of the validation samples, from 0.
+        layers: dotted names; None: every convolutional layer.
+        every_n_epochs: as in ``FigureCallback``.
+        at_end: as in ``FigureCallback``.
     """
 
     def __init__(
@@ -305,6 +322,12 @@ class Mistakes(OfClassified):
     """The most confused pairs of classes; the most confident mistakes, with their Grad-CAM.
 
     The second figure needs a convolutional layer, and is left out for a network without one.
+
+    Args:
+        n_pairs: pairs of classes, the most frequent first, at least 1.
+        n_samples: mistakes that are shown, the most confident first, at least 1.
+        every_n_epochs: as in ``FigureCallback``.
+        at_end: as in ``FigureCallback``.
     """
 
     def __init__(

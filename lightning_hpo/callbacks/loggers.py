@@ -31,7 +31,7 @@ _MLFLOW_WORDS: Mapping[State, str] = {
 
 
 class MaskedTensorBoardLogger(pl.loggers.TensorBoardLogger):
-    """Writes event files and ``hparams.yaml``."""
+    """Writes event files and ``hparams.yaml``; the arguments are Lightning's."""
 
     def log_hyperparams(
         self,
@@ -43,14 +43,21 @@ class MaskedTensorBoardLogger(pl.loggers.TensorBoardLogger):
 
 
 class MaskedCSVLogger(pl.loggers.CSVLogger):
-    """Writes ``metrics.csv`` and ``hparams.yaml``."""
+    """Writes ``metrics.csv`` and ``hparams.yaml``; the arguments are Lightning's."""
 
     def log_hyperparams(self, params: Hyperparameters | None = None) -> None:
         super().log_hyperparams(None if params is None else _masked(params))
 
 
 class MaskedWandbLogger(pl.loggers.WandbLogger):
-    """One run of Weights & Biases; the arguments are Lightning's and those of ``wandb.init``."""
+    """One run of Weights & Biases.
+
+    Args:
+        **arguments: Lightning's and those of ``wandb.init``.
+
+    Raises:
+        UserError: where wandb is not installed.
+    """
 
     def __init__(self, **arguments: Any) -> None:
         with _named_package("wandb", "wandb"):
@@ -79,7 +86,16 @@ class MaskedWandbLogger(pl.loggers.WandbLogger):
 
 
 class MaskedMLFlowLogger(pl.loggers.MLFlowLogger):
-    """One run of MLflow; the arguments are Lightning's."""
+    """One run of MLflow.
+
+    Args:
+        tracking_uri: a server or a database; None: files in ``save_dir``.
+        save_dir: the folder of these files.
+        **arguments: Lightning's others.
+
+    Raises:
+        UserError: where MLflow is not installed.
+    """
 
     def __init__(
         self, *, tracking_uri: str | None = None, save_dir: str = "./mlruns", **arguments: Any

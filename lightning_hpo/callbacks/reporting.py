@@ -116,14 +116,24 @@ class PruningCallback(EpochJudge):
     or in YAML ``_target_: lightning_hpo.PruningCallback``. Outside a sweep it does nothing, and so
     under ``python -m lightning_hpo``, which reports by itself.
 
-    ``monitor``: the name under which the metric is logged; where nothing logs it, the end of the
-    fit raises :class:`UserError`. The sanity check is never reported. ``trial``: whom to
-    report to; None: the trial for which this process works. Steps are epochs, counted from
-    ``first_step``.
+    Steps are epochs; the sanity check is never reported. All ranks of a distributed fit stop
+    together: ranks that the Trainer started end their fit in good order, and :meth:`check` raises
+    afterwards; in this process the fit ends at once.
 
-    A pruned fit raises ``optuna.TrialPruned``. All ranks of a distributed fit stop together: ranks
-    that the Trainer started end their fit in good order, and :meth:`check` raises afterwards; in
-    this process the fit ends at once.
+    Args:
+        trial: whom to report to; None: the trial for which this process works.
+        monitor: the name under which the metric is logged, in training or in validation.
+        first_step: the step of the first epoch, at least 0.
+
+    Raises:
+        optuna.TrialPruned: in the fit, when the pruner ends it.
+        UserError: at the end of a fit in which nothing logged the metric.
+
+    Examples:
+        Outside a sweep it has nobody to report to:
+
+        >>> PruningCallback(monitor="val/loss").is_idle
+        True
     """
 
     def __init__(self, trial: Reported | None = None, *, monitor: str, first_step: int = 0) -> None:
@@ -163,7 +173,11 @@ class PruningCallback(EpochJudge):
             self.check()
 
     def check(self) -> None:
-        """Raise :class:`optuna.TrialPruned` when the pruner has ended this fit."""
+        """End the trial where the pruner has ended this fit.
+
+        Raises:
+            optuna.TrialPruned: where it has.
+        """
         if self.pruned is not None:
             raise optuna.TrialPruned(self.pruned)
 

@@ -23,9 +23,12 @@ def let_import(code: Path) -> None:
 def settle_flavour(cfg: DictConfig) -> None:
     """Let this process follow the user's classes in ``cfg``, which this imports.
 
-    Ours follow in turn, so they do not count. Raises :class:`UserError` where classes of both
-    flavours meet, here or with what the process has used before. A class that cannot be imported is
-    for whoever makes it to refuse.
+    Ours follow in turn, so they do not count. A class that cannot be imported is for whoever makes
+    it to refuse.
+
+    Raises:
+        UserError: where classes of both flavours meet, here or with what the process has used
+            before.
     """
     for target in foreign_targets(cfg):
         kind = _found(target)

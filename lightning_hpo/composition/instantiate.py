@@ -43,8 +43,9 @@ copyreg.pickle(_DeferredTarget, _reduced)
 def make(node: Any, **arguments: Any) -> Any:
     """The object that ``node`` describes; ``arguments`` complete or replace the node's own.
 
-    Raises :class:`UserError` for a target that does not exist or does not take its arguments; one
-    that the target itself raises passes unchanged.
+    Raises:
+        UserError: for a target that does not exist or does not take its arguments; one that the
+            target itself raises passes unchanged.
     """
     try:
         made = hydra.utils.instantiate(

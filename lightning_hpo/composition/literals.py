@@ -16,8 +16,10 @@ _NOT_TEXT = ("true", "false", "null", "nan", "inf")
 def literal(value: Any) -> str:
     """``value`` as the part behind ``=``; text that looks like anything else is quoted.
 
-    An interpolation is one with and without quotes, as everywhere in Hydra. Raises
-    :class:`TypeError` for what the grammar cannot say.
+    An interpolation is one with and without quotes, as everywhere in Hydra.
+
+    Raises:
+        TypeError: for what the grammar cannot say.
     """
     if value is None:
         return "null"

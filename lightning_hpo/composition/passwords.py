@@ -97,7 +97,10 @@ def hide_passwords(config: DictConfig) -> None:
     """Move every secret out of ``config``, and out of its overrides, in place.
 
     A secret that no override brought stands in a file, from which jobs are composed again: it gets
-    an override of its own. Raises :class:`UserError` where one cannot be hidden.
+    an override of its own.
+
+    Raises:
+        UserError: where one cannot be hidden.
     """
     vault = Vault()
     # The study's own storage first: its variable has the plain name.
@@ -138,8 +141,10 @@ def referred(text: str) -> str:
 
 
 def referred_tree(tree: Any) -> Any:
-    """A resolved configuration with secrets as references again, or masked where no variable has
-    them; a job can be run again from this."""
+    """A resolved configuration with secrets as references again; a job can be run from this.
+
+    One that no variable has is masked.
+    """
     known = _references_by_text()
 
     def walk(node: Any, path: KeyPath) -> Any:

@@ -16,14 +16,21 @@ class Arrays:
     """A data set on the host, in NumPy arrays; N samples, C channels or columns.
 
     Args:
-        train_x, test_x: (N, C, H, W) bytes or floats of images, (N, C) floats of rows.
-        train_y, test_y: (N,), integers from 0 of classes, floats of real-valued targets.
+        train_x: (N, C, H, W) bytes or floats of images, (N, C) floats of rows.
+        train_y: (N,), integers from 0 of classes, floats of real-valued targets.
+        test_x: as ``train_x``, of other samples.
+        test_y: as ``train_y``.
         classes: the names of the classes in the order of their numbers; None: targets have no
             classes, or theirs have no names.
         digest: what tells these data from others, in hexadecimal, where that is known already.
 
     Of samples that are a ``numpy.memmap``, no more is read than is asked for, and a copy of all of
     them is never made.
+
+    Examples:
+        >>> x, y = np.zeros((4, 1, 8, 8), np.uint8), np.array([0, 1, 0, 1])
+        >>> Arrays(x, y, x[:2], y[:2], classes=("cat", "dog")).sha256[:8]
+        '02418c79'
     """
 
     train_x: NDArray[Any]

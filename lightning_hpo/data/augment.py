@@ -36,16 +36,29 @@ def appends(augment: object) -> bool:
 class BatchAugment:
     """Crops, flips, rotates, shifts, adds noise and erases, each image with its own random values.
 
-    ``mode`` is for the data module: ``on_the_fly`` changes every image anew in every epoch,
-    ``append`` adds one changed copy of each image to the training split, the same in all epochs.
+    Pixels that come in from outside the image repeat its edge; erased ones are set to 0, the mean
+    of normalised data.
 
-    ``rotation_deg``: largest angle to either side, in [0, 180]. ``horizontal_flip`` and
-    ``erasing``: probabilities. ``shift``: largest shift along each axis, as a fraction of that
-    axis, in [0, 1]. ``noise``: standard deviation of additive Gaussian noise, in the units of the
-    batch, thus in standard deviations of the data. ``crop``: largest share of height and width that
-    is cut away, in [0, 1); what is left, at a random place, is stretched to the full size. Pixels
-    that come in from outside the image repeat its edge; erased ones are set to 0, the mean of
-    normalised data.
+    Args:
+        rotation_deg: largest angle to either side in degrees, in [0, 180].
+        horizontal_flip: probability of a mirror image, in [0, 1].
+        erasing: probability that a random rectangle is erased, in [0, 1], by the method of Zhong et
+            al. 2017, arXiv:1708.04896.
+        shift: largest shift along each axis, as a fraction of that axis, in [0, 1].
+        noise: standard deviation of additive Gaussian noise, at least 0, in the units of the batch,
+            thus in standard deviations of the data.
+        crop: largest share of height and width that is cut away, in [0, 1); what is left, at a
+            random place, is stretched to the full size.
+        mode: for the data module: "on_the_fly" changes every image anew in every epoch, "append"
+            adds one changed copy of each to the training split, the same in all epochs.
+
+    Raises:
+        UserError: for an argument outside its range.
+
+    Examples:
+        >>> mirrored = BatchAugment(horizontal_flip=1.0)
+        >>> mirrored(torch.tensor([[[[1.0, 2.0, 3.0]]]]), Generator())
+        tensor([[[[3., 2., 1.]]]])
     """
 
     def __init__(
@@ -81,7 +94,7 @@ class BatchAugment:
         self.mode = mode
 
     def __call__(self, x_nchw: Tensor, generator: Generator) -> Tensor:
-        """Returns a changed copy of a normalised float batch; ``generator`` is on its device."""
+        """A changed copy of a normalised float batch; ``generator`` is on its device."""
         n, device = len(x_nchw), x_nchw.device
         u = torch.rand((9, n), generator=generator, device=device)
         noise = window = None
@@ -109,8 +122,7 @@ class BatchAugment:
 def warp(
     x_nchw: Tensor, angle_rad: Tensor, flip: Tensor, shift: Tensor, window: Tensor | None = None
 ) -> Tensor:
-    """Crops to ``window``, mirrors left to right where ``flip``, rotates about the centre, then
-    shifts; all in one resampling.
+    """Crops, mirrors left to right where ``flip``, rotates about the centre, shifts, all at once.
 
     angle_rad: (n,), positive turns counter-clockwise. flip: (n,) bool. shift: (2, n), rightwards
     and downwards as fractions of width and height. window: (3, n), its size as a fraction of the

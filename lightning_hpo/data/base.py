@@ -50,13 +50,24 @@ class TensorDataModule(pl.LightningDataModule):
             then are training samples beside the originals.
         seed: orders and augments the training batches.
 
-    Raises :class:`UserError` for an argument outside its range, here or, where the data decide it,
-    in ``setup``.
-
     After ``setup``: ``input_shape`` (C, ...); ``num_classes`` (0 for real-valued targets);
     ``classes``; ``train_indices``, ``val_indices`` into the training data, or into what a limit
     leaves of them; ``apart``, what is held out of all training data; ``mean``, ``std`` (C,)
     float32.
+
+    Raises:
+        UserError: for an argument outside its range, here or, where the data decide it, in
+            ``setup``.
+
+    Examples:
+        >>> class Rows(TensorDataModule):
+        ...     def load(self) -> Arrays:
+        ...         x, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+        ...         return Arrays(x, y, x[:2], y[:2])
+        >>> data = Rows(split={"method": "kfold", "n_splits": 5, "fold": 0})
+        >>> data.setup()
+        >>> data.input_shape, data.num_classes, len(data.train_indices)
+        ((2,), 2, 8)
     """
 
     name: str = "data"
@@ -98,7 +109,7 @@ class TensorDataModule(pl.LightningDataModule):
         self._test: tuple[Tensor, Tensor] | None = None
 
     def load(self) -> Arrays:
-        """Reads the data set into the host's memory; called once, by the first ``setup``."""
+        """The data set in the host's memory; called once, by the first ``setup``."""
         raise NotImplementedError
 
     def values(self, name: str) -> NDArray[Any] | None:

@@ -52,10 +52,18 @@ _SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 class CIFAR10DataModule(TensorDataModule):
     """50,000 training and 10,000 test images, (3, 32, 32) bytes, ten classes.
 
-    Reads the six files that lie in ``folder``, or in the folder in it that their archive makes; of
-    both versions, that for Python. ``folder`` None: ``CIFAR10`` in ``lightning_hpo`` below
-    ``$XDG_CACHE_HOME`` or ``~/.cache``. With ``download`` they are fetched into it where they are
-    missing. Other arguments: see ``TensorDataModule``.
+    The data are those of Krizhevsky 2009, "Learning multiple layers of features from tiny images".
+
+    Args:
+        folder: holds the six files, or the folder that their archive makes; of both versions, that
+            for Python is read. None: ``CIFAR10`` in ``lightning_hpo`` below ``$XDG_CACHE_HOME`` or
+            ``~/.cache``.
+        download: fetch them into it where they are missing.
+        **shared: those of ``TensorDataModule``.
+
+    Raises:
+        UserError: for an argument outside its range, here; for files that are missing or damaged,
+            in ``setup``.
     """
 
     name = "cifar10"

@@ -19,14 +19,23 @@ _RULE = "data.train_csv and data.test_csv must be readable files"
 
 
 class CSVDataModule(TensorDataModule):
-    """Columns ``inputs`` (one name or several) and ``target`` of ``train_csv`` and ``test_csv``.
+    """Numbers in columns of two CSV files.
 
-    Files are UTF-8, comma-separated, with a header; relative paths start at the working directory,
-    and other columns are ignored, but for those that ``split`` names as groups or labels. Inputs
-    are standardised on the training split, the target is as it stands in the file. ``batch_size``
-    None: all rows, so an epoch is one step.
+    Files are UTF-8, comma-separated, with a header. Columns that are neither inputs nor the target
+    are ignored, but for those that ``split`` names as groups or labels. Inputs are standardised on
+    the training split, the target is as it stands in the file.
 
-    Raises :class:`UserError`, in ``setup``, for whatever in a file is not a finite number.
+    Args:
+        train_csv: the file of the training rows; relative paths start at the working directory.
+        test_csv: that of the test rows, opened once, by the final job.
+        inputs: the columns to predict from, one name or several.
+        target: the column to predict.
+        batch_size: rows of a training batch, at least 1; None: all, so an epoch is one step.
+        **options: those of ``TensorDataModule``.
+
+    Raises:
+        UserError: for an argument outside its range, here; for whatever in a file is not a finite
+            number, in ``setup``.
     """
 
     name = "csv"
@@ -89,8 +98,10 @@ def read_columns(
 ) -> NDArray[np.float32]:
     """The named columns of a CSV file, (rows, columns), from at least ``fewest`` rows.
 
-    ``way_out``: what is said where a column is missing. Raises :class:`UserError` with file, line
-    and column of the first thing that is wrong.
+    ``way_out``: what is said where a column is missing.
+
+    Raises:
+        UserError: with file, line and column of the first thing that is wrong.
     """
     lines = filled(path)
     _, header = next(lines, (0, None))
@@ -114,8 +125,8 @@ def read_columns(
 def records(path: Path, rule: str = _RULE) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line, none of a blank one; the header is a line as any other.
 
-    Raises :class:`UserError` for what is no CSV file; ``rule``: what a file that cannot be opened
-    must be.
+    Raises:
+        UserError: for what is no CSV file; ``rule``: what a file that cannot be opened must be.
     """
     try:
         # utf-8-sig: spreadsheets write a byte-order mark in front of the first column's name.

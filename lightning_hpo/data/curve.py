@@ -35,7 +35,15 @@ class CurveDataModule(TensorDataModule):
     ``realised_noise`` is that of the true curve on the 100 training points as drawn. With so few
     points the two differ (the standard error is 14 %), and a k-fold error contains the latter.
 
-    By default a batch holds every row, so an epoch is one step.
+    Args:
+        batch_size: rows of a training batch, at least 1; by default all, so an epoch is one step.
+        **options: those of ``TensorDataModule``.
+
+    Examples:
+        >>> data = CurveDataModule()
+        >>> data.setup()
+        >>> data.input_shape, data.n_samples, data.num_classes
+        ((1,), 100, 0)
     """
 
     name = "curve"

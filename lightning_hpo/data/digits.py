@@ -12,7 +12,8 @@ class DigitsDataModule(TensorDataModule):
 
     The data set has no test set of its own, so the split is part of the data and does not depend
     on any seed. Images are (1, 8, 8) bytes that count dark pixels of a 4 x 4 cell: 0 to 16, not
-    255; normalisation makes the scale irrelevant.
+    255; normalisation makes the scale irrelevant. The data are those of Alpaydin and Kaynak 1998,
+    "Optical recognition of handwritten digits" (UCI), as scikit-learn has them.
     """
 
     name = "digits"

@@ -65,10 +65,18 @@ _DOWNLOAD_TIMEOUT_S = 30.0
 class FashionMNISTDataModule(TensorDataModule):
     """60,000 training and 10,000 test images, (1, 28, 28) bytes, ten classes of clothing.
 
-    Looks for the four ``.gz`` files in ``cache_dir`` (default: ``lightning_hpo`` below
-    ``$XDG_CACHE_HOME`` or ``~/.cache``; torchvision's layout), then in ``system_dir``, then
-    downloads them into ``cache_dir`` unless ``download`` is false. Other arguments: see
-    ``TensorDataModule``.
+    The data are those of Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747.
+
+    Args:
+        cache_dir: where the four ``.gz`` files are looked for first, in torchvision's layout; None:
+            ``lightning_hpo`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
+        system_dir: where they are looked for next.
+        download: fetch them into ``cache_dir`` where they are in neither.
+        **shared: those of ``TensorDataModule``.
+
+    Raises:
+        UserError: for an argument outside its range, here; for files that are missing or damaged,
+            in ``setup``.
     """
 
     name = "fashion_mnist"
@@ -120,8 +128,11 @@ def locate(cache_dir: Path, system_dir: Path, *, download: bool = True) -> Path:
 
 
 def _download(folder: Path) -> None:
-    """Files reach ``folder`` whole or not at all, so that neither an interrupt nor a second
-    process that downloads at the same time can leave a damaged one there."""
+    """Files reach ``folder`` whole or not at all.
+
+    Neither an interrupt nor a second process that downloads at the same time can leave a damaged
+    one there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as scratch:
         from torchvision.datasets import FashionMNIST  # slow, and needed only here
@@ -134,7 +145,7 @@ def _download(folder: Path) -> None:
 
 @contextmanager
 def socket_timeout(seconds: float) -> Iterator[None]:
-    """torchvision sets no timeout of its own, so a silent server would hold us for ever."""
+    """Within it a silent server cannot hold us for ever; torchvision sets no timeout."""
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -176,8 +187,11 @@ def _read(folder: Path, stamps: tuple[tuple[int, int], ...]) -> Arrays:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Reads a gzipped idx file of unsigned bytes: 0, 0, type 8, the number of axes, their lengths
-    as big-endian 32-bit numbers, then the values."""
+    """Reads a gzipped idx file of unsigned bytes.
+
+    It holds 0, 0, type 8, the number of axes, their lengths as big-endian 32-bit numbers, then the
+    values.
+    """
     with gzip.open(path) as file:
         content = bytearray(file.read())  # writable, which torch.from_numpy asks for
     shape = _idx_shape(content)

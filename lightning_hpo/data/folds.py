@@ -68,7 +68,13 @@ class Split:
             order of time there is only one.
         held: what leaves the data before they are split, as a ``Held`` or a mapping of its fields.
 
-    Raises :class:`UserError` for a field of the chosen method outside its range.
+    Raises:
+        UserError: for a field of the chosen method outside its range.
+
+    Examples:
+        >>> train, val = split_indices(Split(method="kfold", n_splits=3, fold=2, order="time"), 8)
+        >>> train.tolist(), val.tolist()
+        ([0, 1, 2, 3, 4, 5], [6, 7])
     """
 
     method: Method = "holdout"

@@ -25,7 +25,8 @@ class Held:
         tested: whose samples take the place of the test data.
         seed: draws them, so that splits of any seed leave out the same; None: the split's own.
 
-    Raises :class:`UserError` for a value outside its range.
+    Raises:
+        UserError: for a value outside its range.
     """
 
     lock_box: float | None = None

@@ -57,8 +57,10 @@ def decode_once(
     """The images of ``paths``, from below ``cache`` or decoded into it.
 
     ``size`` None: that of all, or the medians of heights and widths; ``channels`` None: 1 if all
-    are grey, else 3. Of two processes that ask for the same at a time, one decodes. Raises
-    :class:`UserError` where nothing can be read or stored.
+    are grey, else 3. Of two processes that ask for the same at a time, one decodes.
+
+    Raises:
+        UserError: where nothing can be read or stored.
     """
     stamp = cache / "stamps" / _stamp(paths, _wanted(size, channels))
     try:

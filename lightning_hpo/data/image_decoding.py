@@ -94,7 +94,8 @@ def decoded(content: bytes, form: Form) -> NDArray[np.uint8]:
 def decoded_by(content: bytes, choose: Callable[[Header], Form | None]) -> NDArray[np.uint8] | None:
     """(C, H, W) of the form that ``choose`` gives for the header; None: not decoded.
 
-    Raises :class:`DamagedImage`.
+    Raises:
+        DamagedImage: where it cannot be decoded.
     """
     try:
         with Image.open(BytesIO(content)) as image:

@@ -74,7 +74,10 @@ def in_folder(folder: Path, *, test_fraction: float) -> Listing:
 
     Classes in the order of their names (of their numbers, where all are numbers), files in each in
     the order of their paths. Without ``test``, a share of the images takes its place. Without
-    ``train``, the folders in ``folder`` are the classes. Raises :class:`UserError`.
+    ``train``, the folders in ``folder`` are the classes.
+
+    Raises:
+        UserError: where there is no such folder, or not what it must hold.
     """
     if not folder.is_dir():
         raise UserError(
@@ -102,8 +105,10 @@ def in_tables(
 ) -> Listing:
     """Images whose paths, from the table's folder on, and classes are columns of CSV files.
 
-    In the order of the rows; without ``test_csv``, a share of them is to test. Raises
-    :class:`UserError`.
+    In the order of the rows; without ``test_csv``, a share of them is to test.
+
+    Raises:
+        UserError: where a table cannot be read, or does not hold what it must.
     """
     columns = read_table(train_csv, [path_column, label_column])
     train = _rows(train_csv, columns[path_column], columns[label_column])
@@ -117,7 +122,8 @@ def in_tables(
 def new_files(path: Path, path_column: str) -> list[str]:
     """New images in ``path``: a folder with folders in it, one file, or a CSV file with paths.
 
-    Raises :class:`UserError`.
+    Raises:
+        UserError: where there are none, or they cannot be read.
     """
     if path.is_dir():
         found = [file for file in _files(path) if file.lower().endswith(ENDINGS)]
@@ -137,7 +143,8 @@ def new_files(path: Path, path_column: str) -> list[str]:
 def read_table(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
     """All columns of a CSV file by their names, texts (rows,), among them the ``needed`` ones.
 
-    Raises :class:`UserError`, also where one of these has an empty field.
+    Raises:
+        UserError: where it cannot be read, or one of these has an empty field.
     """
     records = list(filled(path, "a table of images must be a readable CSV file"))
     if len(records) < 2:

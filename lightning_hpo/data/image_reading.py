@@ -140,8 +140,9 @@ def _nothing(path: str, reason: str) -> UserError:
 
 
 def form_of(headers: Sequence[Header], size: Size | None, channels: int | None) -> Form:
-    """What ``size`` and ``channels`` leave open is by the files: medians of their sides, rounded
-    up, and 1 channel if all are grey, else 3.
+    """What ``size`` and ``channels`` leave open is by the files.
+
+    It is the medians of their sides, rounded up, and 1 channel if all are grey, else 3.
     """
     if size is None:
         sides = np.array([(header.height, header.width) for header in headers])

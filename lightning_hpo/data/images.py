@@ -34,20 +34,30 @@ _Path = str | PathLike[str]
 class ImagesDataModule(TensorDataModule):
     """PNG, JPEG, BMP, WebP, GIF or TIFF files of at least two classes, as (C, H, W) bytes.
 
-    Either ``folder`` with ``train/<class>/`` and perhaps ``test/<class>/``, or ``train_csv`` and
-    perhaps ``test_csv`` with a column of paths, from the table's folder on, and one of classes.
-    Without test images, ``test_fraction`` of the images, stratified and whatever the seed, are
-    those. What becomes of a file's pixels: see ``image_decoding``.
+    Either ``folder`` or ``train_csv`` is given. What becomes of a file's pixels: see
+    ``image_decoding``.
 
     Args:
+        folder: holds ``train/<class>/`` and perhaps ``test/<class>/``; without ``train`` its own
+            folders are the classes.
+        train_csv: a CSV file with a column of paths, from its folder on, and one of classes.
+        test_csv: another one, of the test images.
+        path_column: the column of paths.
+        label_column: that of classes.
+        test_fraction: share of the images, in (0, 1), that are the test where there are no test
+            images: stratified, and the same whatever the seed.
         size: pixels of a side, or [height, width]; None: that of all files, else the medians.
         channels: 1 or 3; None: 1 if all files are grey.
         on_damaged: a file that cannot be decoded is an "error", or is left out: "skip".
         memory_share: what exceeds this share of the machine's memory is mapped from the cache, and
-            shared by processes, in place of being read into the memory of each.
-        cache_dir: default: ``lightning_hpo`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
+            shared by processes, in place of being read into the memory of each; in [0, 1].
+        cache_dir: of decoded images; None: ``lightning_hpo`` below ``$XDG_CACHE_HOME`` or
+            ``~/.cache``.
+        **shared: those of ``TensorDataModule``.
 
-    Other arguments: see ``TensorDataModule``. Raises :class:`UserError` here or in ``setup``.
+    Raises:
+        UserError: for an argument outside its range, here; for files that are not there or cannot
+            be read, in ``setup``.
     """
 
     name = "images"
@@ -123,7 +133,8 @@ class ImagesDataModule(TensorDataModule):
     def read_samples(self, path: Path) -> Tensor:
         """New images as the study's are, (N, C, H, W): a folder, one file, or a CSV with paths.
 
-        Raises :class:`UserError` for what cannot be decoded, whatever ``on_damaged`` says.
+        Raises:
+            UserError: for what cannot be decoded, whatever ``on_damaged`` says.
         """
         channels, height, width = self.input_shape
         form = Form(height, width, channels)

@@ -79,8 +79,10 @@ def as_values(found: Any, n: int) -> Values | None:
 def named(data: Any, views: Views, name: str, *, key: str) -> Values:
     """One value for each sample, (n,), which the data module or its datasets know as ``name``.
 
-    In the order of the samples, or of the dataset of which they are parts. Raises
-    :class:`UserError`, naming the configuration's ``key``.
+    In the order of the samples, or of the dataset of which they are parts.
+
+    Raises:
+        UserError: where they know none, by the configuration's ``key``.
     """
     found = as_values(getattr(data, name, None), len(views))
     if found is None and views.places is not None:

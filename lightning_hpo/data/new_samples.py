@@ -19,7 +19,8 @@ TENSOR_FILES = (".npy", ".npz", ".pt")
 def read_tensor(path: Path) -> Tensor:
     """The one array in a file of NumPy's or torch's, of which no code is run.
 
-    Raises :class:`UserError` for a file that holds something else.
+    Raises:
+        UserError: for a file that holds something else.
     """
     try:
         found = _torch_file(path) if path.suffix == ".pt" else _numpy_file(path)
@@ -32,7 +33,8 @@ def read_tensor(path: Path) -> Tensor:
 def as_tensor(x: Any, name: str) -> Tensor:
     """``x`` on the CPU; bytes stay bytes, other numbers become float32 as in a data module.
 
-    Raises :class:`UserError`, which calls it ``name``, for what is no array of numbers.
+    Raises:
+        UserError: that calls it ``name``, for what is no array of numbers.
     """
     try:
         found = x.detach().cpu() if isinstance(x, Tensor) else _array(x)
@@ -52,8 +54,10 @@ def as_tensor(x: Any, name: str) -> Tensor:
 
 
 def as_samples(x: Tensor, shape: Sequence[int], name: str) -> Tensor:
-    """``x`` as (N, C, ...) of samples of this ``shape``; the axis of a single channel may be left
-    out. Raises :class:`UserError` for other samples and for none.
+    """``x`` as (N, C, ...) of samples of this ``shape``; a single channel may have no axis.
+
+    Raises:
+        UserError: for other samples and for none.
     """
     expected = tuple(shape)
     found = x[:, None] if expected[0] == 1 and x.ndim == len(expected) else x

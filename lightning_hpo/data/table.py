@@ -43,11 +43,13 @@ class TableDataModule(TensorDataModule):
     that are numbers stay as they are; a network may be told their mean and standard deviation.
 
     Args:
-        train: a CSV or Parquet file; relative paths start at the working directory. ``train_csv``
-            and ``test_csv`` are other names for the files.
-        test: another one, opened once, by the final job. None: ``test_fraction`` of the rows of
-            ``train`` are the test, in each study the same: stratified, or by ``groups``, or in the
-            order of time the last ones.
+        train: a CSV or Parquet file; relative paths start at the working directory.
+        test: another one, opened once, by the final job.
+        train_csv: another name for ``train``.
+        test_csv: another name for ``test``.
+        test_fraction: share of the rows of ``train``, in (0, 1), that are the test where there is
+            no ``test``, in each study the same: stratified, or by ``groups``, or in the order of
+            time the last ones.
         target: the column to predict.
         task: whether that is one of classes, by the rule of ``table_target`` if "auto".
         inputs: columns to predict from; None: all that are left.
@@ -59,11 +61,16 @@ class TableDataModule(TensorDataModule):
         groups: the column of what belongs together, as ``cv.groups``; it is no input.
         weights: the column of how much each row weighs in the training loss, above 0, as
             scikit-learn's ``sample_weight``; it is no input. Validation and test count rows alike.
-        batch_size: rows of a training batch; None: all, so an epoch is one step, as stacked folds
-            need it.
+        batch_size: rows of a training batch, at least 1; None: all, so an epoch is one step, as
+            stacked folds need it.
+        **options: those of ``TensorDataModule``.
 
     After ``setup``: ``input_shape`` (F,), of which the last features are codes with
     ``cardinalities``; ``input_names`` of the columns; ``target_scale`` of values that train.
+
+    Raises:
+        UserError: for an argument outside its range, here; for what the files do not hold, in
+            ``setup``.
     """
 
     name = "table"
@@ -198,7 +205,8 @@ class TableDataModule(TensorDataModule):
     def as_samples(self, x: Any, name: str) -> Tensor:
         """Rows as they are stored (N, R), of a data frame with the inputs or of an array of them.
 
-        Raises :class:`UserError`, which calls them ``name``, for others.
+        Raises:
+            UserError: that calls them ``name``, for others.
         """
         if isinstance(x, pd.DataFrame):
             return self._encoded(table_of(x, name))

@@ -91,7 +91,8 @@ class Column:
 def typed(table: Table, name: str, *, told: Told | None = None, is_asked: bool = False) -> Column:
     """The column as an input; ``is_asked``: somebody names it as one, so it is no identifier.
 
-    Raises :class:`UserError` where it is not what it is told to be.
+    Raises:
+        UserError: where it is not what it is told to be.
     """
     texts = table.columns[name]
     if told is not None:
@@ -110,7 +111,10 @@ def encoded(column: Column, table: Table) -> NDArray[np.float32]:
 
     Of a category the places of its names, -1 for another one. Dates are days since 1970-01-01 and,
     as sine and cosine, the place of their month in the year and of their day in the week, with a
-    time also that in the day. Raises :class:`UserError` for a text that is none of the kind.
+    time also that in the day.
+
+    Raises:
+        UserError: for a text that is none of the kind.
     """
     texts = table.columns[column.name]
     if column.kind == "date":

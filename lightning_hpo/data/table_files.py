@@ -98,7 +98,8 @@ class Table:
 def read_table(path: Path, keys: str) -> Table:
     """The table in a file, CSV unless it ends in .parquet; ``keys``: what the file was named by.
 
-    Raises :class:`UserError`, with file and line, for what is no table.
+    Raises:
+        UserError: with file and line, for what is no table.
     """
     return _read_parquet(path, keys) if path.suffix.lower() in _PARQUET else _read_csv(path, keys)
 
@@ -142,7 +143,8 @@ def _plain(text: str) -> str | None:
 def _structure(path: Path, keys: str) -> tuple[list[str], int, NDArray[np.int64]]:
     """The header, the lines down to its end, and the number of the line of each row below.
 
-    Raises :class:`UserError` for a row with more or fewer fields than the header.
+    Raises:
+        UserError: for a row with more or fewer fields than the header.
     """
     numbers: list[int] = []
     header: list[str] = []

@@ -75,7 +75,8 @@ class Schema:
 def learnt(table: Table, asked: Asked, *, without_target: int) -> Schema:
     """Of the training file's rows that have a target; ``without_target``: how many have none.
 
-    Raises :class:`UserError` for what does not fit together.
+    Raises:
+        UserError: for what does not fit together.
     """
     told = dict(asked.columns)
     _check(table, asked, told)

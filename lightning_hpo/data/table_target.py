@@ -35,7 +35,8 @@ class Target:
     def encoded(self, table: Table) -> NDArray[Any]:
         """(N,) class numbers, int64, or values, float32, of a table without gaps in the target.
 
-        Raises :class:`UserError` for a class that the training file has not, and for no number.
+        Raises:
+            UserError: for a class that the training file has not, and for no number.
         """
         texts = table.columns[self.name]
         if self.classes is None:

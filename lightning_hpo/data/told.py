@@ -191,7 +191,7 @@ class DescribesData(Protocol):
     """What reports say of the data, after ``setup("fit")``, and once more when the test is open."""
 
     def description(self) -> Mapping[str, Any]:
-        """Plain values of any of these keys:
+        """Plain values of any of these keys.
 
         "shape": [int] of one sample; "samples": {"train": int, "test": int or None};
         "classes": [{"name": str, "train": int, "test": int or None}] in the order of their numbers;
@@ -254,7 +254,8 @@ class KnowsParts(Protocol):
 def description(data: object) -> dict[str, Any]:
     """Of data that tell it (:class:`DescribesData`), else empty.
 
-    Raises :class:`UserError` for one that cannot be written as JSON, or of another shape.
+    Raises:
+        UserError: for one that cannot be written as JSON, or of another shape.
     """
     if not isinstance(data, DescribesData) or not callable(data.description):
         return {}
@@ -316,7 +317,8 @@ def class_names(data: object, n_classes: int) -> Sequence[str]:
 def pair(data: object, batch: Any) -> tuple[Any, Any]:
     """Inputs and targets of a batch: by the keys that are told, else of (x, y) or by usual names.
 
-    Raises :class:`UserError` for a batch that leaves more than one choice, or none.
+    Raises:
+        UserError: for a batch that leaves more than one choice, or none.
     """
     if isinstance(data, BatchKeys):
         return batch[data.input_key], batch[data.target_key]

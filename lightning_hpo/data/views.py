@@ -87,7 +87,10 @@ def find_views(
     """The views of ``data``, whose loaders read the datasets ``train`` and ``val``.
 
     ``eval_dataset``: the attribute of ``data`` with the samples that training reads, as validation
-    sees them. Raises :class:`CannotTell`.
+    sees them.
+
+    Raises:
+        CannotTell: with the reason, where they cannot be told.
     """
     told = _told(data)
     if told is not None:

@@ -60,7 +60,8 @@ class Seen:
     def task(self) -> Task:
         """Classes: integer targets (N,), outputs (N, K). Numbers: both real, (N,) or (N, 1).
 
-        Raises :class:`UserError` for anything else, such as a map of labels or a sequence.
+        Raises:
+            UserError: for anything else, such as a map of labels or a sequence.
         """
         outputs, targets, n = self.outputs, self.targets, len(self.given)
         integer = not (targets.is_floating_point() or targets.dtype == torch.bool)

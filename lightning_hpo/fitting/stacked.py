@@ -35,7 +35,9 @@ class StackedFits:
     """The fits of ``cfg`` on ``splits``, one network each, as one group of a stack.
 
     ``outputs``: take what each network gives in its validations.
-    Raises :class:`UserError` for what cannot be stacked.
+
+    Raises:
+        UserError: for what cannot be stacked.
     """
 
     def __init__(

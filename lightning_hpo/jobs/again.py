@@ -27,13 +27,19 @@ _NEEDED = ("study", "data", "model", "optimizer", "trainer", "cv", "monitor", "m
 
 @dataclass(frozen=True)
 class Comparison:
-    """Recorded and repeated values; equal when all are the same to the last bit."""
+    """Two runs of one trial.
+
+    Attributes:
+        recorded: the values that the trial reported, in the order of its steps.
+        repeated: those of its repetition.
+    """
 
     recorded: Sequence[float]
     repeated: Sequence[float]
 
     @property
     def equal(self) -> bool:
+        """Whether all values are the same to the last bit."""
         return list(self.recorded) == list(self.repeated)
 
     def __str__(self) -> str:
@@ -77,7 +83,9 @@ def rerun(
     what a user adds to say so.
 
     A pruned trial is repeated up to where it was pruned, and a retried one with all its folds.
-    Raises :class:`UserError` when the folder or the trial is missing.
+
+    Raises:
+        UserError: when the folder or the trial is missing.
     """
     trial = StudyFolder(study_dir).trial(number)
     require_own(study_dir, trusted=trust, way_out=way_out)

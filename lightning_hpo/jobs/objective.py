@@ -16,7 +16,8 @@ def of(
 ) -> TrialResult:
     """Means over folds: of the monitor, and at the same epochs of the further objectives.
 
-    Raises :class:`UserError` for a metric that was not logged.
+    Raises:
+        UserError: for a metric that was not logged.
     """
     require_logged(plan.objectives, fits[0].metrics)
     further = tuple(fmean(_metric(fit, name, plan) for fit in fits) for name in plan.objectives)

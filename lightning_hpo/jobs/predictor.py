@@ -38,9 +38,11 @@ Given = Literal["values", "logits", "probabilities"]
 class Predictions:
     """Of N samples, in their order.
 
-    number (N,): classes, int64, or values, float32. probability (N, K): of each class, float64, and
-    ``classes`` their names; both None where values are predicted. file (N,): where each sample
-    lies, where they have files of their own.
+    Attributes:
+        number: (N,) classes, int64, or values, float32.
+        probability: (N, K) of each class, float64; None where values are predicted.
+        classes: the names of the K classes; None where values are predicted.
+        file: (N,) where each sample lies; None where they have no files of their own.
     """
 
     number: NDArray[Any]
@@ -61,9 +63,13 @@ class Predictor:
     Args:
         module: the network; it is moved, and evaluated without dropout.
         data: with the state that the network was trained with; None: no preprocessing.
-        temperature: by which logits are divided before their softmax.
+        temperature: by which logits are divided before their softmax, above 0 (Guo et al. 2017,
+            arXiv:1706.04599).
         kind: of what the network gives, where ``data`` do not tell; None: by its shape.
         batch_size: samples that go through the network at a time, at least 1.
+
+    Raises:
+        UserError: for a ``batch_size`` outside its range, and a network without a ``forward``.
     """
 
     def __init__(
@@ -88,14 +94,16 @@ class Predictor:
     def predict(self, x: Any) -> NDArray[Any]:
         """(N,): of a classifier the numbers of the classes, int64; else the values, float32.
 
-        Raises :class:`UserError` for samples of another shape than the study's, or not finite.
+        Raises:
+            UserError: for samples of another shape than the study's, or not finite.
         """
         return self.predictions(x).number
 
     def probabilities(self, x: Any) -> NDArray[np.float64]:
         """(N, K): of each class, softmax(logits / temperature); as :meth:`predict` of a classifier.
 
-        Raises :class:`UserError` also where values are predicted, which have none.
+        Raises:
+            UserError: as :meth:`predict`, and where values are predicted, which have none.
         """
         found = self.predictions(x).probability
         if found is None:
@@ -121,8 +129,10 @@ class Predictor:
     def read(self, path: Path) -> Tensor:
         """The samples in a tensor file, in what the data read themselves, else in a CSV file.
 
-        The latter where the data name their inputs. Raises :class:`UserError` for what cannot be
-        read, with what was expected.
+        The latter where the data name their inputs.
+
+        Raises:
+            UserError: for what cannot be read, with what was expected.
         """
         if path.suffix not in TENSOR_FILES and isinstance(self.data, told.ReadsSamples):
             return self.data.read_samples(path)

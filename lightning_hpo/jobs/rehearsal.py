@@ -32,8 +32,11 @@ from lightning_hpo.jobs.first_batch import (
 def rehearse_refit(cfg: DictConfig, data: pl.LightningDataModule) -> str | None:
     """Why the refit needs a validation; None: it does not, or there is no refit.
 
-    ``data`` have a validation split. Raises :class:`UserError` where the refit cannot run either
-    way, or where ``study.refit_validates=false`` forbids what it needs.
+    ``data`` have a validation split.
+
+    Raises:
+        UserError: where the refit cannot run either way, or where ``study.refit_validates=false``
+            forbids what it needs.
     """
     if not cfg.study.final or TrialPlan.of(cfg).stacked:
         return None

@@ -20,7 +20,10 @@ def from_checkpoint(
     """The ``model`` of the study in ``study_dir``, its ``data`` or the ``ensemble`` of its refits.
 
     ``trusted``, ``way_out``: see :func:`lightning_hpo.storage.maker.require_own`; ``no_ensemble``:
-    why there is none, if anybody knows. Raises :class:`UserError` for what is not there.
+    why there is none, if anybody knows.
+
+    Raises:
+        UserError: for what is not there.
     """
     require_own(study_dir, trusted=trusted, way_out=way_out)
     final = StudyFolder(study_dir).final

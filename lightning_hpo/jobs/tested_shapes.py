@@ -24,8 +24,10 @@ def check_test_batches(module: pl.LightningModule, data: pl.LightningDataModule)
     """How test batches differ from those of training and validation; None: they do not.
 
     What training and validation do not share, such as the length of padded texts, is not compared.
-    Raises :class:`UserError` where no test batch can be read. Our own data modules hold the test
-    data like the others, and keep them shut.
+    Our own data modules hold the test data like the others, and keep them shut.
+
+    Raises:
+        UserError: where no test batch can be read.
     """
     if isinstance(data, TensorDataModule) or why_no_test(module, data) is not None:
         return None

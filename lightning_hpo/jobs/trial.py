@@ -35,8 +35,10 @@ def run_trial(
 
     A trial that retries another takes over the folds which that one finished. Seeds derive from the
     number of the original trial (``origin``; None: as the study says, else the trial's own).
-    Raises :class:`optuna.TrialPruned` when the pruner ends the trial; the Wilcoxon pruner's word
-    ends it with the mean of the folds so far, as that pruner's documentation asks.
+
+    Raises:
+        optuna.TrialPruned: when the pruner ends the trial; the Wilcoxon pruner's word ends it with
+            the mean of the folds so far, as that pruner's documentation asks.
     """
     taken: list[Finished] = []
     if origin is None:

@@ -18,7 +18,8 @@ def visible_gpus() -> list[str]:
 def slots_on(gpus: Sequence[str], per_trial: float) -> int:
     """How many trials run at a time when each takes ``per_trial`` GPUs (0.25: four on one).
 
-    Raises :class:`UserError` when ``per_trial`` is neither a share of one GPU nor a whole number.
+    Raises:
+        UserError: when ``per_trial`` is neither a share of one GPU nor a whole number.
     """
     if per_trial <= 0 or (per_trial > 1 and per_trial != int(per_trial)):
         raise UserError(

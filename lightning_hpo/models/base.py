@@ -179,8 +179,8 @@ class BaseClassifier(BaseModule):
             with a learning rate of 0.001.
         scheduler: from an optimizer and ``total_steps`` to a schedule of the learning rate, which
             follows each optimizer step; None: a constant rate.
-        label_smoothing: in [0, 1), of the training loss alone, so that val/loss and test/loss stay
-            comparable between trials that smooth differently.
+        label_smoothing: in [0, 1) (Szegedy et al. 2016, arXiv:1512.00567), of the training loss
+            alone, so that val/loss and test/loss stay comparable between trials.
         test_time_flip: classify an image (..., H, W) by the mean logits of it and its mirror image.
         distillation: a teacher's outputs are part of the training loss; None: the labels alone.
         class_weights: K weights in the training loss alone; "balanced": each class weighs as much
@@ -190,7 +190,8 @@ class BaseClassifier(BaseModule):
         steps_per_call: minibatches that one ``training_step`` trains on, at least 1, or "epoch".
         cuda_graph: train on them as captured CUDA graphs.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(
@@ -241,10 +242,12 @@ class BaseClassifier(BaseModule):
         return (outputs + self(x.flip(-1))) / 2 if self.test_time_flip else outputs
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy of logits (B, K) for labels (B,), as validation and test log it."""
         # Logits of a mixed precision have too few digits for a sum of exponentials.
         return F.cross_entropy(outputs.float(), y)
 
     def training_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """That with ``label_smoothing`` and ``class_weights``, which a training step minimises."""
         smoothing = self.label_smoothing
         return F.cross_entropy(outputs.float(), y, self.weights_k, label_smoothing=smoothing)
 

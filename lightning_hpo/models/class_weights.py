@@ -26,9 +26,12 @@ def require_weights(asked: ClassWeights, num_classes: int) -> Tensor | None:
 
 
 def balanced(data: object) -> Tensor:
-    """n / (K * n of the class), (K,), as scikit-learn's, of the samples that train.
+    """Weights (K,) of classes, n / (K * n of the class), as scikit-learn's, of what trains.
 
-    A class without any weighs nothing. Raises :class:`UserError` for data that do not count.
+    A class without any weighs nothing.
+
+    Raises:
+        UserError: for data that do not count.
     """
     if not isinstance(data, told.CountsSamples):
         raise UserError(

@@ -32,17 +32,32 @@ class CNNClassifier(BaseClassifier):
     Args:
         input_shape: (C, H, W), height and width at least 4 pixels.
         num_classes: K, at least 2.
-        filters_1, filters_2: channels of the convolutions, each at least 1.
+        filters_1: channels of the first convolution, at least 1.
+        filters_2: channels of the second one, at least 1.
         kernel_size: side of their kernels in pixels, from 1 to the smaller side of the image.
-        neurons_1, neurons_2: widths of the hidden layers, each at least 1.
+        neurons_1: width of the first hidden layer, at least 1.
+        neurons_2: width of the second one, at least 1.
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each pooling and hidden linear layer, before the ReLU: before
             the pooling there are four times as many values.
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
-            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
+        label_smoothing: as in ``BaseClassifier``.
+        test_time_flip: as in ``BaseClassifier``.
+        distillation: as in ``BaseClassifier``.
+        class_weights: as in ``BaseClassifier``.
+        extra_metrics: as in ``BaseClassifier``.
+        optimizer: as in ``BaseClassifier``.
+        scheduler: as in ``BaseClassifier``.
+        steps_per_call: as in ``BaseClassifier``.
+        cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
+
+    Examples:
+        >>> CNNClassifier(input_shape=(1, 8, 8), num_classes=10)(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

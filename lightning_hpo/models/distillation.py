@@ -21,8 +21,17 @@ class Distillation:
         weight: share of the teacher in the loss, in [0, 1].
         temperature: above 0; larger ones tell more of the classes that are not the first.
 
-    Raises :class:`UserError` for an argument outside its range, and in the first step for a teacher
-    of another number of classes.
+    Raises:
+        UserError: for an argument outside its range, and in the first step for a teacher of another
+            number of classes.
+
+    Examples:
+        Where both say the same, only the student's own loss remains:
+
+        >>> loss = Distillation(nn.Identity(), weight=0.5)
+        >>> logits = torch.tensor([[2.0, 0.0]])
+        >>> float(loss(logits, logits, torch.tensor(3.0)))
+        1.5
     """
 
     def __init__(

@@ -27,14 +27,24 @@ class FCClassifier(BaseClassifier):
     Args:
         input_shape: (C, H, W), each at least 1.
         num_classes: K, at least 2.
-        neurons_1, neurons_2: widths of the hidden layers, each at least 1.
+        neurons_1: width of the first hidden layer, at least 1.
+        neurons_2: width of the second one, at least 1.
         dropout: share of the hidden units that a training step drops, in [0, 1).
         batch_norm: normalise after each hidden linear layer, before the ReLU.
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
-        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
-            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
+        label_smoothing: as in ``BaseClassifier``.
+        test_time_flip: as in ``BaseClassifier``.
+        distillation: as in ``BaseClassifier``.
+        class_weights: as in ``BaseClassifier``.
+        extra_metrics: as in ``BaseClassifier``.
+        optimizer: as in ``BaseClassifier``.
+        scheduler: as in ``BaseClassifier``.
+        steps_per_call: as in ``BaseClassifier``.
+        cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(

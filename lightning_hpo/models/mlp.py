@@ -60,16 +60,24 @@ class MLPRegressor(BaseRegressor):
         embedding_dim: length of the vector of a category, at least 1; None: by its column's
             cardinality K, min(50, (K + 1) // 2).
         dropout: share of the hidden units that a training step drops, in [0, 1).
-        init: how weights are drawn: "kaiming", "xavier" or "default" (PyTorch's own).
+        init: how weights are drawn: "kaiming" (He et al. 2015, arXiv:1502.01852), "xavier" (Glorot
+            and Bengio 2010) or "default" (PyTorch's own).
         target_scale: mean and standard deviation of the targets, in whose units the network's
             output is brought; gradients are those of squared errors in units of the latter, so that
             usual learning rates fit, while logged losses stay in those of the target. None: the
             output as it is.
-        optimizer, scheduler: as in ``BaseRegressor``.
-        of_classes: arguments of ``MLPClassifier`` with their defaults, since a configuration may be
-            of either; others are refused.
+        optimizer: as in ``BaseRegressor``.
+        scheduler: as in ``BaseRegressor``.
+        **of_classes: arguments of ``MLPClassifier`` with their defaults, since a configuration may
+            be of either; others are refused.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
+
+    Examples:
+        >>> network = MLPRegressor(input_shape=(3,), neurons=(16, 8), depth=1)
+        >>> network.widths, network(torch.zeros(4, 3)).shape
+        ((16,), torch.Size([4]))
     """
 
     def __init__(
@@ -129,13 +137,25 @@ class MLPClassifier(BaseClassifier):
     ``MLPRegressor``.
 
     Args:
-        input_shape, neurons, depth, cardinalities, embedding_dim, dropout, init: as in
-            ``MLPRegressor``.
+        input_shape: as in ``MLPRegressor``.
         num_classes: K, at least 2.
-        label_smoothing, distillation, class_weights, extra_metrics, optimizer, scheduler,
-            steps_per_call, cuda_graph: as in ``BaseClassifier``.
+        neurons: as in ``MLPRegressor``.
+        depth: as in ``MLPRegressor``.
+        cardinalities: as in ``MLPRegressor``.
+        embedding_dim: as in ``MLPRegressor``.
+        dropout: as in ``MLPRegressor``.
+        init: as in ``MLPRegressor``.
+        label_smoothing: as in ``BaseClassifier``.
+        distillation: as in ``BaseClassifier``.
+        class_weights: as in ``BaseClassifier``.
+        extra_metrics: as in ``BaseClassifier``.
+        optimizer: as in ``BaseClassifier``.
+        scheduler: as in ``BaseClassifier``.
+        steps_per_call: as in ``BaseClassifier``.
+        cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
     """
 
     def __init__(
@@ -189,14 +209,32 @@ class MLP:
     """An ``MLPClassifier`` where the data have classes, else an ``MLPRegressor``.
 
     Args:
+        input_shape: as in ``MLPRegressor``.
         num_classes: how many classes the targets have; 0 or None: they are numbers.
-        input_shape, neurons, depth, cardinalities, embedding_dim, dropout, init, optimizer,
-            scheduler: of either, as in ``MLPRegressor``.
-        target_scale: of a regressor, as in ``MLPRegressor``; a classifier refuses it.
-        label_smoothing, distillation, class_weights, extra_metrics, steps_per_call, cuda_graph: of
-            a classifier, as in ``BaseClassifier``; a regressor refuses them.
+        neurons: as in ``MLPRegressor``.
+        depth: as in ``MLPRegressor``.
+        cardinalities: as in ``MLPRegressor``.
+        embedding_dim: as in ``MLPRegressor``.
+        dropout: as in ``MLPRegressor``.
+        init: as in ``MLPRegressor``.
+        target_scale: as in ``MLPRegressor``; a classifier refuses it.
+        label_smoothing: as in ``BaseClassifier``; a regressor refuses it.
+        distillation: as in ``BaseClassifier``; a regressor refuses it.
+        class_weights: as in ``BaseClassifier``; a regressor refuses it.
+        extra_metrics: as in ``BaseClassifier``; a regressor refuses it.
+        optimizer: as in ``BaseRegressor``.
+        scheduler: as in ``BaseRegressor``.
+        steps_per_call: as in ``BaseClassifier``; a regressor refuses it.
+        cuda_graph: as in ``BaseClassifier``; a regressor refuses it.
 
-    Raises :class:`UserError` for an argument outside its range.
+    Raises:
+        UserError: for an argument outside its range.
+
+    Examples:
+        >>> type(MLP(input_shape=(3,), num_classes=2)).__name__
+        'MLPClassifier'
+        >>> type(MLP(input_shape=(3,))).__name__
+        'MLPRegressor'
     """
 
     def __new__(  # type: ignore[misc]

@@ -16,8 +16,28 @@ from lightning_hpo.errors import UserError
 def cosine(
     optimizer: Optimizer, *, total_steps: int, warmup: float = 0.0, final: float = 0.0
 ) -> LambdaLR:
-    """Half a cosine from the full rate to ``final`` times it (Loshchilov and Hutter 2017,
-    arXiv:1608.03983), after a linear rise over the share ``warmup`` of the steps."""
+    """Half a cosine from the full rate down, after a linear rise.
+
+    Without the restarts of its source, Loshchilov and Hutter 2017, arXiv:1608.03983.
+
+    Args:
+        optimizer: whose rates are scaled.
+        total_steps: optimizer steps of the fit, at least 1.
+        warmup: share of the steps in which the rate rises, in [0, 1).
+        final: share of the rate that is left in the last step, in [0, 1).
+
+    Returns:
+        The schedule; step it after each optimizer step.
+
+    Raises:
+        UserError: for a share outside its range.
+
+    Examples:
+        >>> import torch
+        >>> sgd = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+        >>> cosine(sgd, total_steps=3, warmup=0.5).get_last_lr()
+        [0.2]
+    """
     _check_share("warmup", warmup)
     _check_share("final", final)
     factor = partial(cosine_factor, total_steps=total_steps, warmup=warmup, final=final)
@@ -32,8 +52,29 @@ def one_cycle(
     initial: float = 0.04,
     final: float = 4e-6,
 ) -> LambdaLR:
-    """Up from ``initial`` times the rate and down to ``final`` times it, both along a cosine, with
-    torch's OneCycleLR's default shares (Smith and Topin 2019, arXiv:1708.07120)."""
+    """Up to the full rate and down again, both along a cosine.
+
+    Of Smith and Topin 2019, arXiv:1708.07120, with the default shares of torch's OneCycleLR.
+
+    Args:
+        optimizer: whose rates are scaled.
+        total_steps: optimizer steps of the fit, at least 1.
+        warmup: share of the steps in which the rate rises, in [0, 1).
+        initial: share of the rate in the first step, in [0, 1).
+        final: share of the rate in the last step, in [0, 1).
+
+    Returns:
+        The schedule; step it after each optimizer step.
+
+    Raises:
+        UserError: for a share outside its range.
+
+    Examples:
+        >>> import torch
+        >>> sgd = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+        >>> one_cycle(sgd, total_steps=10, initial=0.5).get_last_lr()
+        [0.25]
+    """
     _check_share("warmup", warmup)
     _check_share("initial", initial)
     _check_share("final", final)

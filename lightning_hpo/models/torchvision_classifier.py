@@ -37,10 +37,18 @@ class TorchvisionClassifier(BaseClassifier):
         num_classes: K, at least 2.
         weights: a file with a state dict of that architecture; layers of another shape than its
             own, such as the last one, stay as drawn. None: all are drawn.
-        label_smoothing, test_time_flip, distillation, class_weights, extra_metrics, optimizer,
-            scheduler, steps_per_call, cuda_graph: as in ``BaseClassifier``.
+        label_smoothing: as in ``BaseClassifier``.
+        test_time_flip: as in ``BaseClassifier``.
+        distillation: as in ``BaseClassifier``.
+        class_weights: as in ``BaseClassifier``.
+        extra_metrics: as in ``BaseClassifier``.
+        optimizer: as in ``BaseClassifier``.
+        scheduler: as in ``BaseClassifier``.
+        steps_per_call: as in ``BaseClassifier``.
+        cuda_graph: as in ``BaseClassifier``.
 
-    Raises :class:`UserError` for an unknown architecture and for weights of another one.
+    Raises:
+        UserError: for an unknown architecture and for weights of another one.
     """
 
     def __init__(

@@ -53,7 +53,8 @@ def is_whole_checkpoint(path: Path) -> bool:
 def stored_config(path: Path, *keys: str) -> DictConfig:
     """The configuration in ``path``, which must have ``keys``.
 
-    Raises :class:`UserError`, with its name, for one that is missing or damaged.
+    Raises:
+        UserError: with its name, for one that is missing or damaged.
     """
     try:
         found = OmegaConf.load(path)

@@ -14,10 +14,15 @@ from lightning_hpo.protocol.folder import StudyFolder
 class Opening(TypedDict):
     """One opening: its number, from 1, and what it showed of which network.
 
-    ``when``: in UTC, ISO 8601. ``versions``: of the packages that decide a result. ``checkpoint``:
-    SHA-256 of the network's file. ``metrics``: of the test on the ``n_samples`` of the box;
-    ``intervals``: at 95 % of those that have one, as [low, high], and ``methods``: how these were
-    found.
+    Attributes:
+        number: 1 for a box that nobody had opened.
+        when: in UTC, ISO 8601.
+        versions: of the packages that decide a result.
+        checkpoint: SHA-256 of the network's file.
+        n_samples: in the box.
+        metrics: of the test on these.
+        intervals: at 95 % of the metrics that have one, as [low, high].
+        methods: how these were found.
     """
 
     number: int

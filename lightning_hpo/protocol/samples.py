@@ -125,7 +125,8 @@ def balanced_accuracy(samples: Samples) -> float:
 def mean_of(several: Sequence[Samples]) -> Samples:
     """What networks gave on the same samples, as one: the mean of their logits or values.
 
-    Raises :class:`Unclear` for other samples.
+    Raises:
+        Unclear: for other samples.
     """
     first = several[0]
     for other in several[1:]:

@@ -18,7 +18,9 @@ _STATES = {TrialState.FAIL: "failed"}
 
 
 def frame_of(folder: Path, trials: Sequence[FrozenTrial]) -> "pd.DataFrame":
-    """``number``, ``state``, ``value``, each searched parameter by its key, ``epochs``,
+    """The trials in ``folder``, a row for each.
+
+    Columns are ``number``, ``state``, ``value``, each searched parameter by its key, ``epochs``,
     ``seconds``, and where they are known ``fold_0``, ``fold_1``, ... and ``failure``.
 
     ``value`` is the objective, of a trial that did not complete what it reported last. A parameter

@@ -25,9 +25,12 @@ class Importances:
 
 
 def rate_parameters(study: optuna.Study) -> Importances:
-    """Parameter importances by PED-ANOVA (IJCAI 2023, arXiv 2304.10255), conditional ones too
-    (arXiv 2601.20800): which parameters set the best tenth of the completed trials apart, or of
-    few trials the best five, at most half of them, since fewer make the rating erratic."""
+    """Parameter importances by PED-ANOVA (IJCAI 2023, arXiv:2304.10255).
+
+    Conditional ones too (arXiv:2601.20800): which parameters set the best tenth of the completed
+    trials apart, or of few trials the best five, at most half of them, since fewer make the rating
+    erratic.
+    """
     completed = [
         trial
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

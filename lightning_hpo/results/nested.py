@@ -10,8 +10,11 @@ from lightning_hpo.protocol.folder import StudyFolder
 
 
 class OuterFold(TypedDict):
-    """``trial`` and ``params`` that the search in this fold chose, None and empty without one;
-    ``test``: of its refit, on the fold's samples."""
+    """What became of an outer fold.
+
+    ``trial`` and ``params``: that its search chose, None and empty without one; ``test``: of its
+    refit, on the fold's samples.
+    """
 
     fold: int
     trial: int | None

@@ -17,9 +17,12 @@ from lightning_hpo.storage.readonly import opened_study
 
 @dataclass(frozen=True)
 class Record:
-    """One study. ``trials`` are ordered by number and empty for a study without a search space; of
-    several objectives they hold the first. ``asked``: the search space as it was configured, also
-    of conditional parameters that no trial has drawn."""
+    """One study.
+
+    ``trials`` are ordered by number and empty for a study without a search space; of several
+    objectives they hold the first. ``asked``: the search space as it was configured, also of
+    conditional parameters that no trial has drawn.
+    """
 
     folder: Path
     results: Results
@@ -85,8 +88,8 @@ def by_value(trials: list[FrozenTrial], *, minimize: bool) -> list[FrozenTrial]:
 def read_record(study_dir: Path, *, study: optuna.Study | None = None) -> Record:
     """Read the study in ``study_dir``; its storage is opened read-only, unless ``study`` is given.
 
-    Raises :class:`UserError` where no ``results.json`` is readable, or its trials are not where it
-    says.
+    Raises:
+        UserError: where no ``results.json`` is readable, or its trials are not where it says.
     """
     results = read(study_dir)
     if study is not None:

@@ -19,7 +19,8 @@ _COMPARED = ("data", "seed", "seconds")
 def read_studies(folders: Sequence[Path]) -> list[Study]:
     """One for each different folder, in their order.
 
-    Raises :class:`UserError` for a folder without readable results, and for fewer than two.
+    Raises:
+        UserError: for a folder without readable results, and for fewer than two.
     """
     different: dict[Path, Path] = {}
     for folder in folders:

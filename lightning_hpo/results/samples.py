@@ -175,7 +175,9 @@ def _indices(path: Path) -> Any:
 class Row:
     """A study, or one study under several seeds, in their order.
 
-    ``label`` tells it from another row of its name.
+    Attributes:
+        studies: one, or those that differ in their seed alone.
+        label: tells it from another row of its name; None: the studies' name does.
     """
 
     studies: tuple[Study, ...]
@@ -202,8 +204,10 @@ class Row:
         return len(self.studies) > 1
 
     def values(self, metric: str) -> list[float]:
-        """One for each study of a row over seeds; of a single study one for each fold, and of a
-        test metric one for each refit."""
+        """One for each study of a row over seeds.
+
+        Of a single study one for each fold, and of a test metric one for each refit.
+        """
         if self.over_seeds:
             each = [_values(study, metric) for study in self.studies]
             return [fmean(values) for values in each if values]

@@ -19,9 +19,14 @@ _ERROR = 0.05
 class Difference:
     """Mean of the first minus mean of the second, with the interval that judges it.
 
-    ``low``, ``high``: the interval at ``level``, 0.95 or more where several are judged together.
-    ``error``: the standard error of ``mean``, infinite where the values have none, and ``freedom``:
-    the degrees of freedom of its Student's t.
+    Attributes:
+        mean: of the difference, in the units of the metric.
+        low: the lower end of the interval.
+        high: its upper end.
+        method: how it was found, in words.
+        error: the standard error of ``mean``, infinite where the values have none.
+        freedom: the degrees of freedom of its Student's t.
+        level: of the interval, 0.95, or more where several are judged together.
     """
 
     mean: float
@@ -34,6 +39,7 @@ class Difference:
 
     @property
     def within_noise(self) -> bool:
+        """Whether the interval holds 0, so that either may be the better one."""
         return self.low <= 0 <= self.high
 
     @property

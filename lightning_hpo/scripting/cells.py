@@ -27,7 +27,10 @@ def module_of(
     """The name and the text of a module with ``kinds``, classes of a notebook.
 
     ``namespace``: the notebook's; ``cells``: its executed code, in order. The same code has the
-    same name, other code another. Raises :class:`UserError` for what cannot be written down.
+    same name, other code another.
+
+    Raises:
+        UserError: for what cannot be written down.
     """
     module = _Module(namespace, _Statements.of(cells))
     for kind in kinds:

@@ -30,22 +30,65 @@ class Range:
 
 
 def interval(low: float, high: float) -> Range:
-    """Real numbers to search from ``low`` to ``high``: ``interval(0, 0.5)``."""
+    """Real numbers to search, on a linear scale.
+
+    Args:
+        low: the smallest.
+        high: the largest, at least ``low``.
+
+    Returns:
+        The range, as the command line has it.
+
+    Raises:
+        UserError: for ends that are no numbers.
+
+    Examples:
+        >>> interval(0, 0.5)
+        interval(0,0.5)
+    """
     return Range(f"interval({_end(low)},{_end(high)})")
 
 
 def log_interval(low: float, high: float) -> Range:
-    """Real numbers from ``low``, above 0, to ``high``, searched on a logarithmic scale.
+    """Real numbers to search on a logarithmic scale: each order of magnitude gets as many tries.
 
-    Each order of magnitude gets as many tries: for learning rates, ``log_interval(1e-4, 1e-1)``.
+    Args:
+        low: the smallest, above 0.
+        high: the largest, at least ``low``.
+
+    Returns:
+        The range, as the command line has it.
+
+    Raises:
+        UserError: for ends that are no numbers.
+
+    Examples:
+        A learning rate:
+
+        >>> log_interval(1e-4, 1e-1)
+        tag(log,interval(0.0001,0.1))
     """
     return Range(f"tag(log,{interval(low, high)})")
 
 
 def integers(low: int, high: int, *, step: int = 1, log: bool = False) -> Range:
-    """Integers to search from ``low`` to ``high``, both included: ``integers(16, 128, step=16)``.
+    """Integers to search, both ends included.
 
-    ``step``: only each so many of them. ``log``: on a logarithmic scale, with step 1.
+    Args:
+        low: the smallest; above 0 on a logarithmic scale.
+        high: the largest, at least ``low``.
+        step: distance of one from the next, at least 1.
+        log: on a logarithmic scale, which has step 1.
+
+    Returns:
+        The range, as the command line has it: there the second number is left out.
+
+    Raises:
+        UserError: for what is no integer, and for a logarithmic scale with another step.
+
+    Examples:
+        >>> integers(16, 128, step=16)
+        range(16,129,16)
     """
     for name, value in {"low": low, "high": high, "step": step}.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
@@ -61,7 +104,21 @@ def integers(low: int, high: int, *, step: int = 1, log: bool = False) -> Range:
 
 
 def choice(*options: Any) -> Range:
-    """One of the ``options`` is searched: texts, numbers, True, False, None, lists, mappings."""
+    """One of several values is searched.
+
+    Args:
+        options: texts, numbers, True, False, None, lists or mappings; at least one beside None.
+
+    Returns:
+        The choice, as the command line has it.
+
+    Raises:
+        UserError: for no options, and for one that the command line cannot say.
+
+    Examples:
+        >>> choice("relu", "gelu")
+        choice(relu,gelu)
+    """
     if not options or options == (None,):
         raise UserError(
             f"choice() takes the options to choose from, got choice({'None' if options else ''});"

@@ -17,8 +17,11 @@ _MAIN = "__main__"
 
 @dataclass(frozen=True)
 class Sources:
-    """``targets``: a dotted name for each class; ``files``: text by name of modules to be written,
-    of classes that stand in no file."""
+    """Where classes are imported from.
+
+    ``targets``: a dotted name for each class; ``files``: text by name of modules to be written, of
+    classes that stand in no file.
+    """
 
     targets: Sequence[str]
     files: Mapping[str, str]

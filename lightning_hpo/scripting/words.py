@@ -22,7 +22,8 @@ _KEY = re.compile(r"(\+|\+\+)?[\w/@.:$-]+")
 def words(mapping: Mapping[str, Any]) -> list[str]:
     """One word ``key=value`` for each entry.
 
-    Raises :class:`UserError` for a key that is none, and for what no word can say.
+    Raises:
+        UserError: for a key that is none, and for what no word can say.
     """
     return [f"{checked_key(key)}={text_of(key, value)}" for key, value in mapping.items()]
 

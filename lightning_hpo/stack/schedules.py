@@ -17,7 +17,7 @@ class StackedSchedules:
     """The rates that S networks have in the epochs to come; an epoch is one optimizer step.
 
     ``makers``: of each network's schedule; None: its optimizer's rate throughout. What a schedule
-    changes besides the rate would be lost on the stack and raises :class:`UserError`.
+    changes besides the rate would be lost on the stack: :meth:`rates` refuses it.
     """
 
     def __init__(

@@ -61,9 +61,12 @@ def _require_named(study_dir: Path, url: str) -> None:
 
 
 def storage_url(study_dir: Path, stored: str | None) -> str:
-    """Where the trials are: the folder's own database, which travels with a moved folder, or the
-    URL in ``results.json``. A password hidden there is left to the variable that a study's command
-    reads too, or to the database's client (for PostgreSQL: PGPASSWORD or ~/.pgpass)."""
+    """Where the trials are: in the folder's own database, or at the URL in ``results.json``.
+
+    The former travels with a moved folder. A password hidden in the latter is left to the variable
+    that a study's command reads too, or to the database's client (for PostgreSQL: PGPASSWORD or
+    ~/.pgpass).
+    """
     own = StudyFolder(study_dir).database
     file = sqlite_file(stored) if stored else own
     if stored is None or (file is not None and file.name == own.name and own.exists()):

@@ -22,7 +22,8 @@ from lightning_hpo.storage.study import open_storage, storage_errors
 def recorded_trials(study_dir: Path) -> list[FrozenTrial]:
     """The trials of the study in ``study_dir``, by number.
 
-    Raises :class:`UserError` where none is recorded or its storage is out of reach.
+    Raises:
+        UserError: where none is recorded or its storage is out of reach.
     """
     if StudyFolder(study_dir).database.is_file():
         return _trials(None, study_dir, name=None)

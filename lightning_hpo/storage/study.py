@@ -74,7 +74,8 @@ def create_storage(spec: Any, study_dir: Path) -> BaseStorage:
 def open_storage(spec: Any, study_dir: Path) -> BaseStorage:
     """The storage of an existing study; opened once in a process.
 
-    Raises :class:`UserError`, without the password, for one that is malformed or out of reach.
+    Raises:
+        UserError: without the password, for one that is malformed or out of reach.
     """
     if spec is None:
         return _embedded(StudyFolder(study_dir).database.resolve())

@@ -30,8 +30,10 @@ from lightning_hpo.strategies.replay import ReplayPruner
 def make_pruner(node: DictConfig | Literal["auto"] | None, *, monitor: str) -> BasePruner:
     """The pruner that ``node`` names; None: one that never prunes; "auto": Optuna's default.
 
-    ``monitor``: in its units are the bounds that a pruner may need. Raises :class:`UserError` for
-    one that has no value.
+    ``monitor``: in its units are the bounds that a pruner may need.
+
+    Raises:
+        UserError: for one that has no value.
     """
     if not node:
         return NopPruner()

@@ -141,7 +141,7 @@ def make_sampler(node: DictConfig) -> BaseSampler:
 
 
 def refuse_motpe(seed: int | None = None) -> BaseSampler:
-    """What the stock plugin's ``motpe`` became."""
+    """Refuse the stock plugin's ``motpe``, whatever its ``seed``: TPE has taken its place."""
     raise UserError(
         "hydra/sweeper/sampler must be one that Optuna still has, got motpe; tpe takes its place,"
         " also for several objectives: hydra/sweeper/sampler=tpe."

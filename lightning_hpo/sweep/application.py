@@ -34,8 +34,10 @@ _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 def study_name(asked: str | None, storage: Any, study_dir: Path) -> str | None:
     """The name of the study: ``hydra.sweeper.study_name``, or in its own file the one there is.
 
-    None: on a storage that others may use Optuna finds a name that nobody has. Raises
-    :class:`UserError` where the folder holds a study of another name.
+    None: on a storage that others may use Optuna finds a name that nobody has.
+
+    Raises:
+        UserError: where the folder holds a study of another name.
     """
     if not is_own_file(storage, study_dir):
         return asked

@@ -39,7 +39,10 @@ def settle(config: DictConfig) -> Identity:
 
     The folder is called after ``study.name``; the study too, unless ``hydra.sweeper.study_name``
     gives another name. In the same way ``hydra.sweeper.storage`` and ``hydra.sweep.dir`` go before
-    ``study.storage`` and ``study.dir``. Raises :class:`UserError` for what names no folder, or two.
+    ``study.storage`` and ``study.dir``.
+
+    Raises:
+        UserError: for what names no folder, or two.
     """
     before = _raw(config, "study.storage")
     of_folder = check_study_name(_text(config, "study.name"))

@@ -14,9 +14,18 @@ from lightning_hpo.sweep.search.loop import StudyCallback
 
 
 def mlflow(*, folder: str, uri: str | None = None, **arguments: Any) -> StudyCallback:
-    """``optuna_integration.MLflowCallback``, whose runs lie in ``folder`` unless ``uri`` is given.
+    """``optuna_integration.MLflowCallback``: a run of MLflow for each trial.
 
-    Raises :class:`UserError` where MLflow is not installed.
+    Args:
+        folder: where the runs lie.
+        uri: a server or a database to take in its place; None: the folder.
+        **arguments: that callback's others.
+
+    Returns:
+        What is called as ``callback(study, trial)`` after each told trial.
+
+    Raises:
+        UserError: where MLflow is not installed.
     """
     from optuna_integration.mlflow import MLflowCallback
 
@@ -42,7 +51,17 @@ def _with_safe_names(trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTria
 
 
 def wandb(**arguments: Any) -> StudyCallback:
-    """``optuna_integration.WeightsAndBiasesCallback``; raises :class:`UserError` without wandb."""
+    """``optuna_integration.WeightsAndBiasesCallback``: a step of one run for each trial.
+
+    Args:
+        **arguments: that callback's.
+
+    Returns:
+        What is called as ``callback(study, trial)`` after each told trial.
+
+    Raises:
+        UserError: where wandb is not installed.
+    """
     from optuna_integration.wandb import WeightsAndBiasesCallback
 
     try:

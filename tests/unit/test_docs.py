@@ -23,7 +23,11 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
         timeout=120,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    assert "lightning_hpo" in (tmp_path / "python" / "index.html").read_text(encoding="utf-8")
+    page = (tmp_path / "python" / "index.html").read_text(encoding="utf-8")
+    assert "lightning_hpo" in page
+    # No role of a docstring is left, and each section has become a table.
+    assert ":func:" not in page and ":class:" not in page
+    assert "Raises:" in page and "<p>Args:" not in page and "<p>Raises:" not in page
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

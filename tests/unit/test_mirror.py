@@ -28,6 +28,7 @@ OF_NO_MODULE = {
     "test_benchmarks.py": "benchmarks",
     "test_configuration_page.py": "docs/configuration.py",
     "test_docs.py": "README.md and docs/",
+    "test_docstrings.py": "docstrings of what a user calls, and their examples",
     "test_duck_types.py": "questions by name, in the whole package",
     "test_gallery.py": "docs/gallery.md",
     "test_nested_benchmark.py": "benchmarks/nested.py",

@@ -120,8 +120,11 @@ def test_the_architecture_page_lists_the_rooms_from_the_top() -> None:
 
 
 def circle_in(imports: Mapping[str, Set[str]]) -> list[str]:
-    """The modules that are left when those that import none of the rest are taken away, again and
-    again, from both ends: empty where no circle is."""
+    """The modules of circles; none where no circle is.
+
+    They are left when those that import none of the rest are taken away, again and again, from both
+    ends.
+    """
     left = dict(imports)
     while True:
         imported = {module for targets in left.values() for module in targets}

@@ -104,7 +104,10 @@ def last_map(model: nn.Module, images: Tensor) -> Place:
     That is the one that runs last of those that run once and put out more than one pixel for
     ``images``, which are as ``model`` takes them. No activation counts behind a pooling to one
     pixel, behind a layer with weights, or where the axes change their order; without any the place
-    is the convolution itself. Raises :class:`UserError` where there is no such convolution.
+    is the convolution itself.
+
+    Raises:
+        UserError: where there is no such convolution.
     """
     layers = [name for name, _ in require_conv(model, "Grad-CAM needs")]
     with torch.no_grad(), evaluating(model), following(model, layers) as trails:

@@ -18,10 +18,23 @@ from lightning_hpo.explain.attribution.capture import (
 
 
 def feature_maps(model: nn.Module, layer: str | nn.Module, images: Tensor) -> Tensor:
-    """The output of ``layer`` for ``images``, in eval mode: (N, C, H, W) of a convolutional layer.
+    """The output of one layer, in eval mode and without gradients.
 
-    ``model`` maps ``images`` to anything; ``layer`` is one of its layers, or its dotted name.
-    Raises ``UserError`` where there is no such layer, or it does not run once in a forward pass.
+    Args:
+        model: maps ``images`` to anything.
+        layer: one of its layers, or the dotted name of one.
+        images: (N, ...) as the model takes them, on its device.
+
+    Returns:
+        What the layer puts out: (N, C, H, W) of a convolutional one.
+
+    Raises:
+        UserError: where there is no such layer, or it does not run once in a forward pass.
+
+    Examples:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+        >>> feature_maps(model, "0", torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 4, 6, 6])
     """
     with (
         torch.no_grad(),

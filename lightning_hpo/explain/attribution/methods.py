@@ -29,10 +29,16 @@ def grad_cam(
     rectified: bool = True,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391), float32 of shape (N, H, W).
+    """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391).
 
-    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of ``target``. H x W
-    are the pixels of the layer's output, or ``size``.
+    map = sum_c mean_hw(d logit / d activation_c) * activation_c, for the logit of ``target``.
+
+    The paper's activations have passed a ReLU. On the bare output of a convolution, negative values
+    dominate the sum and leave many rectified maps empty. The map is captum's ``LayerGradCam`` of
+    the layer that was named, or of the activation's module.
+
+    The sum over channels is the paper's; the reference study averages over channels, which divides
+    every map by C. Maps are not normalised, so images can be compared.
 
     Args:
         model: maps images to logits (N, K).
@@ -43,17 +49,20 @@ def grad_cam(
         target: in [0, K), one class for all images or one for each (N,); None: the class that
             ``model(images)`` gives each.
         rectified: keep positive evidence only.
-        size: (height, width) in pixels to which maps are resized bilinearly, after rectification.
+        size: (height, width) in pixels to which maps are resized bilinearly, after rectification;
+            None: they stay as large as the layer's output.
 
-    Raises :class:`UserError` where there is no such layer, where it does not run once in a forward
-    pass or its output has another shape, and for a target outside its range.
+    Returns:
+        Maps (N, H, W), float32, on the device of ``images``.
 
-    The paper's activations have passed a ReLU. On the bare output of a convolution, negative values
-    dominate the sum and leave many rectified maps empty. The map is captum's ``LayerGradCam`` of
-    the layer that was named, or of the activation's module.
+    Raises:
+        UserError: where there is no such layer, where it does not run once in a forward pass or its
+            output has another shape, and for a target outside its range.
 
-    The sum over channels is the paper's; the reference study averages over channels, which divides
-    every map by C. Maps are not normalised, so images can be compared.
+    Examples:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+        >>> grad_cam(model, None, torch.rand(2, 1, 8, 8), target=3).shape
+        torch.Size([2, 6, 6])
     """
     place = last_map(model, images) if layer is None else Place(layer)
     activation_nchw, grads_nchw = _activation_and_gradient(model, place, images, target)
@@ -103,16 +112,37 @@ def integrated_gradients(
     baseline: Tensor | float | None = None,
     steps: int = 32,
 ) -> Tensor:
-    """Integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365), float32 (N, H, W).
+    """Integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365).
 
     map = sum_c (image_c - baseline_c) * mean_a d logit(baseline + a (image - baseline)) / d x_c,
-    with a at the middles of ``steps`` equal parts of [0, 1] and ``target`` as in ``grad_cam``. A
-    map so sums to logit(image) - logit(baseline), but for the error of the mean over a.
+    with a at the middles of ``steps`` equal parts of [0, 1]. A map so sums to logit(image) -
+    logit(baseline), but for the error of the mean over a. The sum over channels, which captum's
+    ``IntegratedGradients`` leaves to the caller, keeps the total.
 
-    ``baseline``: images without evidence, of any shape that broadcasts to the images'. The paper's
-    is black; None stands for it as the darkest value of each image's channels, since black is not 0
-    in normalised images. The sum over channels, which captum's ``IntegratedGradients`` leaves to
-    the caller, keeps the total.
+    Args:
+        model: maps images to logits (N, K).
+        images: (N, C, H, W) real numbers as the model takes them, on its device.
+        target: as in :func:`grad_cam`.
+        baseline: images without evidence, of any shape that broadcasts to the images'. The paper's
+            is black; None stands for it as the darkest value of each image's channels, since black
+            is not 0 in normalised images.
+        steps: on the way from the baseline, at least 1.
+
+    Returns:
+        Maps (N, H, W), float32, negative where a pixel speaks against the class.
+
+    Raises:
+        UserError: for images of another shape or of integers, and for an argument outside its
+            range.
+
+    Examples:
+        Of a linear network the maps are exact:
+
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+        >>> _ = model[1].weight.data.fill_(2)
+        >>> integrated_gradients(model, torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]), target=0)
+        tensor([[[0., 2.],
+                 [4., 6.]]])
     """
     _require_images(images, steps)
     with torch.no_grad(), evaluating(model):

@@ -32,8 +32,9 @@ def exported(
 
     See :func:`lightning_hpo.jobs.stored_network.from_checkpoint` for the other arguments.
 
-    Raises :class:`UserError`, with no file left, where there is no such network, this format cannot
-    hold it, or its outputs differ from the study's own.
+    Raises:
+        UserError: with no file left, where there is no such network, this format cannot hold it, or
+            its outputs differ from the study's own.
     """
     made = predictor(study_dir, ensemble=ensemble, trusted=trusted, way_out=way_out)
     made.module.cpu()

@@ -33,7 +33,12 @@ FORMATS: Mapping[str, Format] = {
 
 @dataclass(frozen=True)
 class Latency:
-    """Medians in milliseconds: one sample by itself, and a batch of ``BATCH`` samples together."""
+    """How long a network takes.
+
+    Attributes:
+        single_ms: median of one sample by itself, in milliseconds.
+        batch_ms: median of a batch of ``BATCH`` samples together, in milliseconds.
+    """
 
     single_ms: float
     batch_ms: float
@@ -47,12 +52,17 @@ BATCH = 256
 class Interface:
     """What an exported network takes and gives.
 
-    ``shape``: of one sample, (C, ...); ``dtype``: of a batch (N, C, ...) of them, as torch calls
-    it; ``low``, ``high``: the smallest and the largest number in the samples of the check.
-    ``classes``: their names, where it gives probabilities, float32 (N, K), by logits divided by
-    ``temperature``; None: it gives values, float32 (N,). ``prepares``: whether it takes samples as
-    the study's data store theirs, and not as its forward does. ``columns``: the names of the C
-    numbers of a sample, where they have names.
+    Attributes:
+        shape: of one sample, (C, ...).
+        dtype: of a batch (N, C, ...) of them, as torch calls it.
+        low: the smallest number in the samples of the check.
+        high: the largest of them.
+        classes: their names, where it gives probabilities, float32 (N, K); None: it gives values,
+            float32 (N,).
+        temperature: by which logits are divided before their softmax.
+        prepares: whether it takes samples as the study's data store theirs, and not as its forward
+            does.
+        columns: the names of the C numbers of a sample; None where they have no names.
     """
 
     shape: tuple[int, ...]
@@ -69,11 +79,23 @@ class Interface:
 class Exported:
     """An exported network: where it is, and how far it agrees with its study's.
 
-    ``path``, ``card``: the file and its model card. ``size``: of the file, in bytes. ``network``:
-    "model" or "ensemble", of the class ``architecture``. ``difference``: the largest between its
-    outputs and the study's own on the samples of the check, in words ``checked``; of values as a
-    share of the largest. At most ``tolerance``. ``own``, ``exported``: latencies on this CPU by so
-    many ``threads``. ``remarks``: what to know of it, a sentence each.
+    Attributes:
+        path: the file.
+        card: its model card.
+        format: "onnx", "torchscript", "torch" or "safetensors".
+        size: of the file, in bytes.
+        network: "model" or "ensemble".
+        architecture: the network's class.
+        n_parameters: numbers that were trained.
+        interface: what it takes and gives.
+        checked: on which samples, in words.
+        difference: the largest between its outputs and the study's own on these samples; of values
+            as a share of the largest.
+        tolerance: the most that is allowed.
+        own: latency of the study's own network on this CPU.
+        exported: latency of the file's on this CPU.
+        threads: of both.
+        remarks: what to know of it, a sentence each.
     """
 
     path: Path
@@ -112,7 +134,8 @@ def format_of(name: str) -> Format:
 def file_for(study_dir: Path, out: Path | None, kind: Format, *, ensemble: bool) -> Path:
     """Where the file goes; by default into ``export`` in the study's folder.
 
-    Raises :class:`UserError` for a name with another ending, and a folder that is none.
+    Raises:
+        UserError: for a name with another ending, and a folder that is none.
     """
     if out is None:
         return study_dir / "export" / f"{'ensemble' if ensemble else 'model'}{kind.suffix}"

@@ -48,7 +48,8 @@ def write(graph: Graph, x: object, path: Path) -> None:
 def load(path: Path) -> Graph:
     """The graph in ``path``, on the CPU; imports the classes that its metadata name.
 
-    Raises :class:`UserError` for a file that is none of ours, or whose classes are not here.
+    Raises:
+        UserError: for a file that is none of ours, or whose classes are not here.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -27,7 +27,8 @@ def write(graph: Graph, x: Tensor, path: Path, kind: str) -> list[str]:
 
     x (N, C, ...): samples that it takes; the file takes any number of them.
 
-    Raises :class:`UserError` for a network that this format cannot hold.
+    Raises:
+        UserError: for a network that this format cannot hold.
     """
     try:
         with _quiet() as caught:

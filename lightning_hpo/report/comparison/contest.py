@@ -50,9 +50,12 @@ class Goal:
 
 @dataclass(frozen=True)
 class Entry:
-    """One study. ``row``: the index of its row, which it shares with the same study under other
-    seeds; ``searched_with``, ``finished_with``: the configuration of a trial and of the final job,
-    empty where they left none."""
+    """One study.
+
+    ``row``: the index of its row, which it shares with the same study under other seeds;
+    ``searched_with``, ``finished_with``: the configuration of a trial and of the final job, empty
+    where they left none.
+    """
 
     name: str
     row: int

@@ -166,8 +166,10 @@ def _searches(curves: Sequence[Curve], goal: Goal, *, xlabel: str, over: str) ->
 
 
 def learning_curves(entries: Sequence[Entry], goal: Goal) -> Picture | None:
-    """What the monitor measures, in training: of each refit over its epochs; None where none was
-    stored."""
+    """What the monitor measures in training, of each refit over its epochs.
+
+    None where none was stored.
+    """
     found = [
         (metric, Curve(entry, *points, label=f"{entry.name}: {number(points[1][-1])} at the end"))
         for entry in entries

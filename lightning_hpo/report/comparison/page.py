@@ -26,8 +26,9 @@ def build_comparison(folders: Sequence[Path], output: Path | None = None) -> Pat
 
     Without ``output`` it is ``comparison.html`` in the folder that the studies have in common.
 
-    Raises :class:`UserError` for fewer than two different folders, for one without a readable
-    study, and for a place that cannot be written to.
+    Raises:
+        UserError: for fewer than two different folders, for one without a readable study, and for a
+            place that cannot be written to.
     """
     studies = read_studies(folders)
     path = output or common_folder([study.folder for study in studies]) / "comparison.html"

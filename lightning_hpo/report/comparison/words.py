@@ -26,8 +26,10 @@ def judged(found: Difference) -> str:
 
 
 def basis(row: Row, metric: str) -> str:
-    """What a row's values are: ``5 folds``, ``3 refits``, ``3 seeds`` or ``one value``; and on how
-    many test samples, where these are known."""
+    """What a row's values are: ``5 folds``, ``3 refits``, ``3 seeds`` or ``one value``.
+
+    And on how many test samples, where these are known.
+    """
     many, on_samples = len(row.values(metric)), row.on_samples(metric)
     kind = "seed" if row.over_seeds else "fold" if row.over_folds(metric) else "refit"
     if on_samples is not None:

@@ -139,8 +139,10 @@ def legend_above(figure: Figure, axes: Axes) -> None:
 
 
 def drawable(value: float) -> float:
-    """The value, or the nearest one that can be drawn: the axes reckon with its squares and with
-    ratios of it to others."""
+    """The value, or the nearest one that can be drawn.
+
+    The axes reckon with its squares and with ratios of it to others.
+    """
     if abs(value) < 1 / _LARGEST_DRAWN:
         return 0.0
     return math.copysign(min(abs(value), _LARGEST_DRAWN), value)

@@ -54,8 +54,10 @@ def fold_spread(record: Record) -> Picture | None:
 
 
 def _contenders(record: Record, std: float) -> list[float]:
-    """Values of the best trials, best first: ten at most, and none so far behind the best that
-    the folds would shrink to a point beside it."""
+    """Values of the best trials, best first: ten at most.
+
+    None is so far behind the best that the folds would shrink to a point beside it.
+    """
     ranked = by_value(record.in_state(TrialState.COMPLETE), minimize=record.minimize)
     values = [drawable(t.value) for t in ranked[:CONTENDERS] if t.value is not None]
     return [value for value in values if std == 0 or abs(value - values[0]) <= 5 * std]

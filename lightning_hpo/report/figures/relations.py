@@ -76,8 +76,11 @@ def parallel_coordinates(record: Record) -> Picture | None:
 
 
 def _side_by_side(record: Record) -> dict[str, BaseDistribution]:
-    """Parameters in the order of their axes: first those that only some trials have, which leaves
-    the other lines whole, and the most important one last, beside the objective."""
+    """Parameters in the order of their axes.
+
+    First those that only some trials have, which leaves the other lines whole, and the most
+    important one last, beside the objective.
+    """
     partial, shares = conditional_parameters(record), record.importances.shares
     found = {name: d for name, d in record.space.items() if not d.single()}
     order = sorted(found, key=lambda name: (name not in partial, shares.get(name, 0.0)))

@@ -60,8 +60,11 @@ class Schedule:
 
 
 def schedule(trials: Sequence[FrozenTrial]) -> Schedule:
-    """Lay out the trials that ended. A trial's lane is its ``slot``, where it recorded one, else
-    the first lane that is free when it starts."""
+    """Lay out the trials that ended.
+
+    A trial's lane is its ``slot``, where it recorded one, else the first lane that is free when it
+    starts.
+    """
     ran = [t for t in trials if t.datetime_start and t.datetime_complete and t.state in LOOKS]
     times = sorted(
         (t.datetime_start.timestamp(), t.datetime_complete.timestamp(), t.number, t)

@@ -55,8 +55,7 @@ class Section(NamedTuple, Generic[T]):
 
 
 def section(build: Callable[[T], str], subject: T) -> str:
-    """What ``build`` makes of ``subject``; where it fails, the other sections are shown all the
-    same."""
+    """What ``build`` makes of ``subject``; where it fails, the other sections are shown."""
     try:
         return build(subject)
     except UserError:
@@ -68,7 +67,8 @@ def section(build: Callable[[T], str], subject: T) -> str:
 def write_page(path: Path, html: str, *, way_out: str) -> Path:
     """Write beside the page's place and move it there, so that nobody meets half a page.
 
-    Raises :class:`UserError` where the place cannot be written to; ``way_out`` ends the message.
+    Raises:
+        UserError: where the place cannot be written to; ``way_out`` ends the message.
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}.html")
     try:

@@ -52,7 +52,8 @@ def build_report(study_dir: Path, *, study: optuna.Study | None = None) -> Path:
     ``study`` is the open study, where the caller has it; without it the report opens the storage
     that ``results.json`` names, which can only be a database that needs no hidden password.
 
-    Raises :class:`UserError` for a folder without a readable study, or that cannot be written to.
+    Raises:
+        UserError: for a folder without a readable study, or that cannot be written to.
     """
     html = page(read_record(study_dir, study=study))
     way_out = "free space there or correct its permissions"

@@ -37,8 +37,10 @@ def progress(record: Record) -> list[str]:
 
 
 def pruning_saved(record: Record) -> str:
-    """Epochs that pruning saved, a pruned trial being counted as if it would have lasted as long as
-    the longest trial did."""
+    """Epochs that pruning saved.
+
+    A pruned trial is counted as if it would have lasted as long as the longest trial did.
+    """
     pruned = record.in_state(TrialState.PRUNED)
     if not pruned:
         return "No trial was pruned."

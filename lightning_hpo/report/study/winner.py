@@ -46,8 +46,10 @@ BORDER = 0.05  # an optimum this close to an end of its range, as a fraction of 
 
 
 def place(value: float, distribution: BaseDistribution) -> float | None:
-    """Where in its range a value lies, 0 at the low end and 1 at the high one, on the range's own
-    scale; None for choices, and for ranges of one or two values, which are all border."""
+    """Where in its range a value lies, from 0 at the low end to 1, on the range's own scale.
+
+    None for choices, and for ranges of one or two values, which are all border.
+    """
     if not isinstance(distribution, (FloatDistribution, IntDistribution)):
         return None
     low, high = float(distribution.low), float(distribution.high)

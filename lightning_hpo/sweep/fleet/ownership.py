@@ -55,7 +55,8 @@ class Owner:
     def look(self) -> None:
         """See to it that the own lock stays there.
 
-        Raises :class:`StudyGone` when the study is not where it was.
+        Raises:
+            StudyGone: when the study is not where it was.
         """
         # Where the lock is, its folder is; some file systems number folders anew now and then.
         if self._lock is None or not _is_at(self._path, self._lock):

@@ -88,8 +88,10 @@ def read(
 ) -> tuple[Assignment, ...]:
     """The assignments that are left when each argument replaces what it repeats.
 
-    ``config_loader``: knows the options of groups, for ``glob``. Raises :class:`UserError` for what
-    cannot be read, and for a range or choice that cannot be searched.
+    ``config_loader``: knows the options of groups, for ``glob``.
+
+    Raises:
+        UserError: for what cannot be read, and for a range or choice that cannot be searched.
     """
     kept: list[Assignment] = []
     for argument in arguments:

@@ -41,7 +41,8 @@ def checked(
 ) -> Conditions:
     """The conditions of what is searched or fixed, by the names that the study uses.
 
-    Raises :class:`UserError` for one that names what is not there or asks for what cannot be.
+    Raises:
+        UserError: for one that names what is not there or asks for what cannot be.
     """
     if not isinstance(conditions, Mapping):
         raise _not_a_mapping(f"study.conditions={conditions}")

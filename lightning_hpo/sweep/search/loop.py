@@ -105,7 +105,8 @@ class Search:
     def run(self) -> int:
         """The number of trials that ended in this run. Closes its trials when interrupted.
 
-        Raises :class:`StudyFailed` when too many trials fail or the storage does.
+        Raises:
+            StudyFailed: when too many trials fail or the storage does.
         """
         try:
             with must_be_writable():

@@ -99,7 +99,8 @@ class SearchSpace:
     def start_point(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """A point of ``study.enqueue`` as the study knows it.
 
-        Raises :class:`UserError` unless all its parameters are searched and in their ranges.
+        Raises:
+            UserError: unless all its parameters are searched and in their ranges.
         """
         names = {a.key: a.name for a in self.assignments if a.name in self.distributions}
         found = {}
@@ -209,8 +210,10 @@ def parse_space(
 ) -> SearchSpace:
     """The search space of Hydra overrides such as ``model.dropout=interval(0, 0.5)``.
 
-    What comes last wins, value or range. Raises :class:`UserError` for a range that cannot be
-    searched and for conditions that cannot hold.
+    What comes last wins, value or range.
+
+    Raises:
+        UserError: for a range that cannot be searched and for conditions that cannot hold.
     """
     assignments = read(arguments, config_loader=config_loader)
     return SearchSpace(

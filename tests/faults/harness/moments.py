@@ -17,9 +17,9 @@ Role = Literal["controller", "worker"]
 
 @dataclass(frozen=True)
 class Moment:
-    """``delay_s`` after the stage began for the one that is killed: after a worker appeared, or the
-    controller wrote the stage's first file.
+    """``delay_s`` after the stage began for the one that is killed.
 
+    It begins when a worker appears, or when the controller writes the stage's first file.
     ``start``: of the processes themselves, before any job.
     """
 

@@ -44,7 +44,7 @@ def test_several_differences_are_counted() -> None:
     assert noise_summary([], "val/loss") == "val/loss: fewer than two studies have values."
 
 
-# Rule: the leader has the lowest mean of a loss, the highest of what is maximized.
+# Rule: the leader has the lowest mean of a loss, the highest of what is maximised.
 def test_the_leader_depends_on_the_direction() -> None:
     rows = [Row((study("a", [1.0, 1.01, 1.02]),)), Row((study("b", [2.0, 2.01, 2.02]),))]
     assert lead(rows, "val/loss", minimize=True) == (
