@@ -178,7 +178,8 @@ def _grouped(
     query = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN {of}"
     query += f" ORDER BY {_KEYS[table]}"
     rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for trial_id, *values in connection.exec_driver_sql(query):
+    # All at once: a driver's cursor asks its connection for each row that is taken by itself.
+    for trial_id, *values in connection.exec_driver_sql(query).fetchall():
         rows[trial_id].append(tuple(values))
     return rows
 
