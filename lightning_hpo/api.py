@@ -239,7 +239,7 @@ def run(*overrides: str | Mapping[str, Any], config_dir: str | Path | None = Non
         config_dir: a folder of your own YAML files, in front of the package's.
 
     Returns:
-        What :func:`load_study` returns for its folder.
+        The study's record, as :func:`load_study` returns it.
 
     Raises:
         UserError: with the line that says why, where the study was refused or failed.

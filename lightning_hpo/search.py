@@ -64,7 +64,7 @@ def search(
         overrides: everything else, as :func:`run` takes it.
 
     Returns:
-        What :func:`load_study` returns for its folder.
+        The study's record, as :func:`load_study` returns it.
 
     Raises:
         UserError: for a class that cannot be imported or a key that is none; else as :func:`run`.

@@ -92,7 +92,13 @@ class Predictor:
         self._of_classes = _of_classes(data, kind)
 
     def predict(self, x: Any) -> NDArray[Any]:
-        """(N,): of a classifier the numbers of the classes, int64; else the values, float32.
+        """The class or the value of each sample.
+
+        Args:
+            x: N samples.
+
+        Returns:
+            (N,): of a classifier the numbers of the classes, int64; else the values, float32.
 
         Raises:
             UserError: for samples of another shape than the study's, or not finite.
@@ -100,7 +106,13 @@ class Predictor:
         return self.predictions(x).number
 
     def probabilities(self, x: Any) -> NDArray[np.float64]:
-        """(N, K): of each class, softmax(logits / temperature); as :meth:`predict` of a classifier.
+        """The probability of each class, softmax(logits / temperature).
+
+        Args:
+            x: N samples.
+
+        Returns:
+            (N, K), float64.
 
         Raises:
             UserError: as :meth:`predict`, and where values are predicted, which have none.
@@ -111,7 +123,18 @@ class Predictor:
         return found
 
     def predictions(self, x: Any, name: str = "x") -> Predictions:
-        """Both of them at once; errors call the samples ``name``."""
+        """What :meth:`predict` and :meth:`probabilities` say, at once.
+
+        Args:
+            x: N samples.
+            name: what errors call them.
+
+        Returns:
+            Both, and the names of the classes.
+
+        Raises:
+            UserError: as :meth:`predict`.
+        """
         outputs = self._outputs(self._samples(x, name))
         if not self._gives_classes(outputs):
             return Predictions(outputs.reshape(-1).numpy())
@@ -127,9 +150,14 @@ class Predictor:
         return "probabilities" if _are_probabilities(outputs.double()) else "logits"
 
     def read(self, path: Path) -> Tensor:
-        """The samples in a tensor file, in what the data read themselves, else in a CSV file.
+        """The samples of a file.
 
-        The latter where the data name their inputs.
+        Args:
+            path: a tensor file, or what the data read themselves, else, where the data name their
+                inputs, a CSV file.
+
+        Returns:
+            (N, ...) as the study's data store theirs.
 
         Raises:
             UserError: for what cannot be read, with what was expected.

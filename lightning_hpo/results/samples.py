@@ -204,9 +204,14 @@ class Row:
         return len(self.studies) > 1
 
     def values(self, metric: str) -> list[float]:
-        """One for each study of a row over seeds.
+        """What the mean of ``metric`` is of.
 
-        Of a single study one for each fold, and of a test metric one for each refit.
+        Args:
+            metric: one of ``metrics``, such as "val/loss".
+
+        Returns:
+            A value for each study of a row over seeds; of a single study one for each fold, and of
+            a test metric one for each refit. Empty where there are none.
         """
         if self.over_seeds:
             each = [_values(study, metric) for study in self.studies]
@@ -214,10 +219,16 @@ class Row:
         return _values(self.studies[0], metric)
 
     def interval(self, metric: str) -> tuple[float, float]:
-        """The ends of the 95 % interval, infinite where nothing is known of the spread.
+        """The 95 % interval.
 
         Of the mean over trainings and samples of this kind where the samples of a test are known,
         else of the mean of the values.
+
+        Args:
+            metric: one of ``metrics``.
+
+        Returns:
+            Its ends, in the units of the metric, infinite where nothing is known of the spread.
         """
         found = self.on_samples(metric)
         if found is not None:
@@ -232,7 +243,15 @@ class Row:
         return stacked([s.on_samples(metric) for s in self.studies if _values(s, metric)] or [None])
 
     def minus(self, other: "Row", metric: str) -> Difference | None:
-        """The difference of the means, judged alone, see :func:`difference`."""
+        """The difference of two rows, judged alone.
+
+        Args:
+            other: whose mean is taken off this one's.
+            metric: one that both rows have.
+
+        Returns:
+            Of the means, paired where the rows allow it; None where one of them has no values.
+        """
         return difference(self, other, metric)
 
     def over_folds(self, metric: str) -> bool:
