@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(commands: str, folder: Path) -> str:
+def shell(commands: str, folder: Path, *, timeout_s: int = TIMEOUT_S) -> str:
     """What the commands say; each must succeed, ``python`` being the one that runs the tests."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     python_path = os.pathsep.join([str(folder), str(ROOT)])
@@ -62,7 +62,7 @@ def shell(commands: str, folder: Path) -> str:
         env=os.environ | {"PATH": path, "PYTHONPATH": python_path},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -161,11 +161,16 @@ def test_the_first_study_prints_what_its_page_shows(folder: Path) -> None:
     assert shapes(page) - shapes(said) == set()
 
 
+# Three final jobs with all their figures.
+@pytest.mark.timeout(900)
 def test_what_the_page_of_the_first_study_does_with_one(folder: Path) -> None:
+    page = "docs/first-study.md"
     np.save(folder / "new.npy", load_digits().images[:5].astype(np.uint8))
-    shell(block_with("docs/first-study.md", "bash", "studies/digits"), folder)
+    shell(block_with(page, "bash", "lightning_hpo.rerun"), folder, timeout_s=400)
     study = folder / "studies" / "digits"
-    assert len(load_study(study).trials) == 6
     assert len(pd.read_csv(folder / "new.csv")) == 5
     assert {path.name for path in (study / "export").iterdir()} == {"model.pt2", "model_card.md"}
     assert (study / "lock_box.json").is_file()
+    shell(block_with(page, "bash", "lightning_hpo.compare"), folder, timeout_s=400)
+    assert len(load_study(study).trials) == 6
+    assert list(folder.rglob("comparison.html"))

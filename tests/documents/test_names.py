@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import lightning_hpo
+from lightning_hpo.sweep.search.arguments import read
 
 ROOT = Path(__file__).parents[2]
 CONF, PACKAGE = ROOT / "conf", ROOT / "lightning_hpo"
@@ -31,6 +32,7 @@ NO_KEYS = re.compile(
     r"|(?:model|trainer)\.(?:optimizer|distillation|plugins|callbacks|logger)\b"
     r"|trainer\.(?:val_check_interval|gradient_clip_val|x)$|study\.in_final\.|data\.\w+_?module$"
 )
+RANGES = ("interval", "log_interval", "integers", "choice")
 # Arguments of ``my_package``'s class.
 KEYS_OF_EXAMPLES = {"model.lr", "model.width"}
 
@@ -117,6 +119,17 @@ def test_every_public_name_is_in_the_python_reference() -> None:
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     shown = {found.rpartition(".")[2] for found in re.findall(r"^::: ([\w.]+)$", page, re.M)}
     assert set(lightning_hpo.__all__) - shown == set()
+
+
+# Rule: what a range is called in Python searches what it does on the command line.
+def test_every_range_of_the_page_on_search_spaces_is_the_one_in_python() -> None:
+    page = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\S+?)=(.*?)`.*\| `((?:\w+)\(.*\))` \|$", page, re.M)
+    assert len(rows) == 7
+    for key, on_command_line, in_python in rows:
+        made = eval(in_python, {name: getattr(lightning_hpo, name) for name in RANGES})
+        (typed,), (given,) = read([f"{key}={on_command_line}"]), read([f"{key}={made}"])
+        assert typed.distribution == given.distribution, key
 
 
 # Rule: a reader knows after the first paragraph whether a page is theirs.
