@@ -1,4 +1,4 @@
-"""Trials in PostgreSQL by plain statements: what Optuna's own storage reads and stores."""
+"""Trials in a database of a server by plain statements: what Optuna's own storage has."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
