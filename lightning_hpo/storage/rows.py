@@ -70,10 +70,11 @@ def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTria
     count = "SELECT COUNT(*) FROM trials WHERE study_id = ? AND trial_id < ?"
     number = _execute(connection, count, (study_id, trial_id)).scalar_one()
     _execute(connection, "UPDATE trials SET number = ? WHERE trial_id = ?", (number, trial_id))
-    params = [
-        (trial_id, name, each.to_internal_repr(draft.params[name]), distribution_to_json(each))
-        for name, each in draft.distributions.items()
-    ]
+    params = []
+    for name, each in draft.distributions.items():
+        # Of one type, which a driver may ask for: of a choice it is a whole number.
+        value = float(each.to_internal_repr(draft.params[name]))
+        params.append((trial_id, name, value, distribution_to_json(each)))
     if params:
         _execute(connection, f"{_PARAMS} VALUES (?, ?, ?, ?)", params)
     for table, attributes in (("user", draft.user_attrs), ("system", draft.system_attrs)):
@@ -135,7 +136,9 @@ def _inserted(connection: Connection, study_id: int, draft: FrozenTrial) -> int:
     """The id of a new row of the table of trials."""
     values = (study_id, draft.state.name, _stored(draft.datetime_start))
     insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
-    if connection.dialect.name == "postgresql":
+    # MySQL gives nothing back, and of MariaDB's drivers one knows no last row of its own.
+    dialect = connection.dialect
+    if dialect.insert_returning and dialect.name in ("postgresql", "mariadb"):
         return int(_execute(connection, f"{insert} RETURNING trial_id", values).scalar_one())
     return int(_execute(connection, insert, values).lastrowid)
 
