@@ -1,4 +1,4 @@
-"""Optuna's storage in SQLite or PostgreSQL, with plain statements for what a controller does most.
+"""Optuna's storage in a database, with plain statements for what a controller does most.
 
 It reads all trials that run before it asks for the next one, adds that one, and ends it: while it
 does so it keeps all other controllers waiting.
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.storage import rows
 
-DIALECTS = ("sqlite", "postgresql")
+DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 class PlainStorage(RDBStorage):

@@ -1,4 +1,4 @@
-"""Trials read from SQLite and PostgreSQL and added to them by plain statements.
+"""Trials read from a database and added to it by plain statements: SQLite, PostgreSQL, MySQL.
 
 What is read and what is stored are what Optuna's own objects read and store; SQLAlchemy makes an
 object of every row of every table, keeps track of its changes, and takes ten times as long.
@@ -27,6 +27,13 @@ _KEYS = {
     "trial_system_attributes": "trial_system_attribute_id",
     "trial_intermediate_values": "trial_intermediate_value_id",
 }
+_MYSQL = ("mysql", "mariadb")
+_VALUES = "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)"
+_INSTEAD = (
+    "ON CONFLICT (trial_id, objective)"
+    " DO UPDATE SET value = excluded.value, value_type = excluded.value_type"
+)
+_INSTEAD_IN_MYSQL = "ON DUPLICATE KEY UPDATE value = VALUES(value), value_type = VALUES(value_type)"
 _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
@@ -63,15 +70,16 @@ def add(connection: Connection, study_id: int, draft: FrozenTrial) -> FrozenTria
     count = "SELECT COUNT(*) FROM trials WHERE study_id = ? AND trial_id < ?"
     number = _execute(connection, count, (study_id, trial_id)).scalar_one()
     _execute(connection, "UPDATE trials SET number = ? WHERE trial_id = ?", (number, trial_id))
-    params = [
-        (trial_id, name, each.to_internal_repr(draft.params[name]), distribution_to_json(each))
-        for name, each in draft.distributions.items()
-    ]
+    params = []
+    for name, each in draft.distributions.items():
+        # Of one type, which a driver may ask for: of a choice it is a whole number.
+        value = float(each.to_internal_repr(draft.params[name]))
+        params.append((trial_id, name, value, distribution_to_json(each)))
     if params:
         _execute(connection, f"{_PARAMS} VALUES (?, ?, ?, ?)", params)
     for table, attributes in (("user", draft.user_attrs), ("system", draft.system_attrs)):
         rows = [(trial_id, key, json.dumps(value)) for key, value in attributes.items()]
-        insert = f"INSERT INTO trial_{table}_attributes (trial_id, key, value_json)"
+        insert = f"INSERT INTO trial_{table}_attributes (trial_id, {_key(connection)}, value_json)"
         if rows:
             _execute(connection, f"{insert} VALUES (?, ?, ?)", rows)
     added = copy.deepcopy(draft)
@@ -94,10 +102,8 @@ def end(
         stored, kind = TrialValueModel.value_to_stored_repr(value)
         told.append((trial_id, objective, stored, kind.name))
     if told:
-        insert = "INSERT INTO trial_values (trial_id, objective, value, value_type)"
-        instead = "DO UPDATE SET value = excluded.value, value_type = excluded.value_type"
-        insert += f" VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, objective) {instead}"
-        _execute(connection, insert, told)
+        instead = _INSTEAD_IN_MYSQL if connection.dialect.name in _MYSQL else _INSTEAD
+        _execute(connection, f"{_VALUES} {instead}", told)
     return None
 
 
@@ -107,19 +113,20 @@ def _execute(
     parameters: tuple[Any, ...] | list[tuple[Any, ...]],
 ) -> CursorResult[Any]:
     """With ``?`` in the place of each parameter, whatever the driver writes there."""
-    if not _is_sqlite(connection):
+    if connection.dialect.paramstyle != "qmark":
         statement = statement.replace("?", "%s")
     return connection.exec_driver_sql(statement, parameters)
 
 
-def _is_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"
+def _key(connection: Connection) -> str:
+    """The column of that name, which is a word of MySQL's own."""
+    return connection.dialect.identifier_preparer.quote("key")
 
 
 def _check_exists(connection: Connection, study_id: int, *, alone: bool = False) -> None:
     """``alone``: whoever asks so too waits until this transaction ends."""
     known = f"SELECT 1 FROM studies WHERE study_id = {int(study_id)}"
-    if alone and not _is_sqlite(connection):
+    if alone and connection.dialect.name != "sqlite":
         known += " FOR UPDATE"
     if connection.exec_driver_sql(known).first() is None:
         raise KeyError(NOT_FOUND_MSG)
@@ -129,9 +136,11 @@ def _inserted(connection: Connection, study_id: int, draft: FrozenTrial) -> int:
     """The id of a new row of the table of trials."""
     values = (study_id, draft.state.name, _stored(draft.datetime_start))
     insert = "INSERT INTO trials (study_id, state, datetime_start) VALUES (?, ?, ?)"
-    if _is_sqlite(connection):
-        return int(_execute(connection, insert, values).lastrowid)
-    return int(_execute(connection, f"{insert} RETURNING trial_id", values).scalar_one())
+    # MySQL gives nothing back, and of MariaDB's drivers one knows no last row of its own.
+    dialect = connection.dialect
+    if dialect.insert_returning and dialect.name in ("postgresql", "mariadb"):
+        return int(_execute(connection, f"{insert} RETURNING trial_id", values).scalar_one())
+    return int(_execute(connection, insert, values).lastrowid)
 
 
 def _trials(connection: Connection, where: str) -> Iterator[FrozenTrial]:
@@ -143,8 +152,9 @@ def _trials(connection: Connection, where: str) -> Iterator[FrozenTrial]:
     of = f"({', '.join(str(row[0]) for row in found)})"
     params = _grouped(connection, "trial_params", "param_name, param_value, distribution_json", of)
     values = _grouped(connection, "trial_values", "objective, value, value_type", of)
-    user = _grouped(connection, "trial_user_attributes", "key, value_json", of)
-    system = _grouped(connection, "trial_system_attributes", "key, value_json", of)
+    attribute = f"{_key(connection)}, value_json"
+    user = _grouped(connection, "trial_user_attributes", attribute, of)
+    system = _grouped(connection, "trial_system_attributes", attribute, of)
     steps = "step, intermediate_value, intermediate_value_type"
     reported = _grouped(connection, "trial_intermediate_values", steps, of)
     for trial_id, number, state, started, ended in found:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests of this folder, and machines that leave nothing behind."""
+"""Database servers for the tests of this folder, and machines that leave nothing behind."""
 
 import itertools
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from machines import Machines
-from servers import PASSWORD, postgres, postgres_programs
+from servers import PASSWORD, mariadb, mariadb_program, postgres, postgres_programs
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,16 @@ def _postgres_port() -> Iterator[int]:
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with postgres(programs) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def _mariadb_port() -> Iterator[int]:
+    pytest.importorskip("pymysql", reason="PyMySQL is not installed: pip install pymysql")
+    program = mariadb_program()
+    if program is None:
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    with mariadb(program) as port:
         yield port
 
 
@@ -35,6 +45,27 @@ def postgres_url(_postgres_port: int) -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{server}/{name}"
+
+
+@pytest.fixture
+def mariadb_url(_mariadb_port: int) -> str:
+    """The URL, with its password, of a database of the test's own."""
+    import pymysql
+
+    name = next(_names)
+    place = {"host": "127.0.0.1", "port": _mariadb_port, "user": "hpo", "password": PASSWORD}
+    with pymysql.connect(**place) as connection:
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+    return f"mysql+pymysql://hpo:{PASSWORD}@127.0.0.1:{_mariadb_port}/{name}"
+
+
+@pytest.fixture(params=["postgresql", "mysql", "mariadb"])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """A database of each server, by each name that the second one goes by; with its driver."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        return url.replace("postgresql", "postgresql+psycopg", 1)
+    return request.getfixturevalue("mariadb_url").replace("mysql", request.param, 1)
 
 
 @pytest.fixture

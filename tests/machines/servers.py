@@ -1,4 +1,4 @@
-"""Servers on loopback for one test run: a PostgreSQL cluster, and Optuna's gRPC proxy."""
+"""Servers on loopback for one test run: PostgreSQL, MariaDB, and Optuna's gRPC proxy."""
 
 import os
 import shutil
@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PASSWORD = "5ecret-Wort"
 _USER = "postgres"
+_MARIADB_USER = "mysql"
 _PROXY = """
 import sys
 import optuna
@@ -71,13 +73,12 @@ def _initialise(programs: Path, home: Path, data: str) -> None:
     _run_unprivileged([*words, f"--pwfile={password_file}", "--no-sync", "--encoding=UTF8"])
 
 
-def _run_unprivileged(words: list[str]) -> None:
-    user = _USER if os.geteuid() == 0 else None
-    group = _USER if os.geteuid() == 0 else None
+def _run_unprivileged(words: list[str], name: str = _USER) -> None:
+    user = name if os.geteuid() == 0 else None
     done = subprocess.run(
         words,
         user=user,
-        group=group,
+        group=user,
         extra_groups=[] if user else None,
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -87,6 +88,66 @@ def _run_unprivileged(words: list[str]) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def mariadb_program() -> str | None:
+    """``mariadbd``, which Debian keeps where only root looks."""
+    return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
+
+
+@contextmanager
+def mariadb(program: str) -> Iterator[int]:
+    """A fresh server with a user ``hpo`` that has a password; its port."""
+    home = Path(tempfile.mkdtemp(prefix="mariadb-"))
+    server = None
+    try:
+        if os.geteuid() == 0:
+            # Nor does MariaDB run as root.
+            shutil.chown(home, _MARIADB_USER)
+        port = free_port()
+        server = _started_mariadb(program, home, port)
+        _wait_until_reached(server, port, home / "log")
+        yield port
+    finally:
+        if server is not None:
+            server.kill()
+            server.wait()
+        shutil.rmtree(home)
+
+
+def _started_mariadb(program: str, home: Path, port: int) -> subprocess.Popen[bytes]:
+    data = f"--datadir={home}/data"
+    tables = ["mariadb-install-db", "--no-defaults", data, "--skip-test-db"]
+    _run_unprivileged(tables, _MARIADB_USER)
+    first = home / "first.sql"
+    first.write_text(
+        f"CREATE USER hpo@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO hpo@'%';\n"
+    )
+    words = [program, "--no-defaults", data, f"--init-file={first}", f"--log-error={home}/log"]
+    words += ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={home}/socket"]
+    words += [f"--pid-file={home}/pid", "--skip-name-resolve", "--debug-no-sync"]
+    words += ["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]
+    user = _MARIADB_USER if os.geteuid() == 0 else None
+    return subprocess.Popen(
+        words,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _wait_until_reached(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
 
 
 @contextmanager

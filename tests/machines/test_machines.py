@@ -11,8 +11,8 @@ from servers import grpc_proxy
 pytestmark = pytest.mark.sweep
 
 
-def of_postgres(url):
-    return trials(RDBStorage(url.replace("postgresql", "postgresql+psycopg", 1)))
+def of_server(url):
+    return trials(RDBStorage(url.replace("postgresql:", "postgresql+psycopg:", 1)))
 
 
 def check_joint_study(found, joint, n_trials):
@@ -22,12 +22,13 @@ def check_joint_study(found, joint, n_trials):
     assert sorted(n for machine in joint for n in machine.numbers()) == list(range(n_trials))
 
 
-def test_two_machines_on_a_fresh_postgresql_share_one_study(machines, postgres_url):
-    storage = f"study.storage={postgres_url}"
+@pytest.mark.parametrize("server_url", ["postgresql", "mysql"], indirect=True)
+def test_two_machines_on_a_fresh_database_share_one_study(machines, server_url):
+    storage = f"study.storage={server_url}"
     joint = [machines.start(name, storage, "study.n_jobs=2") for name in ("a", "b")]
     ends = [machine.end() for machine in joint]
     assert [(status, err) for status, _, err in ends] == [(0, "")] * 2
-    check_joint_study(of_postgres(postgres_url), joint, 10)
+    check_joint_study(of_server(server_url), joint, 10)
     # One controller runs the final job; the others say where and leave.
     refits = [refit for m in joint for refit in m.study_dir.glob("final/refit/*.job")]
     assert len(refits) == 1
@@ -44,7 +45,7 @@ def test_a_machine_that_joins_later_and_one_that_comes_back_add_nothing(machines
         assert (status, err) == (0, "")
         assert "the study has its 4 trials; none is added" in out
         assert "the final job of these parameters" in out
-    check_joint_study(of_postgres(postgres_url), [first], 4)
+    check_joint_study(of_server(postgres_url), [first], 4)
     assert not (first.folder.parent / "b" / "studies" / "shared" / "final").exists()
 
 
@@ -60,7 +61,7 @@ def test_trials_of_a_machine_that_died_are_taken_over_by_one_that_runs(
     dead.process.send_signal(signal.SIGKILL)
     status, _, err = survivor.end()
     assert (status, err) == (0, "")
-    found = of_postgres(postgres_url)
+    found = of_server(postgres_url)
     assert states(found) == {TrialState.COMPLETE: 10, TrialState.FAIL: 1}
     assert found[0].user_attrs["failure"] == "its controller died"
     (again,) = [t for t in found if t.user_attrs.get("retry_of") == 0]
@@ -75,12 +76,12 @@ def test_a_machine_that_was_given_up_for_dead_does_not_spoil_the_study(
     eventually(asleep.waits)
     asleep.process.send_signal(signal.SIGSTOP)
     assert machines.start("awake", storage).end()[0] == 0
-    before = of_postgres(postgres_url)
+    before = of_server(postgres_url)
     asleep.process.send_signal(signal.SIGCONT)
     asleep.process.send_signal(signal.SIGINT)
     status, _, err = asleep.end()
     assert (status, err) == (130, "")
-    after = of_postgres(postgres_url)
+    after = of_server(postgres_url)
     assert states(after) == states(before) == {TrialState.COMPLETE: 10, TrialState.FAIL: 1}
 
 

@@ -1,18 +1,18 @@
-"""The lock of PostgreSQL: one at a time, and neither a dead nor a silent holder keeps it."""
+"""The lock of a database: one at a time, and neither a dead nor a silent holder keeps it."""
 
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import optuna
 import pytest
 from machines import HERE
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy import text
+from sqlalchemy.engine import Engine
 
 from lightning_hpo.sweep.fleet.mutex import StorageMutex
 from lightning_hpo.sweep.fleet.row_lock import RowLock, _tell_that_attributes_lock, lock_of
@@ -33,17 +33,12 @@ MakeLock = Callable[..., RowLock]
 
 
 @pytest.fixture
-def url(postgres_url: str) -> str:
-    return postgres_url.replace("postgresql", "postgresql+psycopg", 1)
-
-
-@pytest.fixture
-def locks(url: str) -> Iterator[MakeLock]:
+def locks(server_url: str) -> Iterator[MakeLock]:
     """Locks of one study, each of a controller with connections of its own."""
     with ExitStack() as open_ones:
 
         def make(name: str, timeout_s: float = 60) -> RowLock:
-            storage = RDBStorage(url)
+            storage = RDBStorage(server_url)
             open_ones.callback(storage.engine.dispose)
             study = optuna.create_study(
                 study_name="shared", storage=storage, load_if_exists=True, direction="minimize"
@@ -76,9 +71,9 @@ def test_only_one_at_a_time_is_inside(locks):
     assert (max(most), len(entered)) == (1, 80)
 
 
-def test_a_holder_that_is_killed_holds_up_nobody(locks, url):
+def test_a_holder_that_is_killed_holds_up_nobody(locks, server_url):
     lock = locks("me")
-    words = [sys.executable, "-W", "ignore", "-c", HOLDER, url]
+    words = [sys.executable, "-W", "ignore", "-c", HOLDER, server_url]
     holder = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1])
     assert holder.stdout.readline() == "inside\n"
     began_s = time.monotonic()
@@ -111,14 +106,24 @@ def test_a_slow_holder_that_shows_that_it_lives_keeps_the_lock(locks):
     assert n_touches > 4
 
 
+def end_other_sessions(engine: Engine) -> None:
+    """End all of this test's own database but the one that asks."""
+    if engine.dialect.name == "postgresql":
+        others = "pid FROM pg_stat_activity WHERE datname = current_database()"
+        others, end = f"{others} AND pid <> pg_backend_pid()", "SELECT pg_terminate_backend({})"
+    else:
+        others = "id FROM information_schema.processlist WHERE db = database()"
+        others, end = f"{others} AND id <> connection_id()", "KILL {}"
+    with engine.connect() as connection:
+        for (session,) in connection.exec_driver_sql(f"SELECT {others}").fetchall():
+            connection.exec_driver_sql(end.format(session))
+
+
 # Rule: what is done after the connection is gone is not taken for done alone.
 def test_a_lost_connection_lets_another_one_in_and_ends_with_an_error(locks):
     cut_off, other = locks("cut off"), locks("other")
     with pytest.raises(StorageInternalError, match="lock was lost"), cut_off.held():
-        with other._engine.connect() as connection:
-            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            mine = "WHERE pid <> pg_backend_pid() AND datname = current_database()"
-            connection.execute(text(f"{others} {mine}"))
+        end_other_sessions(other._engine)
         cut_off.touch()
         other._engine.dispose()
         with other.held():
@@ -135,10 +140,76 @@ def test_the_lock_is_free_again_after_an_error(locks):
         raise ZeroDivisionError
 
 
-# Rule: one that comes by the proxy is never inside together with one that reaches the database.
-def test_who_has_no_lock_of_the_database_waits_for_its_holder_and_is_waited_for(locks, url):
-    lock, joined, entered = locks("direct"), threading.Event(), threading.Event()
+SETTINGS = {
+    "postgresql": "SELECT current_setting('idle_in_transaction_session_timeout')",
+    "mysql": "SELECT @@SESSION.wait_timeout, @@SESSION.innodb_lock_wait_timeout",
+}
+
+
+# Rule: the connection is one of a pool, whose next user knows nothing of a lock.
+def test_a_connection_is_given_back_with_the_settings_that_it_had(locks):
+    lock, found = locks("me"), []
+    dialect = lock._engine.dialect.name.replace("mariadb", "mysql")
+
+    def settings() -> list[object]:
+        with lock._engine.connect() as connection:
+            return list(connection.exec_driver_sql(SETTINGS[dialect]).one())
+
+    before = settings()
+    with lock.held():
+        inside = lock._inside.exec_driver_sql(SETTINGS[dialect]).one()
+        found.append(str(inside[0]))
+    assert found[0] in ("1min", "60")
+    assert settings() == before == (["0"] if dialect == "postgresql" else [28800, 50])
+    with pytest.raises(ZeroDivisionError), lock.held():
+        raise ZeroDivisionError
+    assert settings() == before
+
+
+@contextmanager
+def impatient(url: str) -> Iterator[None]:
+    """Who waits for a row's lock on this MySQL is sent away after a second."""
     storage = RDBStorage(url)
+    with storage.engine.connect() as connection:
+        connection.exec_driver_sql("SET GLOBAL innodb_lock_wait_timeout = 1")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("SET GLOBAL innodb_lock_wait_timeout = 50")
+    storage.engine.dispose()
+
+
+@pytest.mark.parametrize("server_url", ["mysql"], indirect=True)
+def test_who_waits_for_longer_than_mysql_lets_others_wait_gets_in(locks, server_url):
+    order: list[str] = []
+    with impatient(server_url):
+        holder, other, storage = locks("holder"), locks("other"), RDBStorage(server_url)
+        study_id = optuna.load_study(study_name="shared", storage=storage)._study_id
+
+        def enter() -> None:
+            with other.held():
+                order.append("other")
+
+        def join() -> None:
+            _tell_that_attributes_lock(storage, study_id)
+            order.append("by proxy")
+
+        waiting = [threading.Thread(target=each) for each in (enter, join)]
+        with holder.held():
+            for thread in waiting:
+                thread.start()
+            waiting[0].join(2.5)
+            order.append("holder")
+        for thread in waiting:
+            thread.join()
+        storage.engine.dispose()
+    assert (order[0], sorted(order[1:])) == ("holder", ["by proxy", "other"])
+
+
+# Rule: one that comes by the proxy is never inside together with one that reaches the database.
+def test_who_has_no_lock_of_the_database_waits_for_its_holder_and_is_waited_for(locks, server_url):
+    lock, joined, entered = locks("direct"), threading.Event(), threading.Event()
+    storage = RDBStorage(server_url)
     study = optuna.load_study(study_name="shared", storage=storage)
     by_proxy = StorageMutex(study, "by proxy", lambda other: True)
 

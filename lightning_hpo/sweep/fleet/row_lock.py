@@ -1,4 +1,4 @@
-"""Mutual exclusion among controllers by a lock of the database, where that is PostgreSQL.
+"""Mutual exclusion among controllers by a lock of the database: PostgreSQL, MySQL and MariaDB.
 
 One row of the study is locked, in a transaction of its own. It costs a few statements, however many
 controllers there are, and nobody polls. The lock falls with its connection; so a controller that
@@ -9,30 +9,66 @@ Controllers behind a proxy have no such lock. The row says whether the study has
 attributes' lock is taken besides. Who writes it there waits for whoever holds the row.
 """
 
+import itertools
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
-from sqlalchemy import text
+from optuna.storages._rdb.models import StudySystemAttributeModel as Attribute
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.sql import Executable
 
+from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.sweep.fleet.mutex import StorageMutex
 
 _ROW = "lock"
 _OF_DATABASE, _OF_ATTRIBUTES = "database", "attributes"
-_MAKE = text(
-    "INSERT INTO study_system_attributes (study_id, key, value_json)"
-    f" VALUES (:study_id, '{_ROW}', '\"{_OF_DATABASE}\"') ON CONFLICT DO NOTHING"
+_FIND = select(Attribute.value_json).where(
+    Attribute.study_id == bindparam("study_id"), Attribute.key == _ROW
 )
-_TAKE = text(
-    "SELECT value_json, set_config('idle_in_transaction_session_timeout', :timeout_ms, true)"
-    f" FROM study_system_attributes WHERE study_id = :study_id AND key = '{_ROW}' FOR UPDATE"
+_MAKE = insert(Attribute).values(key=_ROW, value_json=f'"{_OF_DATABASE}"')
+_TELLING_TRIES = 20
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """``take`` has the server end a session that is silent, and ends with the row, locked.
+
+    ``give_back`` leaves the session as it was, and fails where the lock was lost.
+    """
+
+    take: tuple[Executable, ...]
+    give_back: Executable
+
+
+_SET_CONFIG = func.set_config("idle_in_transaction_session_timeout", bindparam("timeout_ms"), True)
+_POSTGRESQL = _Statements(
+    take=(_FIND.add_columns(_SET_CONFIG).with_for_update(),), give_back=text("SELECT 1")
 )
+# MySQL lets nobody wait for ever: here for three years. What stood in the session of a connection
+# that others use after us stays in it as variables.
+_MYSQL = _Statements(
+    take=(
+        text(
+            "SET @silent_s = @@SESSION.wait_timeout,"
+            " @waiting_s = @@SESSION.innodb_lock_wait_timeout,"
+            " SESSION wait_timeout = :timeout_s, SESSION innodb_lock_wait_timeout = 100000000"
+        ),
+        _FIND.with_for_update(),
+    ),
+    give_back=text(
+        "SET SESSION wait_timeout = @silent_s, SESSION innodb_lock_wait_timeout = @waiting_s"
+    ),
+)
+_BY_DIALECT = {"postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL}
 
 
 class RowLock:
@@ -46,11 +82,18 @@ class RowLock:
         self, engine: Engine, study_id: int, attributes: StorageMutex, *, timeout_s: float
     ) -> None:
         self._engine, self._attributes = engine, attributes
-        self._values = {"study_id": study_id, "timeout_ms": str(max(1, round(1000 * timeout_s)))}
+        self._statements = _BY_DIALECT[engine.dialect.name]
+        self._values = {
+            "study_id": study_id,
+            "timeout_ms": str(max(1, round(1000 * timeout_s))),
+            "timeout_s": math.ceil(timeout_s),
+        }
         self._guard = threading.Lock()
         self._inside: Connection | None = None
-        with engine.begin() as connection:
-            connection.execute(_MAKE, {"study_id": study_id})
+        # Of several that make the row at a time one does.
+        with suppress(IntegrityError), engine.begin() as connection:
+            if connection.execute(_FIND, self._values).first() is None:
+                connection.execute(_MAKE, {"study_id": study_id})
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -60,9 +103,9 @@ class RowLock:
         """
         connection = self._engine.connect()
         try:
-            row = connection.execute(_TAKE, self._values).one()
+            kind = self._take(connection)
             self._watch(connection)
-            if row.value_json == f'"{_OF_DATABASE}"':
+            if kind == f'"{_OF_DATABASE}"':
                 yield
             else:
                 with self._attributes.held():
@@ -81,18 +124,26 @@ class RowLock:
         # That it was lost its holder finds out at the end.
         with self._guard, suppress(self._engine.dialect.loaded_dbapi.Error):
             if self._inside is not None:
-                # The driver's own, which several threads may use.
-                self._inside.connection.cursor().execute("SELECT 1")
+                # The driver's own: its holder's thread uses it only where we are kept out.
+                cursor = self._inside.connection.cursor()
+                cursor.execute("SELECT 1")
+                cursor.fetchall()
+
+    def _take(self, connection: Connection) -> str:
+        """The row's value, locked."""
+        *first, last = self._statements.take
+        for statement in first:
+            connection.execute(statement, self._values)
+        return str(connection.execute(last, self._values).one().value_json)
 
     def _watch(self, connection: Connection | None) -> None:
         with self._guard:
             self._inside = connection
 
-    @staticmethod
-    def _give_back(connection: Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         try:
             # Nothing was written: a commit would wait for the disk.
-            connection.execute(text("SELECT 1"))
+            connection.execute(self._statements.give_back)
             connection.rollback()
         except SQLAlchemyError as error:
             raise StorageInternalError(
@@ -106,7 +157,7 @@ def lock_of(
     """The lock of the study's database if it has one that we know, else that of its attributes."""
     storage = study._storage
     inner = storage._backend if isinstance(storage, _CachedStorage) else storage
-    if isinstance(inner, RDBStorage) and inner.engine.dialect.name == "postgresql":
+    if isinstance(inner, RDBStorage) and inner.engine.dialect.name in _BY_DIALECT:
         return RowLock(inner.engine, study._study_id, attributes, timeout_s=timeout_s)
     if not isinstance(inner, RDBStorage | InMemoryStorage):
         # Perhaps a proxy before a database that others reach themselves.
@@ -115,6 +166,12 @@ def lock_of(
 
 
 def _tell_that_attributes_lock(storage: BaseStorage, study_id: int) -> None:
+    tries = itertools.count(1)
     # A write that meets another's first one is dropped without a word.
     while storage.get_study_system_attrs(study_id).get(_ROW) != _OF_ATTRIBUTES:
-        storage.set_study_system_attr(study_id, _ROW, _OF_ATTRIBUTES)
+        try:
+            storage.set_study_system_attr(study_id, _ROW, _OF_ATTRIBUTES)
+        except storage_errors():
+            # On MySQL one that waits for the holders of the row is sent away after a minute.
+            if next(tries) == _TELLING_TRIES:
+                raise

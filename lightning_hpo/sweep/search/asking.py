@@ -55,12 +55,12 @@ def _stored(study: optuna.Study, draft: FrozenTrial) -> FrozenTrial:
 
 
 def _one_writer_at_a_time(storage: BaseStorage) -> bool:
-    # On one machine the owners' lock sees to it, and PostgreSQL has one that does; a draft's number
-    # is then that of its trial.
+    # On one machine the owners' lock sees to it, and these databases have one that does; a draft's
+    # number is then that of its trial.
     if isinstance(storage, _CachedStorage):
         storage = storage._backend
     if isinstance(storage, RDBStorage):
-        return storage.engine.dialect.name in ("sqlite", "postgresql")
+        return storage.engine.dialect.name in ("sqlite", "postgresql", "mysql", "mariadb")
     return isinstance(storage, InMemoryStorage)
 
 

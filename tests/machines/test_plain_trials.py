@@ -1,4 +1,4 @@
-"""Trials in PostgreSQL by plain statements: what Optuna's own storage reads and stores."""
+"""Trials in a database of a server by plain statements: what Optuna's own storage has."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +8,19 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.samplers import RandomSampler
+from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lightning_hpo.storage.plain import PlainStorage
+from lightning_hpo.sweep.search.asking import ask
 
 pytestmark = pytest.mark.sweep
 
 
 @pytest.fixture
-def storages(postgres_url: str) -> Iterator[tuple[PlainStorage, RDBStorage]]:
-    url = postgres_url.replace("postgresql", "postgresql+psycopg", 1)
-    ours, stock = PlainStorage(url), RDBStorage(url)
+def storages(server_url: str) -> Iterator[tuple[PlainStorage, RDBStorage]]:
+    ours, stock = PlainStorage(server_url), RDBStorage(server_url)
     yield ours, stock
     ours.engine.dispose()
     stock.engine.dispose()
@@ -134,12 +135,32 @@ def test_a_trial_ends_once(storages):
     assert stock.get_trial(trial_id).value == 0.5
 
 
+# Rule: where the lock is the database's, a draft is stored in one write, under the number it had.
+def test_a_trial_that_is_asked_for_enters_whole(storages):
+    ours, stock = storages
+    study = optuna.create_study(storage=get_storage(ours), sampler=RandomSampler(seed=0))
+    numbers: list[int] = []
+
+    def suggest(trial: optuna.Trial) -> None:
+        numbers.append(trial.number)
+        trial.suggest_float("lr", 1e-4, 1.0, log=True)
+        assert len(stock.get_all_trials(study._study_id)) == trial.number
+
+    asked = [
+        ask(study, study.get_trials(), suggest=suggest, user_attrs={"owner": "me"})
+        for _ in range(3)
+    ]
+    found = stock.get_all_trials(study._study_id)
+    assert numbers == [t.number for t in found] == [0, 1, 2]
+    assert [t._trial_id for t in asked] == [t._trial_id for t in found]
+    assert [(t.params, t.user_attrs) for t in asked] == [(t.params, t.user_attrs) for t in found]
+
+
 # Rule: numbers have no gaps and no twins, also without a lock around.
-def test_trials_that_are_added_at_once_have_numbers_of_their_own(postgres_url):
-    url = postgres_url.replace("postgresql", "postgresql+psycopg", 1)
-    first = PlainStorage(url)
+def test_trials_that_are_added_at_once_have_numbers_of_their_own(server_url):
+    first = PlainStorage(server_url)
     study_id = optuna.create_study(storage=first)._study_id
-    each = [first, *(PlainStorage(url) for _ in range(3))]
+    each = [first, *(PlainStorage(server_url) for _ in range(3))]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda k: each[k % 4].create_new_trial(study_id, draft()), range(40)))
     assert sorted(t.number for t in first.get_all_trials(study_id)) == list(range(40))
