@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
+from lightning_hpo.launchers import early
 from lightning_hpo.launchers.job import Answer, Job, SlotDied, SlotSetup, failed
-from lightning_hpo.launchers.slot import Slot
+from lightning_hpo.launchers.slot import Slot, Started
 from lightning_hpo.machine.devices import environment_of_slot, threads_of_slot, visible_gpus
 from lightning_hpo.protocol.folder import StudyFolder
 
@@ -76,7 +77,8 @@ class Workers:
         with ExitStack() as started:
             for slot in self._slots:
                 started.callback(slot.stop)
-                _start(slot)
+                is_first = slot is self._slots[0]
+                _start(slot, early.taken(slot.setup.env, slot.setup.preload) if is_first else None)
             self._started = started.pop_all()
         return self
 
@@ -154,9 +156,9 @@ class Workers:
         _start(slot)
 
 
-def _start(slot: Slot) -> None:
+def _start(slot: Slot, begun: Started | None = None) -> None:
     try:
-        slot.start()
+        slot.start(begun)
     except OSError as error:
         raise StudyFailed(
             f"worker processes must be able to start, but: {one_line(error)}. Choose a smaller"
