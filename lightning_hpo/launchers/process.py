@@ -22,6 +22,7 @@ from lightning_hpo.errors import one_line
 from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
 from lightning_hpo.launchers.job import LISTENING, READY, Batch, Job, Letter, SlotSetup, failed
 from lightning_hpo.machine.allocator import keep_freed_memory
+from lightning_hpo.machine.isolation import isolated, loading
 from lightning_hpo.output.streams import mask_output
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def serve(
 
 
 def _import_all(modules: Sequence[str]) -> None:
-    for module in modules:
-        import_module(module)
+    with loading():
+        for module in modules:
+            import_module(module)
 
 
 def _work(connection: Connection, setup: SlotSetup) -> None:
@@ -137,8 +139,6 @@ def _restore_hydra(setup: SlotSetup) -> None:
 
 def _run(job: Job, setup: SlotSetup) -> "tuple[JobReturn, bool]":
     """The job's end, and whether this process should take no other."""
-    from lightning_hpo.machine.isolation import isolated
-
     with isolated(job.threads or setup.threads) as isolation:
         ret = run_hydra_job(job, setup, located(setup.task))
     return ret, not isolation.is_complete
