@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
+from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
 from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_lightning_hpo.workers import begin_first_slot
 from lightning_hpo import composition  # noqa: F401  (what it resolves is in the pruners)
 
 
@@ -118,18 +120,26 @@ class StudySweeper(OptunaSweeper):
         conditions: DictConfig,
     ) -> None:
         # Not super().__init__: it builds the sampler and the loop that ours replace.
+        self._keys: dict[str, Any] = {
+            "sampler": sampler,
+            "direction": direction,
+            "storage": storage,
+            "study_name": study_name,
+            "n_trials": n_trials,
+            "n_jobs": n_jobs,
+            "max_failure_rate": max_failure_rate,
+            "custom_search_space": custom_search_space,
+            "params": params,
+            "pruner": pruner,
+            "conditions": conditions,
+        }
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        # What comes next takes seconds to import, and so does what the first slot's process needs.
+        begin_first_slot(task_function, config, n_jobs=self._keys["n_jobs"])
         from lightning_hpo.sweep.sweeper import StudySweeperImpl
 
-        self.sweeper = StudySweeperImpl(
-            sampler=sampler,
-            direction=direction,
-            storage=storage,
-            study_name=study_name,
-            n_trials=n_trials,
-            n_jobs=n_jobs,
-            max_failure_rate=max_failure_rate,
-            custom_search_space=custom_search_space,
-            params=params,
-            pruner=pruner,
-            conditions=conditions,
-        )
+        self.sweeper = StudySweeperImpl(**self._keys)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -66,17 +66,8 @@ class WorkersLauncher(Launcher):
             "hydra_context": self.hydra_context,
             "task_function": self.task_function,
             "config": self.config,
-            "preload": self._preloaded(),
+            "preload": preloaded(self.task_function, self.config),
         }
-
-    def _preloaded(self) -> list[str]:
-        from lightning_hpo.composition.application import is_ours
-        from lightning_hpo.composition.bases import foreign_targets
-
-        if not is_ours(self.task_function):
-            return [PARTIALS]
-        # A user's classes say which Lightning ours follow; they are imported by the first job.
-        return ["torch"] if any(foreign_targets(self.config)) else [JOBS]
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -87,3 +78,27 @@ class WorkersLauncher(Launcher):
 
         with self.workers(min(len(job_overrides), cpu_cores())) as workers:
             return launch_batch(workers, job_overrides, initial_job_idx)
+
+
+def preloaded(task_function: TaskFunction, config: DictConfig) -> list[str]:
+    """What a slot imports before its first job."""
+    from lightning_hpo.composition.application import is_ours
+    from lightning_hpo.composition.bases import foreign_targets
+
+    if not is_ours(task_function):
+        return [PARTIALS]
+    # A user's classes say which Lightning ours follow; they are imported by the first job.
+    return ["torch"] if any(foreign_targets(config)) else [JOBS]
+
+
+def begin_first_slot(task_function: TaskFunction, config: DictConfig, *, n_jobs: int | str) -> None:
+    """Let the first slot of a study begin to import, where a launcher of ours starts slots."""
+    from lightning_hpo.composition.application import is_ours
+    from lightning_hpo.launchers import early
+
+    launcher = OmegaConf.select(config, "hydra.launcher")
+    if not is_ours(task_function) or not str(launcher._target_).startswith(f"{__package__}."):
+        return
+    variables = early.variables(config, n_jobs=n_jobs, threads=launcher.threads)
+    if variables is not None:
+        early.begin(variables, preloaded(task_function, config))

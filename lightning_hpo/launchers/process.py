@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 from hydra.core.singleton import Singleton
 from hydra.types import TaskFunction
@@ -21,6 +22,7 @@ from lightning_hpo.errors import one_line
 from lightning_hpo.launchers.descendants import end_group, lead_group, left_by_its_parent_alone
 from lightning_hpo.launchers.job import LISTENING, READY, Batch, Job, Letter, SlotSetup, failed
 from lightning_hpo.machine.allocator import keep_freed_memory
+from lightning_hpo.machine.isolation import isolated, loading
 from lightning_hpo.output.streams import mask_output
 
 if TYPE_CHECKING:
@@ -32,9 +34,14 @@ def serve(
     lifeline: Connection,
     start_method: str | None,
     env: Mapping[str, str],
-    log_file: Path,
+    log_file: Path | None,
+    preload: Sequence[str] = (),
 ) -> None:
-    """A slot's process: jobs in, job returns out, until the controller closes the pipe."""
+    """A slot's process: jobs in, job returns out, until the controller closes the pipe.
+
+    ``log_file``: None: it comes with the set-up; what is said until then follows it there.
+    ``preload``: what is imported before the controller is asked for anything.
+    """
     # The controller decides what an interrupt means; a terminal sends it to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -42,21 +49,31 @@ def serve(
     threading.Thread(target=_end_with_controller, args=(lifeline,), daemon=True).start()
     os.environ.update(env)
     keep_freed_memory()
-    _write_output_to(log_file)
+    output = _opened(log_file)
+    _write_output_to(output)
     mask_output()
     # What was spawned would spawn in turn, and loader processes take seconds then.
     mp.set_start_method(start_method, force=True)
+    _import_all(preload)
     connection.send(LISTENING)
     try:
-        _work(connection, setup=connection.recv())
+        setup = connection.recv()
+        if log_file is None:
+            _move_output(output, setup.log_file)
+        _work(connection, setup)
     except EOFError:
         return
 
 
+def _import_all(modules: Sequence[str]) -> None:
+    with loading():
+        for module in modules:
+            import_module(module)
+
+
 def _work(connection: Connection, setup: SlotSetup) -> None:
     _restore_hydra(setup)
-    for module in setup.preload:
-        import_module(module)
+    _import_all(setup.preload)
     connection.send(READY)
     while True:
         work = connection.recv()
@@ -89,11 +106,26 @@ def _end_with_controller(lifeline: Connection) -> None:
         end_group(os.getpid())
 
 
-def _write_output_to(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+def _opened(log_file: Path | None) -> IO[bytes]:
+    if log_file is None:
+        return TemporaryFile()
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    return log_file.open("ab", buffering=0)
+
+
+def _write_output_to(file: IO[bytes]) -> None:
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
+
+
+def _move_output(file: IO[bytes], log_file: Path) -> None:
+    """What was written to ``file`` goes to the log, and so does all that follows."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with file, _opened(log_file) as log:
+        file.seek(0)
+        log.write(file.read())
+        _write_output_to(log)
 
 
 def _restore_hydra(setup: SlotSetup) -> None:
@@ -107,8 +139,6 @@ def _restore_hydra(setup: SlotSetup) -> None:
 
 def _run(job: Job, setup: SlotSetup) -> "tuple[JobReturn, bool]":
     """The job's end, and whether this process should take no other."""
-    from lightning_hpo.machine.isolation import isolated
-
     with isolated(job.threads or setup.threads) as isolation:
         ret = run_hydra_job(job, setup, located(setup.task))
     return ret, not isolation.is_complete

@@ -7,13 +7,13 @@ import logging
 import multiprocessing as mp
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightning_hpo.launchers.descendants import end_group
 from lightning_hpo.launchers.job import (
@@ -32,6 +32,42 @@ from lightning_hpo.machine.signals import whole
 _STOP_S = 5.0
 
 
+class Started(NamedTuple):
+    """A slot's process that has been started, and the controller's ends of its pipes."""
+
+    process: Any
+    connection: Any
+    lifeline: Any
+
+
+def started(
+    env: Mapping[str, str], log_file: Path | None, *, name: int, preload: Sequence[str] = ()
+) -> Started:
+    """A new process of the slot ``name``; see :func:`lightning_hpo.launchers.process.serve`."""
+    spawn = mp.get_context("spawn")
+    with whole():
+        ours, theirs = spawn.Pipe()
+        death_notice, lifeline = spawn.Pipe(duplex=False)
+        # Few arguments: they must fit the pipe that nobody may come to read.
+        how = (_start_method(), dict(env), log_file, tuple(preload))
+        process = spawn.Process(
+            target=serve, args=(theirs, death_notice, *how), name=f"slot-{name}", daemon=False
+        )
+        with _deaf_to_interrupts():
+            process.start()
+        theirs.close()
+        death_notice.close()
+    return Started(process, ours, lifeline)
+
+
+def end(process: Any) -> None:
+    """Kill a slot's process, and all that its jobs have started."""
+    end_group(process.pid)
+    # One that has only begun to start leads no group yet.
+    process.kill()
+    process.join()
+
+
 @dataclass
 class Slot:
     """The controller's handle of one process."""
@@ -48,26 +84,12 @@ class Slot:
     _unsent: list[Any] = field(default_factory=list, repr=False)
     _listens: bool = field(default=False, repr=False)
 
-    def start(self) -> None:
-        """Start the process; it says when it is ready."""
-        spawn = mp.get_context("spawn")
+    def start(self, early: Started | None = None) -> None:
+        """Start the process, or go on with one that has started; it says when it is ready."""
         # A process that an interrupt leaves half started can neither be used nor stopped.
         with whole():
-            self._connection, theirs = spawn.Pipe()
-            death_notice, self._lifeline = spawn.Pipe(duplex=False)
-            # Few arguments: they must fit the pipe that nobody may come to read.
-            how = (_start_method(), dict(self.setup.env), self.setup.log_file)
-            process = spawn.Process(
-                target=serve,
-                args=(theirs, death_notice, *how),
-                name=f"slot-{self.setup.index}",
-                daemon=False,
-            )
-            with _deaf_to_interrupts():
-                process.start()
-            self._process = process
-            theirs.close()
-            death_notice.close()
+            begun = early or started(self.setup.env, self.setup.log_file, name=self.setup.index)
+            self._process, self._connection, self._lifeline = begun
             self.ready = self._listens = False
             self._unsent = [self.setup]
 
@@ -122,10 +144,7 @@ class Slot:
     def kill(self) -> None:
         """End the process at once, whatever it does, and all that its jobs have started."""
         if self._process is not None:
-            end_group(self._process.pid)
-            # One that has only begun to start leads no group yet.
-            self._process.kill()
-            self._process.join()
+            end(self._process)
 
     def stop(self) -> None:
         """End an idle process in good order, a busy one with SIGTERM, a deaf one with SIGKILL."""

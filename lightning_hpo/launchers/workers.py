@@ -14,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.application import is_ours
 from lightning_hpo.errors import StudyFailed, one_line
+from lightning_hpo.launchers import early
 from lightning_hpo.launchers.job import Answer, Job, SlotDied, SlotSetup, failed
-from lightning_hpo.launchers.slot import Slot
-from lightning_hpo.machine.devices import cpu_cores, gpus_of_slot, visible_gpus
+from lightning_hpo.launchers.slot import Slot, Started
+from lightning_hpo.machine.devices import environment_of_slot, threads_of_slot, visible_gpus
 from lightning_hpo.protocol.folder import StudyFolder
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ class Workers:
         # In another application a key of this name is its own.
         share_of_gpus = OmegaConf.select(config, "study.gpus_per_trial", default=1)
         per_trial = float(share_of_gpus or 1) if is_ours(task_function) else 1.0
-        share = _threads_of_slot(threads, n_slots)
+        share = threads_of_slot(threads, n_slots)
         singletons = _hydra_singletons()
         folder = StudyFolder(Path(config.hydra.sweep.dir))
         self._slots = [
             Slot(
                 SlotSetup(
                     index=index,
-                    env=_environment(index, share, gpus, per_trial),
+                    env=environment_of_slot(index, share, gpus, per_trial),
                     threads=share,
                     log_file=folder.slot_log(index),
                     task=(task_function.__module__, task_function.__qualname__),
@@ -76,7 +77,8 @@ class Workers:
         with ExitStack() as started:
             for slot in self._slots:
                 started.callback(slot.stop)
-                _start(slot)
+                is_first = slot is self._slots[0]
+                _start(slot, early.taken(slot.setup.env, slot.setup.preload) if is_first else None)
             self._started = started.pop_all()
         return self
 
@@ -154,9 +156,9 @@ class Workers:
         _start(slot)
 
 
-def _start(slot: Slot) -> None:
+def _start(slot: Slot, begun: Started | None = None) -> None:
     try:
-        slot.start()
+        slot.start(begun)
     except OSError as error:
         raise StudyFailed(
             f"worker processes must be able to start, but: {one_line(error)}. Choose a smaller"
@@ -179,19 +181,6 @@ def launch_batch(
                 end = failed(RuntimeError(end.reason))
             returns[job.id] = end
     return [returns[job.id] for job in jobs]
-
-
-def _environment(index: int, threads: int, gpus: Sequence[str], per_trial: float) -> dict[str, str]:
-    env = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    if gpus:
-        env["CUDA_VISIBLE_DEVICES"] = gpus_of_slot(index, gpus, per_trial)
-    return env
-
-
-def _threads_of_slot(threads: int | str, n_slots: int) -> int:
-    if threads == "auto":
-        return max(1, cpu_cores() // n_slots)
-    return int(threads)
 
 
 def _hydra_singletons() -> dict[Any, Any]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lightning_hpo.errors import UserError
 
+_MAX_AUTO_SLOTS = 4
+
 
 def visible_gpus() -> list[str]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
@@ -35,6 +37,11 @@ def slots_on(gpus: Sequence[str], per_trial: float) -> int:
     return int(len(gpus) / per_trial + 1e-9)
 
 
+def automatic_slots(gpus: Sequence[str], per_trial: float) -> int:
+    """How many trials run at a time where nobody says how many."""
+    return slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
+
+
 def gpus_of_slot(index: int, gpus: Sequence[str], per_trial: float) -> str:
     """CUDA_VISIBLE_DEVICES for slot ``index``; slots beyond the GPUs begin again at the first."""
     if per_trial <= 1:
@@ -50,3 +57,20 @@ def cpu_cores() -> int:
     """The CPU cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def threads_of_slot(threads: int | str, n_slots: int) -> int:
+    """``threads``, or as ``auto`` this process's cores divided among the slots."""
+    if threads == "auto":
+        return max(1, cpu_cores() // n_slots)
+    return int(threads)
+
+
+def environment_of_slot(
+    index: int, threads: int, gpus: Sequence[str], per_trial: float
+) -> dict[str, str]:
+    """The variables that tell slot ``index`` its share of the machine."""
+    env = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    if gpus:
+        env["CUDA_VISIBLE_DEVICES"] = gpus_of_slot(index, gpus, per_trial)
+    return env

@@ -34,6 +34,20 @@ class Isolation:
 
 
 @contextmanager
+def loading() -> Iterator[None]:
+    """For imports: no collection looks at what is loaded, neither now nor later.
+
+    With torch and Lightning the looks take an eighth of the import, and find next to nothing.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
 def isolated(threads: int | None = None) -> Iterator[Isolation]:
     """Restore environment, folder, warnings, torch's and the process's state after a job.
 

@@ -9,8 +9,8 @@ Casella and McCulloch 1992, Variance Components).
 from math import inf, sqrt
 
 import numpy as np
+import scipy  # type: ignore[import-untyped]  # comes with scikit-learn; loads its parts when asked
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from lightning_hpo.results.statistics import NO_SPREAD, Difference, judged_by
 
@@ -40,7 +40,7 @@ def _risk_interval(losses_rn: Losses, level: float) -> tuple[float, float]:
     total = sum(variance for variance, _ in parts)
     if total < NO_SPREAD**2:
         return -inf, inf
-    weighed = sum(v * float(stats.t.ppf((1 + level) / 2, freedom)) for v, freedom in parts)
+    weighed = sum(v * float(scipy.stats.t.ppf((1 + level) / 2, freedom)) for v, freedom in parts)
     half, mean = weighed / total * sqrt(total), float(losses_rn.mean())
     return mean - half, mean + half
 
@@ -92,8 +92,8 @@ def mcnemar(a_n: Losses, b_n: Losses) -> Difference:
         error = sqrt(differ) / n
         return judged_by(mean, error, inf, method) if differ else _unjudged(mean)
     few = min(only_a, only_b)
-    p = 2 * stats.binom.cdf(few, differ, 0.5) - stats.binom.pmf(few, differ, 0.5)
-    return judged_by(mean, abs(mean) / float(stats.norm.isf(p / 2)), inf, method)
+    p = 2 * scipy.stats.binom.cdf(few, differ, 0.5) - scipy.stats.binom.pmf(few, differ, 0.5)
+    return judged_by(mean, abs(mean) / float(scipy.stats.norm.isf(p / 2)), inf, method)
 
 
 def over_folds(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite, isinf, sqrt
 from statistics import fmean, stdev, variance
 
-from scipy import stats  # type: ignore[import-untyped]  # comes with scikit-learn
+import scipy  # type: ignore[import-untyped]  # comes with scikit-learn; loads its parts when asked
 
 from lightning_hpo.protocol.stages import is_share
 
@@ -45,7 +45,7 @@ class Difference:
     @property
     def p(self) -> float:
         """How often equals differ at least so much; 1 where nothing is known of the spread."""
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+        return float(2 * scipy.stats.t.sf(abs(self.mean) / self.error, self.freedom))
 
     def at(self, level: float) -> "Difference":
         """The same with its interval at ``level``, in (0, 1)."""
@@ -87,7 +87,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
     At 95 %, Journal of the American Statistical Association 22, 209-212; lies in [0, 1].
     """
-    z = float(stats.norm.ppf(1 - _ERROR / 2))
+    z = float(scipy.stats.norm.ppf(1 - _ERROR / 2))
     share, shrunk = right / n, 1 + z**2 / n
     centre = (share + z**2 / (2 * n)) / shrunk
     half = z / shrunk * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -162,4 +162,4 @@ def judged_by(mean: float, error: float, freedom: float, method: str) -> Differe
 
 
 def _half_width(error: float, freedom: float, level: float) -> float:
-    return float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    return float(scipy.stats.t.ppf((1 + level) / 2, freedom)) * error

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.storage.embedded import LOCK_TIMEOUT_S, EmbeddedStorage, use_write_ahead_log
 from lightning_hpo.storage.plain import DIALECTS, PlainStorage
 
+# What Optuna imports when it opens its first database.
+_OPENS = ("alembic.command", "alembic.config", "alembic.migration", "alembic.script")
 _CONNECT_TIMEOUT_S = 10
 # Several controllers may create the tables of a fresh store at the same moment; all but one fail.
 _FRESH_STORE_TRIES = 6
@@ -91,6 +94,12 @@ def storage_errors() -> tuple[type[Exception], ...]:
     # Who has not imported grpc has no proxy that could fail.
     grpc: Any = sys.modules.get("grpc")
     return (StorageInternalError, SQLAlchemyError, *([grpc.RpcError] if grpc else []))
+
+
+def load_what_opens() -> None:
+    """Import what the first database that is opened would, while nobody waits for it."""
+    for name in _OPENS:
+        import_module(name)
 
 
 @lru_cache(maxsize=4)

@@ -17,6 +17,7 @@ from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.protocol.folder import JobFolder, StudyFolder
 from lightning_hpo.protocol.messages import Facts
+from lightning_hpo.storage.study import load_what_opens
 from lightning_hpo.sweep.search.space import SearchSpace
 from lightning_hpo.sweep.search.verdict import required_result
 
@@ -32,6 +33,8 @@ def prepare(
     What fails may fail for its values alone, as a trial may: those at the other end of each range
     are rehearsed then, and what fails there too ends the preparation with its first failure.
     """
+    # The slots are still importing; when the preparation has ended, they would wait for this.
+    load_what_opens()
     points = space.kinds(lambda name: name in groups and name not in _ALIKE)
     tries = {k: _job(space, k, params) for k, params in enumerate(points)}
     waiting, failures, found = list(tries.values()), dict[int, StudyFailed](), dict[int, Facts]()

@@ -17,14 +17,13 @@ from lightning_hpo.composition.literals import literal
 from lightning_hpo.composition.passwords import referred_tree
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
-from lightning_hpo.machine.devices import cpu_cores, slots_on, visible_gpus
+from lightning_hpo.machine.devices import automatic_slots, visible_gpus
 from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
 from lightning_hpo.sweep import held
 from lightning_hpo.sweep.display.display import Verbosity
 from lightning_hpo.sweep.display.progress import Steps
 from lightning_hpo.sweep.search.loop import Limits
 
-_MAX_AUTO_SLOTS = 4
 # numpy's, and so Lightning's.
 _LARGEST_SEED = 2**32 - 1
 
@@ -362,7 +361,7 @@ class Settings:
         gpus = [] if on_cpu else visible_gpus()
         per_trial = float(self._select("study.gpus_per_trial", 1))
         # Also where the number is given: it says whether a trial's GPUs are there.
-        found = slots_on(gpus, per_trial) if gpus else min(cpu_cores(), _MAX_AUTO_SLOTS)
+        found = automatic_slots(gpus, per_trial)
         wanted = found if wanted == "auto" else wanted
         if not isinstance(wanted, int) or wanted < 1:
             key = "study.n_jobs" if self.is_study else "hydra.sweeper.n_jobs"

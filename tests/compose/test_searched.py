@@ -22,6 +22,8 @@ from lightning_hpo.sweep.sweeper import StudySweeperImpl
 def sweeper(tmp_path, monkeypatch) -> Iterator[Callable[..., StudySweeperImpl]]:
     """A sweeper as the command line sets it up; ``mine``: an experiment of the user's own."""
     monkeypatch.setattr("lightning_hpo.composition.application._ours", {task})
+    # No slot takes its process over.
+    monkeypatch.setattr("lightning_hpo.launchers.early.begin", lambda *_: None)
 
     def set_up(*words: str, mine: dict[str, Any] | None = None) -> StudySweeperImpl:
         if mine is not None:

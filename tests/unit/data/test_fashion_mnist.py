@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,29 @@ def test_a_changed_file_is_read_again(tmp_path: Path, origin: Path) -> None:
     os.utime(origin / NAMES[0], ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     assert data.load() is not first
     assert data.load().sha256 == first.sha256
+
+
+# Rule: every fit checks its data, but a file that has not changed is read for that once a process.
+def test_a_file_is_checked_again_when_it_has_changed(
+    tmp_path: Path, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        checked.append(Path(file.name).name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    data = module(tmp_path, system_dir=origin)
+    for _ in range(3):
+        data.prepare_data()
+        data.setup("fit")
+    assert checked == list(NAMES)
+    (origin / NAMES[1]).write_bytes((origin / NAMES[1]).read_bytes()[:-1])
+    with pytest.raises(UserError, match="is damaged"):
+        data.prepare_data()
+    assert checked == [*NAMES, NAMES[1]]
 
 
 def test_download_fills_the_cache_once(tmp_path: Path, mirror: list[str]) -> None:

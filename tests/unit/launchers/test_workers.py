@@ -36,7 +36,7 @@ def test_a_python_that_may_not_be_executed_is_one_line(make_workers, tmp_path, m
 
 def test_threads_are_divided_among_slots_and_gpus_are_pinned(make_workers, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    monkeypatch.setattr("lightning_hpo.launchers.workers.cpu_cores", lambda: 8)
+    monkeypatch.setattr("lightning_hpo.machine.devices.cpu_cores", lambda: 8)
     with make_workers(3) as workers:
         for index in range(3):
             workers.submit(Job(index, ("do=environment",)))

@@ -3,7 +3,14 @@
 import pytest
 
 from lightning_hpo.errors import UserError
-from lightning_hpo.machine.devices import gpus_of_slot, slots_on, visible_gpus
+from lightning_hpo.machine.devices import (
+    automatic_slots,
+    environment_of_slot,
+    gpus_of_slot,
+    slots_on,
+    threads_of_slot,
+    visible_gpus,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +51,24 @@ def test_every_slot_is_pinned(gpus, per_trial, pins):
 def test_cuda_visible_devices_is_honoured(listed, gpus, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
     assert visible_gpus() == gpus
+
+
+# Rule: without a number, as many slots as the GPUs carry; on CPUs one a core, and four at most.
+@pytest.mark.parametrize(("cores", "gpus", "slots"), [(2, "", 2), (64, "", 4), (64, "01", 4)])
+def test_slots_that_nobody_counted(cores, gpus, slots, monkeypatch):
+    monkeypatch.setattr("lightning_hpo.machine.devices.cpu_cores", lambda: cores)
+    assert automatic_slots(list(gpus), 0.5) == slots
+
+
+@pytest.mark.parametrize(
+    ("threads", "n_slots", "share"), [("auto", 3, 2), ("auto", 16, 1), (5, 3, 5)]
+)
+def test_slots_divide_the_cores_unless_a_number_is_given(threads, n_slots, share, monkeypatch):
+    monkeypatch.setattr("lightning_hpo.machine.devices.cpu_cores", lambda: 8)
+    assert threads_of_slot(threads, n_slots) == share
+
+
+def test_the_share_of_a_slot_stands_in_its_environment():
+    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    assert environment_of_slot(1, 2, [], 1) == threads
+    assert environment_of_slot(1, 2, ["4", "7"], 1) == threads | {"CUDA_VISIBLE_DEVICES": "7"}

@@ -1,6 +1,8 @@
 """Storages: opened once, and each mistake in one line that hides the password."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -163,3 +165,31 @@ def test_a_mapping_whose_server_does_not_answer_is_one_clear_line(closed_port):
     message = refused(OmegaConf.create(spec))
     assert "reachable and writable, got optuna.storages.RDBStorage: " in message
     assert "refused" in message
+
+
+LOADED_EARLY = """
+import sys
+from pathlib import Path
+from lightning_hpo.storage.study import create_storage, load_what_opens
+
+def alembic():
+    return {name for name in sys.modules if name.partition(".")[0] == "alembic"}
+
+print(len(alembic()))
+load_what_opens()
+before = alembic()
+create_storage(None, Path(sys.argv[1]))
+print(bool(before), alembic() - before)
+"""
+
+
+# Rule: Optuna leaves the tool that makes its tables to the first database; it can come earlier.
+def test_what_opens_a_database_is_loaded_before_one_is_opened(tmp_path):
+    (tmp_path / "study").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED_EARLY, str(tmp_path / "study")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout.split("\n")[:2] == ["0", "True set()"], ran.stderr

@@ -1,6 +1,8 @@
 """What the sweeper decides by itself, between the parts of a study that it puts together."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -312,3 +314,15 @@ def test_references_are_resolved_where_that_is_asked_for() -> None:
     node = OmegaConf.create({"a": 1, "b": "${a}"})
     assert sweepers._plain(node, resolve=True) == {"a": 1, "b": 1}
     assert sweepers._plain(node, resolve=False) == {"a": 1, "b": "${a}"}
+
+
+# Rule: what trains, draws or computes statistics is loaded where that is done; everybody waits for
+# the controller's imports.
+def test_a_controller_starts_without_what_only_jobs_and_reports_need() -> None:
+    script = (
+        "import sys, lightning_hpo.sweep.sweeper; print([name for name in ('torch', 'torchvision',"
+        " 'torchmetrics', 'pytorch_lightning', 'lightning', 'scipy.stats', 'sklearn', 'pandas',"
+        " 'matplotlib', 'tensorboard') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "[]\n", ran.stderr
