@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from lightning_hpo import load_study
 from lightning_hpo.data.fashion_mnist import SYSTEM_DIR
@@ -33,7 +34,9 @@ def read(name: str) -> nbformat.NotebookNode:
 
 
 def code(notebook: nbformat.NotebookNode) -> list[str]:
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """Its cells of code, with a line such as ``%matplotlib inline`` as the call that it is."""
+    plain = TransformerManager().transform_cell
+    return [plain(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def test_there_are_those_that_the_first_one_leads_to():
