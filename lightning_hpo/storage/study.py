@@ -42,6 +42,11 @@ _LONGEST_NAME_BYTES = 200
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What else follows a question mark belongs to the name of a folder, which would be cut off there.
 _SQLITE_QUERY = re.compile(r"(?:\w+=[^&]*(?:&|$))*")
+# Modules and what SQLAlchemy calls them, the best one first: its own choice depends on its version
+# (2.1 prefers psycopg, 2.0 psycopg2), never on what is there.
+_POSTGRESQL = {"psycopg": "psycopg", "psycopg2": "psycopg2"}
+_MYSQL = {"MySQLdb": "mysqldb", "pymysql": "pymysql"}
+_DRIVERS = {"postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL}
 _DRIVER_PACKAGES = {
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -170,15 +175,15 @@ def parsed(text: str) -> URL:
             "study.storage must be a URL in which a path's own question mark is %3F, got"
             f" {redact(text)!r}."
         )
-    if url.drivername == "postgresql":
-        # SQLAlchemy 2.1 prefers psycopg, 2.0 psycopg2: take the one that is there.
-        old = _installed("psycopg2") and not _installed("psycopg")
-        url = url.set(drivername="postgresql+psycopg2" if old else "postgresql+psycopg")
+    if url.drivername in _DRIVERS:
+        url = url.set(drivername=f"{url.drivername}+{_driver(_DRIVERS[url.drivername])}")
     return url
 
 
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def _driver(drivers: dict[str, str]) -> str:
+    """The first that is installed, or the first."""
+    installed = (name for module, name in drivers.items() if importlib.util.find_spec(module))
+    return next(installed, next(iter(drivers.values())))
 
 
 def _engine_options(url: URL) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lightning_hpo.storage.study import (
     check_study_name,
     create_storage,
     open_storage,
+    parsed,
     storage_errors,
 )
 
@@ -78,7 +79,7 @@ def test_what_is_no_storage_is_refused_with_the_way_out(spec, words):
     ("url", "module", "package"),
     [
         ("postgresql+psycopg2://me:5ecret@db/hpo", "psycopg2", "psycopg2-binary"),
-        ("mysql://me:5ecret@db/hpo", "MySQLdb", "mysqlclient"),
+        ("mysql+mysqldb://me:5ecret@db/hpo", "MySQLdb", "mysqlclient"),
         ("mysql+pymysql://me:5ecret@db/hpo", "pymysql", "pymysql"),
     ],
 )
@@ -86,6 +87,26 @@ def test_a_driver_that_is_missing_is_named_with_its_package(url, module, package
     # As if it were not installed, also where it is.
     monkeypatch.setitem(__import__("sys").modules, module, None)
     assert f"needs a driver that is not installed: pip install '{package}'." in refused(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "installed", "driver"),
+    [
+        ("postgres", {"psycopg", "psycopg2"}, "postgresql+psycopg"),
+        ("postgresql", {"psycopg2"}, "postgresql+psycopg2"),
+        ("postgresql", set(), "postgresql+psycopg"),
+        ("mysql", {"MySQLdb", "pymysql"}, "mysql+mysqldb"),
+        ("mysql", {"pymysql"}, "mysql+pymysql"),
+        ("mariadb", {"pymysql"}, "mariadb+pymysql"),
+        ("mysql", set(), "mysql+mysqldb"),
+        ("mysql+mysqlconnector", {"pymysql"}, "mysql+mysqlconnector"),
+    ],
+)
+def test_a_url_that_names_no_driver_gets_one_that_is_installed(
+    text, installed, driver, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: module in installed or None)
+    assert parsed(f"{text}://me@db/hpo").drivername == driver
 
 
 def test_a_proxy_that_does_not_answer_is_one_clear_line(closed_port, monkeypatch):
