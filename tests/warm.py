@@ -14,12 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from multiprocessing import popen_spawn_posix, util
 from pathlib import Path
 from typing import Any
 
-from warm_server import Remote, request
+import psutil
+from warm_server import Remote, asked_for, request, spawn_from
 
 # Read when they matter, by the programs and not by a library as it is loaded.
 _HARMLESS = {"PYTHONPATH", "PYTHONUNBUFFERED", "OMP_NUM_THREADS"}
@@ -30,14 +33,19 @@ _LIBRARIES_OWN = (
 )  # fmt: skip
 
 
-def popen(words: Sequence[str], *, cold: bool = False, **how: Any) -> "subprocess.Popen[str]":
+def popen(
+    words: Sequence[str], *, cold: bool = False, strict: bool = False, **how: Any
+) -> "subprocess.Popen[str]":
     """``python`` with ``words``, as :class:`subprocess.Popen` would start it.
 
-    ``cold``: in any case.
+    ``cold``: in any case. ``strict``: with ``-W error``, which a program that starts warm heeds
+    once the libraries are loaded.
     """
     env = how.setdefault("env", dict(os.environ))
-    kind = subprocess.Popen if cold or not _may_be_warm(words, env) else _Warm
-    return kind([sys.executable, *words], text=True, **how)
+    if cold or not _may_be_warm(words, env):
+        flags = ["-W", "error"] if strict else []
+        return subprocess.Popen([sys.executable, *flags, *words], text=True, **how)
+    return _Warm([sys.executable, *words], text=True, strict=strict, **how)
 
 
 def run(
@@ -52,6 +60,41 @@ def run(
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def spawning() -> Iterator[None]:
+    """What :mod:`multiprocessing` spawns in this process starts warm."""
+    before = util.spawnv_passfds, popen_spawn_posix.Popen.poll
+    if sys.platform == "linux" and not os.environ.get("LIGHTNING_HPO_COLD_TESTS"):
+        spawn_from(_address())
+    try:
+        yield
+    finally:
+        util.spawnv_passfds, popen_spawn_posix.Popen.poll = before
+
+
+def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """What a program has spawned by :mod:`multiprocessing` and still runs."""
+    if isinstance(process, _Warm):
+        spawned = asked_for(_address(), process.pid).items()
+        return [psutil.Process(pid) for pid, words in spawned if _is_spawned(words)]
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if _is_spawned(child.cmdline())]
+
+
+def spawned_words(process: "subprocess.Popen[str]") -> set[str]:
+    """The command lines, as cold starts would show them, of all that a warm start has led to."""
+    found, pids = set(), [process.pid] if isinstance(process, _Warm) else []
+    for pid in pids:
+        asked = asked_for(_address(), pid)
+        pids += asked
+        found |= {" ".join(words) for words in asked.values()}
+    return found
+
+
+def _is_spawned(words: Sequence[str]) -> bool:
+    return any("spawn_main" in word for word in words)
 
 
 def _may_be_warm(words: Sequence[str], env: dict[str, str]) -> bool:
@@ -97,12 +140,17 @@ def _address() -> str:
 class _Warm(subprocess.Popen):
     """A process that the server forks for us, and whose end it tells us."""
 
+    def __init__(self, *words: Any, strict: bool, **how: Any) -> None:
+        self._warnoptions = ["error"] if strict else []
+        super().__init__(*words, **how)
+
     def _execute_child(self, *values: Any) -> None:
         how = inspect.signature(super()._execute_child).bind(*values).arguments
         streams = [how["p2cread"], how["c2pwrite"], how["errwrite"]]
         fds = [number if fd == -1 else fd for number, fd in enumerate(streams)]
         folder = str(how["cwd"] or os.getcwd())
-        asked = request(self.args[1:], dict(how["env"]), folder, [0, 1, 2])
+        words, env = self.args[1:], dict(how["env"])
+        asked = request(words, env, folder, [0, 1, 2], self._warnoptions)
         if how["process_group"] >= 0:
             asked["group"] = how["process_group"]
         self._remote = Remote(_address(), asked, fds)

@@ -1,7 +1,8 @@
 """The process that :mod:`warm` forks Python programs from: it has imported what they all import.
 
-Nothing of this package and no Lightning is among it, so a program imports those by itself. Each
-connection asks for one process; it is told the process's id, and its exit status when that ends.
+Nothing of this package is among it, and Lightning is put aside (:mod:`warm_modules`), so a program
+imports those by itself. Each connection asks for one process; it is told the process's id, and its
+exit status when that ends. Who has asked for which process stands in files beside the socket.
 """
 
 import atexit
@@ -21,10 +22,13 @@ import tempfile
 import threading
 import types
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import popen_spawn_posix, process, util
 from pathlib import Path
 from typing import Any
+
+import warm_modules
 
 LIBRARIES = (
     "torch",
@@ -43,8 +47,18 @@ LIBRARIES = (
     "sklearn.model_selection",
     "sqlalchemy.orm",
     "sqlalchemy.dialects.sqlite",
+    "alembic.command",
+    "alembic.migration",
+    "optuna.storages._rdb.storage",
+    "optuna.storages._rdb.models",
+    "matplotlib.backends.backend_agg",
+    "pygments.formatters",
 )
+# Each after those that it needs.
+PUT_ASIDE = ("lightning_fabric", "pytorch_lightning")
 IGNORABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Filters of warnings that the libraries have put before the interpreter's own.
+_n_filters = 0
 # Above whatever a test or a study has open.
 _OUT_OF_THE_WAY = 500
 _SIZE = struct.Struct("!q")
@@ -82,10 +96,21 @@ class Remote:
         return _SIZE.unpack(answer)[0]
 
 
-def request(words: list[str], env: dict[str, str], cwd: str, targets: list[int]) -> dict[str, Any]:
-    """``python`` with ``words``; the process gets the sent descriptors under these numbers."""
+def request(
+    words: list[str],
+    env: dict[str, str],
+    cwd: str,
+    targets: list[int],
+    warnoptions: Sequence[str] = (),
+) -> dict[str, Any]:
+    """``python`` with ``words``; the process gets the sent descriptors under these numbers.
+
+    ``warnoptions``: as ``-W`` takes them.
+    """
     return {
         "words": words,
+        "warnoptions": list(warnoptions),
+        "by": os.getpid(),
         "env": env,
         "cwd": cwd,
         "targets": targets,
@@ -93,6 +118,16 @@ def request(words: list[str], env: dict[str, str], cwd: str, targets: list[int])
         "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         "ignored": [each for each in IGNORABLE if signal.getsignal(each) is signal.SIG_IGN],
     }
+
+
+def asked_for(address: str, by: int) -> dict[int, list[str]]:
+    """The running processes that process ``by`` has asked for, with the words of each."""
+    notes = (Path(address).parent / "asked").glob(f"{by}-*")
+    found = {}
+    for note in notes:
+        with suppress(FileNotFoundError):
+            found[int(note.name.partition("-")[2])] = note.read_text().split("\0")
+    return found
 
 
 # ---------------------------------------------------------------- the server
@@ -105,10 +140,15 @@ class Server:
         self.address = address
         self._owner = owner
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(address)
+        self._folder = Path(address).parent / "asked"
+        self._folder.mkdir()
+        # Who sees the address finds somebody who listens.
+        self._listener.bind(f"{address}_to_be")
         self._listener.listen(64)
+        os.rename(f"{address}_to_be", address)
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._running: dict[int, socket.socket] = {}
+        self._notes: dict[int, Path] = {}
 
     def serve(self) -> tuple[dict[str, Any], list[int]] | None:
         """Returns in each new process what was asked for, and in the server None at its end."""
@@ -139,6 +179,8 @@ class Server:
         with suppress(ProcessLookupError):
             os.setpgid(pid, asked["group"])
         self._running[pid] = connection
+        self._notes[pid] = self._folder / f"{asked['by']}-{pid}"
+        self._notes[pid].write_text("\0".join(asked["words"]))
         _tell(connection, pid)
         return None
 
@@ -148,6 +190,7 @@ class Server:
             if pid == 0:
                 return
             connection = self._running.pop(pid)
+            self._notes.pop(pid).unlink()
             _tell(connection, status)
             connection.close()
 
@@ -189,6 +232,7 @@ def become(asked: dict[str, Any], fds: list[int], address: str, site: list[str])
     os.environ.update(coerced | asked["env"])
     _open_streams()
     _forget()
+    _heed(asked["warnoptions"])
     spawn_from(address)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, paths), *site]
@@ -231,12 +275,21 @@ def _forget() -> None:
     tempfile.tempdir = None
     process.ORIGINAL_DIR = os.getcwd()
     sys.modules["numpy"].random.seed()
-    if os.environ.get("PYTHONWARNINGS"):
-        sys.warnoptions[:] = os.environ["PYTHONWARNINGS"].split(",")
-        warnings._processoptions(sys.warnoptions)
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads:
         sys.modules["torch"].set_num_threads(int(threads))
+
+
+def _heed(warnoptions: list[str]) -> None:
+    """Options for warnings stand behind what the libraries have filtered since they were told."""
+    told = list(filter(None, os.environ.get("PYTHONWARNINGS", "").split(","))) + warnoptions
+    if not told:
+        return
+    of_libraries = warnings.filters[:_n_filters]
+    warm_modules.set_filters(warnings.filters[_n_filters:])
+    sys.warnoptions[:] = told
+    warnings._processoptions(told)
+    warm_modules.set_filters([*of_libraries, *warnings.filters])
 
 
 def _status(words: list[str]) -> int:
@@ -294,11 +347,14 @@ def spawn_from(address: str) -> None:
 
     def spawnv_passfds(path: Any, args: list[Any], fds: Any) -> int:
         words = [os.fsdecode(word) for word in args[1:]]
-        if not any("spawn_main" in word for word in words):
+        is_python = os.fsdecode(path) == sys.executable
+        if not is_python or not any("spawn_main" in word for word in words):
             return cold(path, args, fds)
         numbers = [0, 1, 2, *sorted(map(int, fds))]
         # The interpreter's own flags are the server's too.
-        asked = request(words[words.index("-c") :], dict(os.environ), os.getcwd(), numbers)
+        asked = request(
+            words[words.index("-c") :], dict(os.environ), os.getcwd(), numbers, sys.warnoptions
+        )
         remote = Remote(address, asked, numbers)
         remotes[remote.pid] = remote
         return remote.pid
@@ -323,10 +379,14 @@ def _site() -> list[str]:
 
 
 def main(address: str, owner: int) -> None:
+    global _n_filters
     site = _site()
     server = Server(address, owner)
+    n_before = len(warnings.filters)
     for name in LIBRARIES:
         importlib.import_module(name)
+    warm_modules.PutAside(PUT_ASIDE)
+    _n_filters = len(warnings.filters) - n_before
     if sys.dont_write_bytecode:
         # Else each process would compile this package again. The source tree stays as it is.
         sys.pycache_prefix = str(Path(address).parent / "bytecode")

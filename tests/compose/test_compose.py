@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from lightning_hpo.sweep.search.space import SearchSpace, parse_space
 CONF = config_dir()
 # Composed on top of the defaults list, not as a choice within it.
 ADDED = ("experiment", "budget", "distillation")
+NOTHING = object()
 # Listed by the stock plugin only to explain that Optuna no longer has it.
 REMOVED_SAMPLERS = {"motpe"}
 
@@ -46,8 +48,12 @@ def _hydra() -> Iterator[None]:
         yield
 
 
+@cache
 def composed(*overrides: str) -> DictConfig:
-    return compose("config", overrides=list(overrides), return_hydra_config=True)
+    """Once for all tests, which read it."""
+    cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
+    OmegaConf.set_readonly(cfg, True)
+    return cfg
 
 
 def plain(cfg: DictConfig, *, resolve: bool) -> dict[str, Any]:
@@ -78,6 +84,15 @@ def without(tree: Any, leaf: tuple[Any, ...]) -> Any:
         node = node[key]
     del node[last]
     return pruned if node or not parents else without(pruned, tuple(parents))
+
+
+def found_at(tree: Any, leaf: tuple[Any, ...]) -> Any:
+    """The value there; an object that equals nothing else where there is none."""
+    for key in leaf:
+        if not isinstance(tree, dict) or key not in tree:
+            return NOTHING
+        tree = tree[key]
+    return tree
 
 
 def space_of(cfg: DictConfig) -> SearchSpace:
@@ -136,12 +151,26 @@ def test_a_delta_repeats_no_default(group, option, tmp_path):
     delta = yaml.safe_load((CONF / group / f"{option}.yaml").read_text())
     (tmp_path / group).mkdir(parents=True)
     where = f"hydra.searchpath=[file://{tmp_path}]"
+
+    def composed_of(less: Any, name: str) -> dict[str, Any]:
+        text = "# @package _global_\n" + yaml.safe_dump(less)
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+        return plain(composed(f"+{group}={name}", where), resolve=False)
+
     whole = plain(composed(f"+{group}={option}", where), resolve=False)
+    # A value in a mapping is merged into its own place alone, so one composition without any of
+    # them shows each; a part of a list, of the defaults too, is left out by itself.
+    bare = delta
+    in_mappings = [leaf for leaf in leaves(delta) if not any(isinstance(k, int) for k in leaf)]
+    for leaf in in_mappings:
+        bare = without(bare, leaf)
+    rest = composed_of(bare, "bare")
     for index, leaf in enumerate(leaves(delta)):
-        less = "# @package _global_\n" + yaml.safe_dump(without(delta, leaf))
-        (tmp_path / group / f"less_{index}.yaml").write_text(less)
-        rest = plain(composed(f"+{group}=less_{index}", where), resolve=False)
-        assert rest != whole, f"{group}/{option}.yaml repeats a default: {leaf}"
+        if leaf in in_mappings:
+            differs = found_at(rest, leaf) != found_at(whole, leaf)
+        else:
+            differs = composed_of(without(delta, leaf), f"less_{index}") != whole
+        assert differs, f"{group}/{option}.yaml repeats a default: {leaf}"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

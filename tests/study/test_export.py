@@ -5,28 +5,25 @@ The outputs that the refit's own test has left are what a file must give.
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import HERE, TIMEOUT_S, run
+import kept
+from command import HERE, TIMEOUT_S
 
 from lightning_hpo import UserError, load_study
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import FinalFolder
 from lightning_hpo.protocol.samples import read_samples
 
 pytestmark = pytest.mark.sweep
 
-SHORT = ("trainer.max_epochs=2", "trainer.accelerator=cpu", "cv.n_splits=2", "study.n_jobs=1")
-SMALL = [f"model.{name}=4" for name in ("filters_1", "filters_2")]
-SMALL += [f"model.{name}=16" for name in ("neurons_1", "neurons_2")]
 FILES = {
     "onnx": "model.onnx",
     "torchscript": "model.ts",
@@ -38,33 +35,20 @@ FILES = {
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two refits, with its test images in ``test.npy`` beside ``studies``."""
-    folder = tmp_path_factory.mktemp("digits")
-    words = ("data=digits", "data.train_limit=400", "study.n_refits=2", "study.name=digits")
-    status, _, err = run(folder, *words, *SHORT, *SMALL, "optimizer.lr=0.01", experiment="bare")
-    assert (status, err) == (0, "")
-    data = DigitsDataModule()
-    data.setup("test")
-    np.save(folder / "test.npy", data.raw("test")[0].numpy())
-    return folder / "studies" / "digits"
+    return kept.digits(tmp_path_factory) / "studies" / "digits"
 
 
-def python(cwd: Path, *words: str) -> tuple[int, str, str]:
+def python(cwd: Path, *words: str, cold: bool = True, **how: bool) -> tuple[int, str, str]:
     """Exit status, standard output and error; the user's own modules can be imported."""
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
+    env = os.environ | {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"}
+    done = warm.run(words, cold=cold, cwd=cwd, env=env, timeout=TIMEOUT_S, **how)
     return done.returncode, done.stdout, done.stderr
 
 
-def export(study_dir: Path, *words: str) -> tuple[int, str, str]:
+def export(study_dir: Path, *words: str, cold: bool = False) -> tuple[int, str, str]:
     named = str(study_dir.relative_to(study_dir.parents[1]))
-    command = ("-W", "error", "-m", "lightning_hpo.export", named, *words)
-    return python(study_dir.parents[1], *command)
+    command = ("-m", "lightning_hpo.export", named, *words)
+    return python(study_dir.parents[1], *command, cold=cold, strict=True)
 
 
 def expected(study_dir: Path, *names: str) -> np.ndarray:
@@ -87,7 +71,7 @@ def code_for(card: Path, file: str) -> str:
 # Rule: what the card says opens the file, where this package is needed by the weights alone.
 @pytest.mark.parametrize("to", FILES)
 def test_a_file_gives_elsewhere_what_the_networks_own_test_gave(to: str, digits: Path) -> None:
-    status, out, err = export(digits, "--to", to)
+    status, out, err = export(digits, "--to", to, cold=to == "torch")
     assert status == 0
     assert out.startswith(f"studies/digits/export/{FILES[to]}, ")
     assert "uint8 (N, 1, 8, 8) to float32 probabilities (N, 10)" in out
@@ -143,9 +127,10 @@ def test_a_mistake_is_one_line_and_leaves_no_file(digits: Path) -> None:
 
 
 # Rule: a user's own module goes too, without a preprocessing that nobody knows; here in float64.
-def test_a_users_own_module_and_data(tmp_path: Path) -> None:
-    status, _, err = run(tmp_path, experiment="awkward")
-    assert (status, err) == (0, "")
+def test_a_users_own_module_and_data(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kept.copied(kept.awkward(tmp_path_factory), tmp_path)
     study_dir = tmp_path / "studies" / "awkward"
     status, out, err = export(study_dir, "--to", "onnx")
     assert status == 0

@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import results, run, trials
+import kept
+from command import results, trials
 
 from lightning_hpo.jobs.again import rerun
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("awkward")
-    status, out, err = run(folder, experiment="awkward")
-    assert (status, err) == (0, "")
-    return folder / "studies" / "awkward", out
+    folder = kept.awkward(tmp_path_factory)
+    return folder / "studies" / "awkward", (folder / "out.txt").read_text()
 
 
 # Rule: what needs a validation has one in the refit too, which is said before the search.

@@ -5,7 +5,6 @@ The outputs that each refit's test has left are what the predictions must be.
 
 import csv
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,35 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
+import kept as kept_studies
 from command import HERE, TIMEOUT_S, run
 
 from lightning_hpo import UserError, load_study
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.protocol.files import stored_object
 from lightning_hpo.protocol.folder import FinalFolder, StudyFolder
 from lightning_hpo.protocol.samples import Samples, read_samples
 
 pytestmark = pytest.mark.sweep
 
-SHORT = ("trainer.max_epochs=2", "trainer.accelerator=cpu", "cv.n_splits=2", "study.n_jobs=1")
-SMALL = [f"model.{name}=4" for name in ("filters_1", "filters_2")]
-SMALL += [f"model.{name}=16" for name in ("neurons_1", "neurons_2")]
-
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two refits, with its test images in ``test.npy`` beside ``studies``."""
-    folder = tmp_path_factory.mktemp("digits")
-    words = ("data=digits", "data.train_limit=400", "study.n_refits=2", "study.name=digits")
-    # Two epochs that learn, so that the temperature is none of its bounds.
-    status, _, err = run(folder, *words, *SHORT, *SMALL, "optimizer.lr=0.01", experiment="bare")
-    assert (status, err) == (0, "")
-    data = DigitsDataModule()
-    data.setup("test")
-    np.save(folder / "test.npy", data.raw("test")[0].numpy())
-    return folder / "studies" / "digits"
+    return kept_studies.digits(tmp_path_factory) / "studies" / "digits"
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +44,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.csv").write_text("\n".join(lines))
     files = ("data=csv", "data.train_csv=train.csv", "data.test_csv=test.csv", "model=mlp")
     words = ("data.inputs=[age,height]", "data.target=y", "study.name=table")
-    status, _, err = run(folder, *files, *words, *SHORT, experiment="bare")
+    status, _, err = run(folder, *files, *words, *kept_studies.SHORT, experiment="bare")
     assert (status, err) == (0, "")
     return folder / "studies" / "table"
 
 
-def predict(study_dir: Path, *words: str) -> tuple[int, str, str]:
+def predict(study_dir: Path, *words: str, cold: bool = False) -> tuple[int, str, str]:
     """Exit status, standard output and error, in the folder beside ``studies``."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "lightning_hpo.predict", str(study_dir), *words],
+    done = warm.run(
+        ["-m", "lightning_hpo.predict", str(study_dir), *words],
+        cold=cold,
+        strict=True,
         cwd=study_dir.parents[1],
         env=os.environ | {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"},
-        capture_output=True,
-        text=True,
         timeout=TIMEOUT_S,
     )
     return done.returncode, done.stdout, done.stderr
@@ -90,7 +78,7 @@ def softmax(logits: Any) -> Any:
 
 # Rule: of the samples of its test a network says what it said there, whatever the batches.
 def test_classes_are_those_of_the_networks_own_test(digits: Path) -> None:
-    status, out, err = predict(digits, "test.npy", "--batch-size", "77")
+    status, out, err = predict(digits, "test.npy", "--batch-size", "77", cold=True)
     assert status == 0
     found, logits = rows(out), kept(digits).output
     assert [int(row["prediction"]) for row in found] == logits.argmax(1).tolist()

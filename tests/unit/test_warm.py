@@ -1,9 +1,11 @@
 """A program that starts warm is what it would be as a process of an interpreter of its own."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -79,6 +81,55 @@ def test_it_begins_with_the_libraries_and_without_what_is_tested():
     assert not ours & loaded
 
 
+# Rule: Lightning is imported when a program asks for it, as an interpreter of its own would do:
+# its modules, where it logs to, and which warnings it filters. It is one library wherever named.
+@pytest.mark.parametrize(
+    ("package", "first"),
+    [
+        ("pytorch_lightning", ""),
+        ("lightning_fabric.utilities", "logging.basicConfig(); warnings.simplefilter('ignore')"),
+    ],
+)
+def test_lightning_is_imported_by_the_program(package, first):
+    warm_one, cold_one = both("-c", IMPORTS.format(package=package, first=first))
+    assert warm_one == cold_one
+    assert (warm_one[0], warm_one[2]) == (0, "")
+
+
+IMPORTS = """
+import importlib, importlib.util, logging, os, sys, warnings
+import torch
+{first}
+top = "{package}".partition(".")[0]
+found = importlib.util.find_spec(top)
+print(found.origin, found.submodule_search_locations, top in sys.modules)
+importlib.import_module("{package}")
+module = sys.modules[top]
+print(module.__file__, module.__version__, type(module.__spec__.loader), type(module.__loader__))
+for name in ("pytorch_lightning", "lightning_fabric"):
+    logger = logging.getLogger(name)
+    streams = [each.stream is sys.stderr for each in logger.handlers]
+    print(logger.level, logger.propagate, streams)
+print([each for each in warnings.filters if "lightning" in str(each) or "FSDP" in str(each)])
+print(warnings.filters[-1], os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"])
+fabric = importlib.import_module("lightning_fabric")
+pl = importlib.import_module("pytorch_lightning")
+print(issubclass(pl.LightningModule, fabric.utilities.device_dtype_mixin._DeviceDtypeModuleMixin))
+print(sorted(name for name in sys.modules if name.startswith((pl.__name__, fabric.__name__))))
+print(pl.callbacks.Callback is sys.modules["pytorch_lightning.callbacks.callback"].Callback)
+"""
+
+
+# Rule: who asks for errors gets them from all that the program itself does.
+@pytest.mark.parametrize("module", ["sys", "pytorch_lightning"])
+def test_a_strict_start_makes_errors_of_warnings(module):
+    code = f"import {module}, sys, warnings; print(sys.warnoptions); warnings.warn('mine')"
+    for cold in (False, True):
+        ended = warm.run(["-c", code], strict=True, cold=cold, timeout=120)
+        assert (ended.returncode, ended.stdout) == (1, "['error']\n")
+        assert ended.stderr.endswith("UserWarning: mine\n")
+
+
 # Rule: what a library reads while it is loaded makes a cold start.
 @pytest.mark.parametrize(
     ("words", "env"),
@@ -129,6 +180,50 @@ if __name__ == "__main__":
     second.join()
     print(second.exitcode)
 """
+
+
+# Rule: a test finds a program's workers, and with which words they were started.
+@pytest.mark.parametrize("cold", [False, True])
+def test_what_runs_for_a_program_is_known(cold, tmp_path):
+    (tmp_path / "spawns.py").write_text(SPAWNS_ONE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with warm.popen(["spawns.py"], cold=cold, cwd=tmp_path, **pipes) as process:
+        pid = int(process.stdout.readline())
+        assert [worker.pid for worker in warm.workers(process)] == [pid]
+        words = warm.spawned_words(process)
+        assert ["spawn_main" in each for each in words] == [True] * (not cold)
+        warm.workers(process)[0].kill()
+        assert process.stdout.readline() == "-9\n"
+        assert warm.workers(process) == []
+        process.kill()
+
+
+SPAWNS_ONE = """
+import multiprocessing as mp
+import time
+
+if __name__ == "__main__":
+    child = mp.get_context("spawn").Process(target=time.sleep, args=[60])
+    child.start()
+    print(child.pid, flush=True)
+    child.join()
+    print(child.exitcode, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_this_process_spawns_can_start_warm():
+    with warm.spawning():
+        child = multiprocessing.get_context("spawn").Process(target=os._exit, args=[3])
+        child.start()
+        assert psutil.Process(child.pid).ppid() not in (os.getpid(), 1)
+        child.join()
+    assert child.exitcode == 3
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=[60])
+    child.start()
+    assert psutil.Process(child.pid).ppid() == os.getpid()
+    child.kill()
+    child.join()
 
 
 def test_no_process_is_left_when_the_tests_end(tmp_path):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from hydra import compose, initialize_config_dir
 from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
@@ -18,7 +19,10 @@ from slots_run import CONFIG, HERE
 
 @pytest.fixture
 def make_workers(tmp_path, monkeypatch):
-    """Workers on a configuration of their own, whose task functions stand beside this file."""
+    """Workers on a configuration of their own, whose task functions stand beside this file.
+
+    Their processes start warm; those of ``test_slot``'s bare slots start cold.
+    """
     monkeypatch.syspath_prepend(str(HERE))
     import jobs_for_slots
 
@@ -32,13 +36,14 @@ def make_workers(tmp_path, monkeypatch):
     HydraConfig.instance().set_config(config)
     context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks())
     try:
-        yield lambda n_slots=1: Workers(
-            n_slots=n_slots,
-            threads="auto",
-            hydra_context=context,
-            task_function=jobs_for_slots.task,
-            config=config,
-        )
+        with warm.spawning():
+            yield lambda n_slots=1: Workers(
+                n_slots=n_slots,
+                threads="auto",
+                hydra_context=context,
+                task_function=jobs_for_slots.task,
+                config=config,
+            )
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None

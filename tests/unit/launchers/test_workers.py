@@ -2,10 +2,9 @@
 
 import multiprocessing as mp
 import os
-import subprocess
-import sys
 
 import pytest
+import warm
 from omegaconf import OmegaConf
 from slots_run import run
 
@@ -56,7 +55,7 @@ def test_a_slot_imports_what_jobs_need_before_the_first_one(monkeypatch, ours, m
     launcher.setup(hydra_context=None, task_function=run, config=OmegaConf.create())
     assert launcher.settings()["preload"] == [module]
     script = f"import sys, {module}, copyreg; print(*(t.__name__ for t in copyreg.dispatch_table))"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    ran = warm.run(["-c", script], timeout=60)
     assert "_DeferredTarget" in ran.stdout.split(), ran.stderr
 
 
