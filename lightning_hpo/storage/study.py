@@ -6,6 +6,7 @@ does nothing; so a job rebuilds its trial from storage, study name, number and p
 
 import importlib.util
 import json
+import logging
 import re
 import sys
 import time
@@ -103,6 +104,8 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 def load_what_opens() -> None:
     """Import what the first database that is opened would, while nobody waits for it."""
+    # As Optuna does: it logs each of its parts.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     for name in _OPENS:
         import_module(name)
 
