@@ -20,6 +20,8 @@ BENCHMARKS := allocator denormals folds stacks study optima sweeper fleet input 
 REFITS ?= 3
 # Processes that share the test files; 0: all in this one, for a debugger.
 TEST_WORKERS ?= 2
+# Studies come before units by their folders' names, so that no long file is the last one.
+IN_PARALLEL = -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 LOWEST ?= .venv-lowest
 # What is run under both flavours of Lightning.
 OF_LOWEST := $(addprefix tests/unit/,callbacks composition data explain fitting jobs models \
@@ -67,15 +69,15 @@ test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL)
 	LIGHTNING_HPO_FLAVOUR=lightning.pytorch \
-		$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_BOTH)
+		$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL) $(OF_BOTH)
 
 test-lowest: ## The core of the tests with the oldest versions allowed, in .venv-lowest (6 GB)
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --editable . --constraint tests/lowest.txt \
 		captum hypothesis lightning psutil pytest pytest-timeout pytest-xdist
-	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" -n $(TEST_WORKERS) --dist loadfile $(OF_LOWEST)
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" $(IN_PARALLEL) $(OF_LOWEST)
 
 test-all: $(INSTALLED_DEV) ## All tests, those that take minutes too
 	$(BIN)/python -m pytest

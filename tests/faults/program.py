@@ -8,12 +8,20 @@ from pathlib import Path
 
 import optuna
 import psutil
+import warm
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 HERE = Path(__file__).parent
 # Processes start slowly where many run at a time.
 TIMEOUT_S = 180
+
+
+ENV = os.environ | {
+    "PYTHONPATH": str(HERE.parents[1]),
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 class Program:
@@ -35,16 +43,11 @@ class Program:
 
         ``under``: a command that starts it.
         """
-        env = os.environ | {
-            "PYTHONPATH": str(HERE.parents[1]),
-            "PYTHONUNBUFFERED": "1",
-            "OMP_NUM_THREADS": "1",
-        }
         words = ["--config-dir", str(HERE / "conf"), f"+experiment={experiment}", *overrides]
         process = subprocess.Popen(
             [*under, sys.executable, str(HERE / "faulty_app.py"), *words],
             cwd=self.folder,
-            env=env,
+            env=ENV,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,6 +55,13 @@ class Program:
         )
         self.started.append(psutil.Process(process.pid))
         return process
+
+    def run_warm(self, *overrides: str) -> tuple[int, str, str]:
+        """As :meth:`run`, where no process is looked at."""
+        words = ["--config-dir", str(HERE / "conf"), "+experiment=faulty", *overrides]
+        app = str(HERE / "faulty_app.py")
+        done = warm.run([app, *words], cwd=self.folder, env=ENV, timeout=TIMEOUT_S)
+        return done.returncode, done.stdout, done.stderr
 
     def run(self, *overrides: str, experiment: str = "faulty") -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""

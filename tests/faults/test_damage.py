@@ -30,10 +30,7 @@ WHAT = (f"study.n_trials={N_TRIALS}", "study.final=true")
 def finished(tmp_path_factory) -> Path:
     """The folder of a finished study, made once; its trials say what a rerun asks them."""
     program = Program(tmp_path_factory.mktemp("finished"))
-    try:
-        status, _, err = program.run(*WHAT)
-    finally:
-        program.end()
+    status, _, err = program.run_warm(*WHAT)
     assert (status, err) == (0, "")
     trial_dir = program.study_dir / "trials" / "0"
     told = OmegaConf.load(trial_dir / ".hydra" / "config.yaml")
@@ -64,10 +61,7 @@ def run_again(finished: Path, tmp_path: Path, *damages: tuple[str, str]) -> tupl
     shutil.copytree(finished, program.study_dir)
     for kind, way in damages:
         WAYS[way](program.study_dir / KINDS[kind])
-    try:
-        status, _, err = program.run(*WHAT)
-    finally:
-        program.end()
+    status, _, err = program.run_warm(*WHAT)
     if status == 0:
         assert_whole(program, N_TRIALS)
     return status, err

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import warm
 from omegaconf import OmegaConf
 from servers import PASSWORD
 
@@ -108,15 +109,15 @@ def test_a_whole_study_leaves_no_password_anywhere(
         own.mkdir(parents=True)
         (own / "mine.yaml").write_text(f"defaults: [default]\nstorage: {postgres_url}\n")
         words += ["study=mine", f"hydra.searchpath=[file://{own.parent}]"]
-    machine = machines.start("a", *words, cold=True)
+    machine = machines.start("a", *words, cold=place == "typed")
     controller, listed = psutil.Process(machine.process.pid), set()
     while machine.process.poll() is None:
-        listed |= command_lines(controller)
+        listed |= command_lines(controller) | warm.spawned_words(machine.process)
         time.sleep(0.02)
     status, out, err = machine.end()
     assert (status, err) == (0, "")
     assert PASSWORD not in out
-    assert listed
+    assert any("spawn_main" in line for line in listed)
     assert not [line for line in listed if PASSWORD in line]
     files = [path for path in machine.folder.rglob("*") if path.is_file()]
     assert {"overrides.yaml", "hydra.yaml", "config.yaml", "results.json", "report.html"} <= {

@@ -1,10 +1,12 @@
 """A study whose classes are of ``lightning.pytorch``, and one that mixes the two flavours."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import HERE, results, run, states
@@ -46,12 +48,8 @@ def test_its_network_opens_from_python(finished):
         "from lightning_hpo import load_study\n"
         f"print(type(load_study({str(finished)!r}).model()).__mro__[1].__module__)"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": f"{HERE.parents[1]}:{HERE}", "PATH": "/usr/bin:/bin"},
-    )
+    path = f"{HERE.parents[1]}:{HERE}"
+    ran = warm.run(["-c", code], env=os.environ | {"PYTHONPATH": path})
 
     assert ran.stdout.startswith("lightning.pytorch."), ran.stderr
 

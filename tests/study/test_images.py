@@ -1,12 +1,13 @@
 """A study of coloured images from files, from the command line: figures, report, predictions."""
 
 import csv
-import subprocess
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import HERE, TIMEOUT_S, run
@@ -55,12 +56,10 @@ def test_the_cache_beside_the_study_is_the_only_one_and_is_read_by_all(shapes: P
 
 def test_a_folder_of_new_images_is_predicted_as_the_test_was(shapes: Path) -> None:
     folder = shapes.parents[1]
-    done = subprocess.run(
-        [sys.executable, "-m", "lightning_hpo.predict", str(shapes), "images/test"],
+    done = warm.run(
+        ["-m", "lightning_hpo.predict", str(shapes), "images/test"],
         cwd=folder,
-        env={"PYTHONPATH": f"{HERE.parents[1]}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
+        env=os.environ | {"PYTHONPATH": f"{HERE.parents[1]}", "PATH": "/usr/bin:/bin"},
         timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stderr
