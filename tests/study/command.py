@@ -17,16 +17,19 @@ TIMEOUT_S = 240
 
 
 def command(
-    folder: Path, *overrides: str, experiment: str = "tiny", code: Path = HERE
+    folder: Path,
+    *overrides: str,
+    experiment: str = "tiny",
+    code: Path = HERE,
+    cold: bool = False,
 ) -> subprocess.Popen[str]:
     """``python -m lightning_hpo`` in ``folder``; the caller waits for it or ends it.
 
-    ``code``: where the user's own modules lie. The start is a cold one: the processes are the
-    caller's to look at and to end.
+    ``code``: where the user's own modules lie. ``cold``: its processes are children of each other.
     """
     return warm.popen(
         _words(experiment, overrides),
-        cold=True,
+        cold=cold,
         cwd=folder,
         env=_env(code),
         stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 sys.path.insert(0, str(Path(__file__).parent))
+import kept
 from command import results, run, trials
 
 pytestmark = pytest.mark.sweep
@@ -19,8 +20,8 @@ def essence(study_dir: Path) -> list[tuple]:
     ]
 
 
-def test_a_study_with_two_slots_is_replayed_to_the_same_bits(tmp_path):
-    assert run(tmp_path, "study.final=false", "study.n_jobs=2")[0] == 0
+def test_a_study_with_two_slots_is_replayed_to_the_same_bits(tmp_path, tmp_path_factory):
+    kept.copied(kept.tiny(tmp_path_factory), tmp_path)
     replay = ["study.replay=studies/tiny", "study.name=again", "study.final=false"]
     status, _, err = run(tmp_path, *replay, "study.n_jobs=2")
     assert (status, err) == (0, "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm
 from optuna.trial import TrialState
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,8 +28,14 @@ def _threads_stay(two_threads):
     assert torch.get_num_threads() == two_threads
 
 
+@pytest.fixture
+def _warm_slots():
+    with warm.spawning():
+        yield
+
+
 # Rule: the study finds the classes that this program finds, here by the path that it has extended.
-@pytest.mark.usefixtures("_threads_stay")
+@pytest.mark.usefixtures("_threads_stay", "_warm_slots")
 def test_a_study_of_ones_own_classes_comes_back_with_its_model(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     found = run(
@@ -120,7 +127,10 @@ class Net(pl.LightningModule):
 """
 
 
+# In the background of a shell interrupts are ignored, which a child inherits.
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from lightning_hpo import run
 run("+experiment=tiny", "study.final=false", "study.n_trials=50", config_dir={conf!r})
 """
@@ -129,15 +139,12 @@ run("+experiment=tiny", "study.final=false", "study.n_trials=50", config_dir={co
 # Rule: only the program gets the signal, as from an editor's stop button; the study is closed.
 def test_an_interrupt_of_the_program_closes_the_study(tmp_path):
     path = os.pathsep.join((str(ROOT), str(HERE)))
-    program = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(conf=str(HERE / "conf"))],
+    program = warm.popen(
+        ["-c", SCRIPT.format(conf=str(HERE / "conf"))],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        # In the background of a shell interrupts are ignored, which a child would inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         until(program, "^trial ")

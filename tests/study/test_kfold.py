@@ -54,7 +54,7 @@ def test_a_trial_killed_between_folds_continues_at_the_next_and_gives_the_same_b
     study_dir = tmp_path / "studies" / "folds"
     first_fold = study_dir / "trials" / "0" / "fold_0"
     one = ("study.n_trials=1", "study.enqueue=[{optimizer.lr: 0.01}]")
-    process = command(tmp_path, *options, *one, experiment="folds")
+    process = command(tmp_path, *options, *one, experiment="folds", cold=True)
     try:
         wait_for(first_fold / "result.json")
         worker_of(process).send_signal(signal.SIGKILL)

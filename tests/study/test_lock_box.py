@@ -1,13 +1,14 @@
 """A real study with a lock box: nobody sees it before it is opened, and each opening is counted."""
 
 import json
-import subprocess
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from omegaconf import OmegaConf
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,13 +22,13 @@ HERE = Path(__file__).parent
 N_BOX = 144  # of 1,437 digits a tenth
 
 
-def unlock(study_dir: Path, *words: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "lightning_hpo.unlock", str(study_dir), *words],
+def unlock(study_dir: Path, *words: str, cold: bool = False) -> tuple[int, str, str]:
+    done = warm.run(
+        ["-m", "lightning_hpo.unlock", str(study_dir), *words],
+        cold=cold,
         cwd=study_dir.parents[1],
-        env={"PYTHONPATH": f"{HERE.parents[1]}:{HERE}", "PATH": ""},
-        capture_output=True,
-        text=True,
+        env=({} if cold else dict(os.environ))
+        | {"PYTHONPATH": f"{HERE.parents[1]}:{HERE}", "PATH": ""},
         timeout=TIMEOUT_S,
     )
     return done.returncode, done.stdout, done.stderr
@@ -71,7 +72,7 @@ def test_no_trial_fold_or_refit_sees_the_box(study_dir):
 
 # Rule: the first opening gives a value that nobody has seen; the second says that it is one.
 def test_each_opening_is_counted(study_dir):
-    status, out, err = unlock(study_dir)
+    status, out, err = unlock(study_dir, cold=True)
     assert status == 0, err
     assert f"{N_BOX} samples, the first opening" in out
     assert "no longer untouched" not in out and "95 % interval" in out
@@ -86,8 +87,9 @@ def test_each_opening_is_counted(study_dir):
     # A hit or a miss each: the accuracy is of the samples of the box and no others.
     assert (first["metrics"]["test/accuracy"] * N_BOX) % 1 == pytest.approx(0, abs=1e-3)
 
-    report = [sys.executable, "-m", "lightning_hpo.report", str(study_dir)]
-    subprocess.run(report, check=True, capture_output=True, timeout=TIMEOUT_S)
+    report = ["-m", "lightning_hpo.report", str(study_dir)]
+    env = os.environ | {"PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
+    assert warm.run(report, env=env, timeout=TIMEOUT_S).returncode == 0
     page = (study_dir / "report.html").read_text()
     assert "It was opened 2 times, of the same network" in page
 

@@ -22,6 +22,7 @@ from tensorboard.plugins.hparams import api_pb2, list_session_groups
 from tensorboard.plugins.hparams.backend_context import Context
 
 sys.path.insert(0, str(Path(__file__).parent))
+import kept
 from command import HERE, command, interrupt, results, run, states, trials, until
 
 from lightning_hpo.models.cnn import CNNClassifier
@@ -32,11 +33,7 @@ pytestmark = pytest.mark.sweep
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     """The folder in which the tiny study has run to its end; its study lies in studies/tiny."""
-    folder = tmp_path_factory.mktemp("finished")
-    status, out, err = run(folder)
-    assert (status, err) == (0, ""), err
-    (folder / "out.txt").write_text(out)
-    return folder
+    return kept.tiny(tmp_path_factory)
 
 
 @pytest.fixture
@@ -269,7 +266,7 @@ def alive(process: psutil.Process) -> bool:
 
 
 def test_an_interrupted_study_exits_with_130_leaves_nothing_running_and_resumes(tmp_path):
-    process = command(tmp_path, "study.final=false")
+    process = command(tmp_path, "study.final=false", cold=True)
     try:
         until(process, r"trial +\d+ ")
         children = psutil.Process(process.pid).children(recursive=True)
@@ -287,15 +284,10 @@ def test_an_interrupted_study_exits_with_130_leaves_nothing_running_and_resumes(
 
 
 def test_a_killed_worker_costs_one_try_and_its_trial_is_retried(tmp_path):
-    process = command(tmp_path, "study.final=false", "study.n_jobs=2")
+    process = command(tmp_path, "study.final=false", "study.n_jobs=2", cold=True)
     try:
         until(process, r"trial +\d+ ")
-        workers = [
-            child
-            for child in psutil.Process(process.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
-        workers[0].send_signal(signal.SIGKILL)
+        warm.workers(process)[0].send_signal(signal.SIGKILL)
         _, err = process.communicate(timeout=240)
     finally:
         process.kill()
