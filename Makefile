@@ -36,6 +36,10 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 FETCHED := $(VENV)/.data
 
+# Where PYTHONDONTWRITEBYTECODE is set, as in many images, each process of a study would compile the
+# package again, three seconds each.
+COMPILE = $(BIN)/python -m compileall -q lightning_hpo hydra_plugins
+
 # Debian's package of the data is a second way to get them, for root on Debian or Ubuntu.
 MAY_INSTALL_DEBIANS := { command -v apt-get && test "$$(id -u)" = 0; } >/dev/null
 
@@ -142,11 +146,13 @@ $(BIN)/python:
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV): minutes and some 6 GB the first time, most of it PyTorch"
 	$(BIN)/python -m pip install --quiet --editable .
+	$(COMPILE)
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV): minutes and some 6 GB the first time, most of it PyTorch"
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(COMPILE)
 	@touch $(INSTALLED) $@
 
 $(FETCHED):

@@ -17,6 +17,10 @@ from lightning_hpo.output import masking
 # Torch reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# Else each process that is started here would compile this package again, three seconds each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Helpers that several folders share, the modules beside this file, are imported by their names.
 sys.path.insert(0, str(Path(__file__).parent))
 
