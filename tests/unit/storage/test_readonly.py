@@ -26,9 +26,12 @@ def test_storage_url_by_what_results_say(stored: str | None, expected: str) -> N
 def test_an_exported_storage_is_read_in_place_of_a_url_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("LIGHTNING_HPO_STORAGE", "mysql://me:5ecret@tunnel/db")
+    monkeypatch.setenv("LIGHTNING_HPO_STORAGE", "mysql+pymysql://me:5ecret@tunnel/db")
     nowhere = Path("nowhere")
-    assert storage_url(nowhere, "mysql://me:***@host/db") == "mysql://me:5ecret@tunnel/db"
+    assert (
+        storage_url(nowhere, "mysql+pymysql://me:***@host/db")
+        == "mysql+pymysql://me:5ecret@tunnel/db"
+    )
     assert storage_url(nowhere, "optuna.storages.GrpcStorageProxy").endswith("@tunnel/db")
     # Of other studies is what a study with a file of its own does not need.
     assert storage_url(nowhere, "sqlite:////data/study.db") == "sqlite:////data/study.db"
