@@ -69,6 +69,8 @@ _MYSQL = _Statements(
     ),
 )
 _BY_DIALECT = {"postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL}
+# What SQLAlchemy calls the databases whose controllers it keeps apart.
+DIALECTS = frozenset(_BY_DIALECT)
 
 
 class RowLock:
@@ -157,7 +159,7 @@ def lock_of(
     """The lock of the study's database if it has one that we know, else that of its attributes."""
     storage = study._storage
     inner = storage._backend if isinstance(storage, _CachedStorage) else storage
-    if isinstance(inner, RDBStorage) and inner.engine.dialect.name in _BY_DIALECT:
+    if isinstance(inner, RDBStorage) and inner.engine.dialect.name in DIALECTS:
         return RowLock(inner.engine, study._study_id, attributes, timeout_s=timeout_s)
     if not isinstance(inner, RDBStorage | InMemoryStorage):
         # Perhaps a proxy before a database that others reach themselves.

@@ -16,6 +16,8 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from lightning_hpo.sweep.fleet import row_lock
+
 Suggest = Callable[[Trial], None]
 
 
@@ -55,12 +57,12 @@ def _stored(study: optuna.Study, draft: FrozenTrial) -> FrozenTrial:
 
 
 def _one_writer_at_a_time(storage: BaseStorage) -> bool:
-    # On one machine the owners' lock sees to it, and these databases have one that does; a draft's
-    # number is then that of its trial.
+    # On one machine the owners' lock sees to it, elsewhere that of a database which has one; a
+    # draft's number is then that of its trial.
     if isinstance(storage, _CachedStorage):
         storage = storage._backend
     if isinstance(storage, RDBStorage):
-        return storage.engine.dialect.name in ("sqlite", "postgresql", "mysql", "mariadb")
+        return storage.engine.dialect.name in ("sqlite", *row_lock.DIALECTS)
     return isinstance(storage, InMemoryStorage)
 
 
