@@ -387,10 +387,6 @@ def main(address: str, owner: int) -> None:
         importlib.import_module(name)
     warm_modules.PutAside(PUT_ASIDE)
     _n_filters = len(warnings.filters) - n_before
-    if sys.dont_write_bytecode:
-        # Else each process would compile this package again. The source tree stays as it is.
-        sys.pycache_prefix = str(Path(address).parent / "bytecode")
-        sys.dont_write_bytecode = False
     gc.collect()
     gc.freeze()
     asked = server.serve()

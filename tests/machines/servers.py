@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PASSWORD = "5ecret-Wort"
 _USER = "postgres"
@@ -74,20 +75,18 @@ def _initialise(programs: Path, home: Path, data: str) -> None:
 
 
 def _run_unprivileged(words: list[str], name: str = _USER) -> None:
-    user = name if os.geteuid() == 0 else None
     done = subprocess.run(
-        words,
-        user=user,
-        group=user,
-        extra_groups=[] if user else None,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
+        words, stderr=subprocess.PIPE, text=True, timeout=60, **_unprivileged(name)
     )
     assert done.returncode == 0, done.stderr
+
+
+def _unprivileged(name: str) -> dict[str, Any]:
+    """How a process starts that is not root, whoever starts it, and says nothing."""
+    user = name if os.geteuid() == 0 else None
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    groups = {"group": user, "extra_groups": [] if user else None}
+    return {"user": user, **groups, "cwd": "/", **streams}
 
 
 def mariadb_program() -> str | None:
@@ -127,17 +126,7 @@ def _started_mariadb(program: str, home: Path, port: int) -> subprocess.Popen[by
     words += ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={home}/socket"]
     words += [f"--pid-file={home}/pid", "--skip-name-resolve", "--debug-no-sync"]
     words += ["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]
-    user = _MARIADB_USER if os.geteuid() == 0 else None
-    return subprocess.Popen(
-        words,
-        user=user,
-        group=user,
-        extra_groups=[] if user else None,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    return subprocess.Popen(words, stderr=subprocess.DEVNULL, **_unprivileged(_MARIADB_USER))
 
 
 def _wait_until_reached(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
