@@ -8,14 +8,14 @@
 #   bash benchmarks/gpu.sh folds        eight folds as one stack, by hand, and by stock Lightning
 #   bash benchmarks/gpu.sh fits         time and memory of 300 x 8 regression fits
 #   bash benchmarks/gpu.sh race         one search by ours and by the hand-written loop
-#   bash benchmarks/gpu.sh all          check, throughput, folds, fits, race; within 8 minutes
+#   bash benchmarks/gpu.sh all          check, throughput, folds, fits, race
 #   bash benchmarks/gpu.sh push         a teacher, and the small networks that learn from it
 #
 # All figures and the seconds of each part are in one file at the end, $STUDIES/gpu.json.
 #
 # PYTHON: the interpreter; STUDIES: where studies and figures go; ARGS: more overrides for every
-# study, such as "trainer.max_epochs=3"; LIMIT_S: the most seconds of a part but push. Exit status 1
-# when any part failed.
+# study, such as "trainer.max_epochs=3"; LIMIT_S [240]: the most seconds of each part of all; ROUNDS
+# [2], FITS [300]: of throughput and fits. Exit status 1 when any part failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3} STUDIES=${STUDIES:-studies} ARGS=${ARGS:-} LIMIT_S=${LIMIT_S:-240}
