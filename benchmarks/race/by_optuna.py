@@ -2,8 +2,10 @@
 
 Started by ``python -m benchmarks.race``, in the folder of a run. Both processes share the study by
 its database, as Optuna's documentation has it, and are forked, so that all is imported but once.
+With ``--configured`` the first trial takes the configured values, as in ours.
 """
 
+import argparse
 import multiprocessing
 from typing import Any
 
@@ -47,7 +49,11 @@ def work(worker: int) -> None:
 
 
 def main() -> None:
-    study_of(the_plan(), 0)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--configured", action="store_true")
+    study = study_of(the_plan(), 0)
+    if parser.parse_args().configured:
+        study.enqueue_trial(the_plan().configured)
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=work, args=(number,)) for number in range(SLOTS)]
     for worker in workers:

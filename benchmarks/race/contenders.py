@@ -36,6 +36,10 @@ def optuna(plan: Plan) -> list[str]:
     return ["benchmarks.race.by_optuna"]
 
 
+def informed(plan: Plan) -> list[str]:
+    return ["benchmarks.race.by_optuna", "--configured"]
+
+
 def ray(plan: Plan) -> list[str]:
     return ["benchmarks.race.by_ray"]
 
@@ -52,6 +56,7 @@ def hydra(plan: Plan) -> list[str]:
 CONTENDERS: dict[str, Callable[[Plan], list[str]]] = {
     "ours": ours,
     "optuna": optuna,
+    "informed": informed,
     "ray": ray,
     "hydra": hydra,
 }
@@ -59,6 +64,7 @@ CONTENDERS: dict[str, Callable[[Plan], list[str]]] = {
 TITLES = {
     "ours": "lightning_hpo",
     "optuna": "Optuna, hand-written loop",
+    "informed": "the same loop from the configured values",
     "ray": "Ray Tune, OptunaSearch and ASHA",
     "hydra": "stock Hydra sweeper, joblib",
 }

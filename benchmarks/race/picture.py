@@ -13,7 +13,13 @@ from benchmarks.race.contenders import TITLES
 from benchmarks.race.outcome import best_at
 from benchmarks.race.tables import Runs
 
-_COLOURS = {"ours": "#0b62a4", "optuna": "#c2571a", "ray": "#2e8540", "hydra": "#7d4e9f"}
+_COLOURS = {
+    "ours": "#0b62a4",
+    "optuna": "#c2571a",
+    "informed": "#d9a441",
+    "ray": "#2e8540",
+    "hydra": "#7d4e9f",
+}
 _POINTS = 600
 # Above it curves are of networks that have learnt next to nothing.
 _TOP = 0.6

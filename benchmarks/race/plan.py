@@ -17,7 +17,8 @@ class Plan:
 
     ``weights_seeds``: by which each trial draws its weights, as ours does; some more than there
     are trials, for a failed one may be made up for by another.
-    ``warmup_epochs``: epochs of a trial that the median pruner does not judge.
+    ``warmup_epochs``: epochs of a trial that the median pruner does not judge. ``configured``: the
+    point with which ours begins, by the names of ``suggested``.
     """
 
     seed: int
@@ -30,6 +31,7 @@ class Plan:
     pruner_startup_trials: int
     warmup_epochs: int
     weights_seeds: list[int]
+    configured: dict[str, Any]
     data: str
     split: str
 

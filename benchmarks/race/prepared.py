@@ -21,7 +21,7 @@ SEARCH = ("+experiment=cnn_dropout", "+budget=quick", "study.final=false")
 def composed(*overrides: str) -> DictConfig:
     """The configuration of the search as ours composes it."""
     with initialize_config_dir(str(config_dir())):
-        return compose("config", overrides=[*SEARCH, *overrides])
+        return compose("config", overrides=[*SEARCH, *overrides], return_hydra_config=True)
 
 
 def prepare(folder: Path, *, seed: int, trials: int | None, train_limit: int | None) -> Plan:
@@ -46,9 +46,17 @@ def prepare(folder: Path, *, seed: int, trials: int | None, train_limit: int | N
         pruner_startup_trials=pruner._n_startup_trials,
         warmup_epochs=pruner._n_warmup_steps,
         weights_seeds=[splits.search_seed(cfg, n, 0) for n in range(2 * cfg.study.n_trials + 8)],
+        configured=configured(cfg),
         data=str(folder),
         split=str(split),
     )
+
+
+def configured(cfg: DictConfig) -> dict[str, Any]:
+    """The configured values of what is searched, under the names that the others give it."""
+    of_model = ("filters_1", "filters_2", "neurons_1", "neurons_2", "dropout")
+    point = {"optimizer": cfg.hydra.runtime.choices.optimizer, "lr": cfg.optimizer.lr}
+    return point | {name: cfg.model[name] for name in of_model}
 
 
 def unpack(folder: Path) -> None:

@@ -1,14 +1,22 @@
-"""Optuna's sampler and storage, which mark how long they took: the same for every contender."""
+"""Optuna's sampler and storage, which mark how long they took: the same for every contender.
+
+The sampler's random points are the same too, so that their luck is not the difference.
+"""
 
 import functools
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
-from optuna.samplers import TPESampler
+from optuna.distributions import BaseDistribution
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.storages import RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from benchmarks.race.marks import mark
+from benchmarks.race.plan import the_plan
 
 
 def timed(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -31,12 +39,39 @@ def timed(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return of
 
 
+class SameForAll(RandomSampler):
+    """Draws by the race's seed, the trial's number and the last word of the parameter's name."""
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        key = f"{the_plan().seed} {trial.number} {param_name.rpartition('.')[2]}"
+        drawn = RandomSampler(seed=zlib.crc32(key.encode()))
+        return drawn.sample_independent(study, trial, param_name, param_distribution)
+
+
 class TimedTPESampler(TPESampler):
-    """TPE that marks what a suggestion took, what it asks of the storage included."""
+    """TPE that marks what a suggestion took; its random points are the same for all."""
 
 
 class TimedStorage(RDBStorage):
     """A database that marks what each statement took, those of the sampler included."""
+
+
+def begin_alike(kind: type[TPESampler]) -> None:
+    """Let its start-up trials have the points that all contenders' have, from here on."""
+    made = kind.__init__
+
+    @functools.wraps(made)
+    def with_points(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **kwargs)
+        self._random_sampler = SameForAll()
+
+    kind.__init__ = with_points  # type: ignore[method-assign]
 
 
 def time_sampler(kind: type[TPESampler]) -> None:
@@ -57,5 +92,6 @@ def time_storage(kind: type[RDBStorage]) -> None:
         setattr(kind, name, timed("storage")(getattr(kind, name)))
 
 
+begin_alike(TimedTPESampler)
 time_sampler(TimedTPESampler)
 time_storage(TimedStorage)

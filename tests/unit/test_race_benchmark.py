@@ -49,7 +49,7 @@ RUN = Outcome(
 PLAN = Plan(
     **dict(seed=1, trials=3, train_limit=500, startup_trials=5, epochs=5, batch_size=64),
     **dict(eval_batch_size=1000, pruner_startup_trials=4, warmup_epochs=2, weights_seeds=[7]),
-    **dict(data="data", split="split.npz"),
+    **dict(data="data", split="split.npz", configured={"lr": 0.001}),
 )
 
 
@@ -193,7 +193,9 @@ def test_without_ray_the_others_race(capsys, monkeypatch):
     monkeypatch.setattr(race, "has_ray", lambda site: False)
     assert race.racers("ours,ray", None) == ["ours"]
     assert capsys.readouterr().out.count("\n") == 1
-    with pytest.raises(SystemExit, match="--contenders must be of ours,optuna,ray,hydra, got x"):
+    with pytest.raises(
+        SystemExit, match="--contenders must be of ours,optuna,informed,ray,hydra, got x"
+    ):
         race.racers("ours,x", None)
 
 
@@ -246,6 +248,41 @@ def test_the_function_for_optuna_has_the_space_of_ours():
         assert ("momentum" in params) == (params["optimizer"] == "sgd")
         assert trial.distributions == {name: ours[name] for name in trial.distributions}
     assert {name for trial in found for name in trial.distributions} == set(ours)
+
+
+# Rule: the random points are the same, by whatever seed, name and order a contender asks for them.
+def test_the_start_up_trials_of_all_have_the_same_points(tmp_path, monkeypatch):
+    from benchmarks.race.timed import TimedTPESampler
+
+    PLAN.write(tmp_path)
+    monkeypatch.setenv(marks.VARIABLE, str(tmp_path))
+    ranges = create_params_from_overrides(
+        [f"{name}={told}" for name, told in space_of_ours().items()]
+    )[0]
+
+    def points(seed: int, **settings: object) -> list[dict[str, object]]:
+        sampler = TimedTPESampler(seed=seed, n_startup_trials=5, **settings)
+        study = optuna.create_study(sampler=sampler)
+        found = [study.ask() for _ in range(3)]
+        for trial in found:
+            for name in sorted(ranges, reverse=seed > 0):
+                trial._suggest(name, ranges[name])
+        return [trial.params for trial in found]
+
+    ours, theirs = points(0), points(1, multivariate=True, group=True)
+    assert ours == theirs
+    assert ours[0] != ours[1]
+    replace(PLAN, seed=2).write(tmp_path)
+    assert points(0) != ours
+
+
+def test_the_informed_loop_begins_as_ours_does():
+    cfg = prepared.composed()
+    point = prepared.configured(cfg)
+    assert point.keys() == {n.rsplit(".", 1)[-1] for n in space_of_ours()} - {"momentum"}
+    study = optuna.create_study()
+    study.enqueue_trial(point)
+    assert plan.suggested(study.ask()) == point
 
 
 # Rule: by the same seed the contenders' networks have the same weights and give the same logits.
