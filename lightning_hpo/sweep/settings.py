@@ -264,8 +264,7 @@ class Settings:
     @property
     def nested(self) -> int | None:
         """Outer folds of a nested cross-validation; None: there is none."""
-        found: int | None = self._select("study.nested")
-        return found
+        return self._select("study.nested")
 
     @property
     def refit_needs_folds(self) -> bool:
@@ -289,6 +288,11 @@ class Settings:
         """Parameter sets that the study begins with."""
         points = self._select("study.enqueue")
         return [] if points is None else OmegaConf.to_container(points, resolve=True)  # type: ignore[return-value]
+
+    @property
+    def configured_first(self) -> bool:
+        """Whether the first trial takes the configured values."""
+        return bool(self._select("study.configured_first", False))
 
     @property
     def race(self) -> bool | None:

@@ -41,7 +41,7 @@ from lightning_hpo.storage.writable import must_be_writable, writable
 from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
-from lightning_hpo.sweep import application
+from lightning_hpo.sweep import application, starting
 from lightning_hpo.sweep.conclusion import conclude
 from lightning_hpo.sweep.display import tally
 from lightning_hpo.sweep.display.display import Display, quieten_log
@@ -366,7 +366,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return None
 
     def _run_search(self, search: Search, display: Display) -> None:
-        search.enqueue([search.space.start_point(p) for p in self.settings.start_points])
+        configured = self.composition.configured
+        starting.enqueue(search, self.settings, configured, sampler=self.sampler)
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")

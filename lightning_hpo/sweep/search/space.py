@@ -110,7 +110,7 @@ class SearchSpace:
                 hint = did_you_mean(name, self.distributions)
                 raise UserError(f"study.enqueue must name searched parameters, got {name}.{hint}")
             found[name] = literal(value) if isinstance(value, list | dict) else value
-            if not _contains(self.distributions[name], found[name]):
+            if not contains(self.distributions[name], found[name]):
                 raise UserError(
                     f"study.enqueue must lie in the ranges, got {name}={value},"
                     f" not in {self.distributions[name]}."
@@ -224,7 +224,8 @@ def parse_space(
     )
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
+def contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether ``value``, as the study knows it, can be queued for this parameter."""
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     return possible(distribution, value)

@@ -11,6 +11,8 @@ from typing import Any
 
 import optuna
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
@@ -29,6 +31,7 @@ from lightning_hpo.sweep import sweeper as sweepers
 from lightning_hpo.sweep.display.display import Display
 from lightning_hpo.sweep.display.tally import Tally
 from lightning_hpo.sweep.fleet.ownership import Owner
+from lightning_hpo.sweep.search.composition import Composition
 from lightning_hpo.sweep.search.space import parse_space
 from lightning_hpo.sweep.settings import Settings
 from lightning_hpo.sweep.sweeper import StudySweeperImpl
@@ -61,6 +64,9 @@ def sweeper(folder: Path = Path("studies/s"), *, is_study: bool = True, **keys: 
     made.config = OmegaConf.create(config)
     made.settings = Settings(made.config, own["n_jobs"], 0.5, is_study=is_study)
     made.launcher = BasicLauncher()
+    made.composition = Composition(
+        made.config, ConfigLoaderImpl(ConfigSearchPathImpl()), is_study=is_study
+    )
     return made
 
 
