@@ -70,8 +70,12 @@ def possible(distribution: BaseDistribution, wanted: Any) -> bool:
     """Whether the search can suggest ``wanted``."""
     if isinstance(distribution, CategoricalDistribution):
         return among(wanted, distribution.choices)
-    is_number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-    return is_number and distribution._contains(distribution.to_internal_repr(wanted))
+    numbers: Any = distribution
+    if not isinstance(wanted, int | float) or isinstance(wanted, bool):
+        return False
+    # First, for a logarithmic range has no word for 0.
+    lies_within = numbers.low <= wanted <= numbers.high
+    return bool(lies_within and numbers._contains(numbers.to_internal_repr(wanted)))
 
 
 def _not_a_mapping(got: str) -> UserError:

@@ -139,6 +139,8 @@ def test_typed_values_and_text_are_the_same(value: Any, wanted: list[Any], expec
         (FloatDistribution(0.0, 1.0), 1, True),
         (FloatDistribution(0.0, 1.0), 1.1, False),
         (FloatDistribution(0.0, 1.0), "0.5", False),
+        (FloatDistribution(1e-6, 1.0, log=True), 0.0, False),
+        (FloatDistribution(0.0, 1.0), float("nan"), False),
         (IntDistribution(2, 8, step=2), 4, True),
         (IntDistribution(2, 8, step=2), 5, False),
         (IntDistribution(0, 1), True, False),
