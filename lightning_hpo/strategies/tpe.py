@@ -1,5 +1,7 @@
 """Optuna's TPE, with the same suggestions, that does not read every trial anew for each of them.
 
+Up to rounding, that is, for the estimators are computed by SciPy; see ``parzen.py``.
+
 What a trial contributes never changes once it has ended; so it is read once and kept in arrays.
 Optuna reads all trials for each group of parameters, which is most of the time of an ``ask``. The
 trials are looked at once for each ``ask``: suggestions are Optuna's as long as a trial's parameters
@@ -26,6 +28,8 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.search_space.group_decomposed import _SearchSpaceGroup
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from lightning_hpo.strategies.parzen import ParzenEstimator
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -131,6 +135,7 @@ class TPESampler(optuna.samplers.TPESampler):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._memory = Memory()
+        self._parzen_estimator_cls = ParzenEstimator
         if self._group:
             self._group_decomposed_search_space = cast(Any, _Groups(self._memory))
 
