@@ -4,6 +4,9 @@
 # from those before.
 FORCED_RESUMES, FORCED_RESUME = "forced_resumes", "forced_resume"
 
+# Attribute of the trial that began with configured values: their names.
+CONFIGURED = "configured"
+
 # Attributes of a trial that took over folds, or that the Wilcoxon pruner stopped.
 CONTINUES = "continues"
 STOPPED_AFTER_FOLD = "stopped_after_fold"

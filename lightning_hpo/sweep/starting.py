@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_hpo.composition.literals import literal
+from lightning_hpo.protocol.attributes import CONFIGURED
 from lightning_hpo.strategies.sampling import is_grid
 from lightning_hpo.sweep.search.conditions import Configured
 from lightning_hpo.sweep.search.loop import Search
@@ -22,10 +23,11 @@ def enqueue(search: Search, settings: Settings, configured: Configured, *, sampl
     study that it replays.
     """
     points = [search.space.start_point(point) for point in settings.start_points]
+    search.enqueue(points)
     suggests = not is_grid(sampler) and settings.replay is None
     if settings.configured_first and suggests and not points and not _has_trials(search):
-        points = [point for point in (configured_point(search.space, configured),) if point]
-    search.enqueue(points)
+        point = configured_point(search.space, configured)
+        search.enqueue([point] if point else [], {CONFIGURED: [*point]})
 
 
 def configured_point(space: SearchSpace, configured: Configured) -> dict[str, Any]:

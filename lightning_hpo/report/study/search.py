@@ -5,7 +5,7 @@ from statistics import median
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.output.masking import presentable
-from lightning_hpo.protocol.attributes import FORCED_RESUME
+from lightning_hpo.protocol.attributes import CONFIGURED, FORCED_RESUME
 from lightning_hpo.report.figures.history import history, intermediate_values
 from lightning_hpo.report.figures.parameters import importance_bars, slices
 from lightning_hpo.report.figures.relations import contour, parallel_coordinates
@@ -16,8 +16,10 @@ from lightning_hpo.report.study.trials import trial_table
 from lightning_hpo.results.importances import Importances
 from lightning_hpo.results.readings import epochs_reported
 from lightning_hpo.results.record import Record
-from lightning_hpo.results.text import count, listing, percent
+from lightning_hpo.results.text import count, listing, number, percent
 
+# How a trial ends without a value.
+_ENDED = {TrialState.PRUNED: "was pruned", TrialState.FAIL: "failed"}
 TRIALS_FOR_TRUST = 40  # below this many completed trials importances are called a hint
 
 
@@ -34,6 +36,27 @@ def progress(record: Record) -> list[str]:
             "search had come to its end."
         ]
     return [f"The best trial is number {winner.number}; {following} after it found nothing better."]
+
+
+def beginning(record: Record) -> list[str]:
+    """How the trial ended that took the configured values, where there is one."""
+    marked = [trial for trial in record.trials if CONFIGURED in trial.user_attrs]
+    if not marked or record.winner is None:
+        return []
+    # The last one: another may have been tried again.
+    trial = marked[-1]
+    names = trial.user_attrs[CONFIGURED]
+    some = "" if set(trial.params) <= set(names) else f" of {listing(names)}"
+    took = f"Trial {trial.number} took the configured values{some} and"
+    if trial.state is not TrialState.COMPLETE:
+        return [f"{took} {_ENDED[trial.state]}."] if trial.state in _ENDED else []
+    complete = len(record.in_state(TrialState.COMPLETE))
+    if trial.number == record.winner.number:
+        return [f"{took} is the best of {complete}."]
+    return [
+        f"{took} reached {number(trial.value)}; number {record.winner.number}, the best of "
+        f"{complete}, reached {number(record.winner.value)}."
+    ]
 
 
 def pruning_saved(record: Record) -> str:
@@ -120,6 +143,7 @@ def content(record: Record) -> str:
     html = bullets(
         [
             *progress(record),
+            *beginning(record),
             pruning_saved(record),
             importance_words(record.importances),
             *mixtures(record),

@@ -20,7 +20,7 @@ from lightning_hpo.jobs.retries import passed_over
 from lightning_hpo.launchers.executors import Executor
 from lightning_hpo.launchers.job import Job, SlotDied
 from lightning_hpo.machine.signals import whole
-from lightning_hpo.protocol.attributes import MISTAKE, RETRIED
+from lightning_hpo.protocol.attributes import CONFIGURED, MISTAKE, RETRIED
 from lightning_hpo.storage.study import storage_errors
 from lightning_hpo.storage.writable import must_be_writable
 from lightning_hpo.sweep.fleet.controllers import Controller
@@ -168,9 +168,12 @@ class Search:
             self._settled += 1
         return trials[self._settled :]
 
-    def enqueue(self, points: Sequence[Mapping[str, Any]]) -> None:
+    def enqueue(
+        self, points: Sequence[Mapping[str, Any]], marks: Mapping[str, Any] | None = None
+    ) -> None:
         """Queue start points, those that the study has not had, as far as its total allows.
 
+        ``marks``: attributes of their trials.
         More would stand in the way of a trial that is to be tried again, which queues behind them.
         """
         with whole(), self.owner.exclusive():
@@ -178,7 +181,7 @@ class Search:
                 trials = self.study.get_trials(deepcopy=False)
                 waiting = sum(trial.state is TrialState.WAITING for trial in trials)
                 if waiting < self._remaining(trials):
-                    self.study.enqueue_trial(dict(point), skip_if_exists=True)
+                    self.study.enqueue_trial(dict(point), dict(marks or {}), skip_if_exists=True)
 
     def recover(self) -> list[int]:
         """Close and requeue trials whose controller died; their numbers."""
@@ -331,7 +334,9 @@ class Search:
         params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         others = self.study.get_trials(deepcopy=False)
         if params and not any(t.user_attrs.get("retry_of") == trial.number for t in others):
-            self.study.enqueue_trial(params, user_attrs={"retry_of": trial.number, "tries": tries})
+            kept = {k: v for k, v in trial.user_attrs.items() if k == CONFIGURED}
+            marks = {**kept, "retry_of": trial.number, "tries": tries}
+            self.study.enqueue_trial(params, user_attrs=marks)
 
     def _check_hope(self, verdict: Verdict) -> None:
         if verdict.mistake is not None:

@@ -60,6 +60,9 @@ def test_the_configured_values_are_the_point() -> None:
         ("model.filters", "32"),
         ("model.filters", None),
         ("optimizer.lr", 0.5),
+        # A logarithmic range has no word for it.
+        ("optimizer.lr", 0.0),
+        ("optimizer.lr", float("nan")),
         ("optimizer.lr", "${unknown}"),
     ],
 )
@@ -95,12 +98,15 @@ def test_options_that_are_lists_are_known_by_their_text() -> None:
 def queued(
     *, sampler: Any = TPE, study: optuna.Study | None = None, **settings: Any
 ) -> list[dict[str, Any]]:
-    """What ``enqueue`` queues of a search with these settings."""
+    """What ``enqueue`` queues of a search with these settings; marked are configured values."""
     known = {"configured_first": True, "start_points": [], "replay": None, **settings}
     found: list[dict[str, Any]] = []
-    search: Any = SimpleNamespace(
-        space=space(), study=study or optuna.create_study(), enqueue=found.extend
-    )
+
+    def keep(points: list[dict[str, Any]], marks: dict[str, Any] | None = None) -> None:
+        assert all(marks == {"configured": [*point]} for point in points) or marks is None
+        found.extend(points)
+
+    search: Any = SimpleNamespace(space=space(), study=study or optuna.create_study(), enqueue=keep)
     enqueue(search, SimpleNamespace(**known), configured(SGD), sampler=sampler)  # type: ignore[arg-type]
     return found
 

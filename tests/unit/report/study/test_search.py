@@ -1,6 +1,7 @@
 """How the search went, sentence by sentence, on literal trials."""
 
 from literal_trials import record, trial, values
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from lightning_hpo.report.study import search
@@ -42,6 +43,38 @@ def test_trials_after_a_forced_resume_are_said_not_to_compare():
         " is 4). Do not compare values with those before."
     ]
     assert search.mixtures(record([trial(0)])) == []
+
+
+# Rule: what a search gained over the configured values is said where one of its trials had them.
+def test_how_the_configured_values_did_is_said():
+    began = trial(0, 0.5, configured=["x"])
+    assert search.beginning(record([began, trial(1, 0.3), trial(2, 0.4)])) == [
+        "Trial 0 took the configured values and reached 0.5; number 1, the best of 3, reached 0.3."
+    ]
+    assert search.beginning(record([began, trial(1, 0.6)])) == [
+        "Trial 0 took the configured values and is the best of 2."
+    ]
+    assert search.beginning(record(values(0.5, 0.3))) == []
+
+
+def test_configured_values_that_were_not_all_taken_are_named():
+    space = dict.fromkeys(("x", "y"), FloatDistribution(0, 1))
+    params = {"x": 0.5, "y": 0.25}
+    began = trial(0, 0.5, params=params, space=space, configured=["x"])
+    assert search.beginning(record([began])) == [
+        "Trial 0 took the configured values of x and is the best of 1."
+    ]
+
+
+# Rule: of a trial that was tried again the last try counts.
+def test_configured_values_that_reached_nothing_are_said_so():
+    failed = trial(0, state=TrialState.FAIL, configured=["x"])
+    pruned = trial(1, state=TrialState.PRUNED, configured=["x"])
+    running = trial(1, state=TrialState.RUNNING, configured=["x"])
+    best, took = trial(2, 0.5), "took the configured values and"
+    assert search.beginning(record([failed, trial(1), best])) == [f"Trial 0 {took} failed."]
+    assert search.beginning(record([failed, pruned, best])) == [f"Trial 1 {took} was pruned."]
+    assert search.beginning(record([failed, running, best])) == []
 
 
 # Rule: that the last trial was the best one does not tell what more trials would find.
