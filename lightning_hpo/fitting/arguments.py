@@ -62,6 +62,19 @@ def takes(node: DictConfig, name: str) -> bool:
     return name in _named(target_of(node))
 
 
+def defaults(cfg: DictConfig) -> dict[str, Any]:
+    """What the constructors of model and data take where nothing is given, by the keys to give it.
+
+    Of plain values alone, which a search could suggest.
+    """
+    found = {}
+    for part in ("model", "data"):
+        for name, given in _parameters(target_of(cfg[part])).items():
+            if given is None or isinstance(given, bool | int | float | str):
+                found[f"{part}.{name}"] = given
+    return found
+
+
 def keeps_its_split(node: DictConfig) -> bool:
     """Whether data have training and validation parts that no split of ours reaches."""
     return "split" not in node and not takes(node, "split")
@@ -138,24 +151,30 @@ def require_read(
 
 
 def _named(target: Any) -> set[str]:
+    return set(_parameters(target))
+
+
+def _parameters(target: Any) -> dict[str, Any]:
+    """The arguments that a target names, and their defaults; ``inspect.Parameter.empty``: none."""
     if not inspect.isclass(target):
-        return _names(target)
-    names: set[str] = set()
+        return _of_function(target)
+    found: dict[str, Any] = {}
     for cls in target.__mro__:
         # A class that makes another one's objects has the second alone.
         constructor = vars(cls).get("__init__") or vars(cls).get("__new__")
         if constructor is None:
             continue
-        names |= _names(constructor)
+        found = _of_function(constructor) | found
         kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             break
-    return names
+    return found
 
 
-def _names(function: Callable[..., Any]) -> set[str]:
+def _of_function(function: Callable[..., Any]) -> dict[str, Any]:
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {p.name for p in inspect.signature(function).parameters.values() if p.kind in by_name}
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind in by_name}
 
 
 def _mentioned(cfg: DictConfig, part: str) -> bool:

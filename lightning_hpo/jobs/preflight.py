@@ -72,6 +72,7 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
         device=device_name(rehearsed.trainer),
         noise_variance=told.noise_variance(data),
         unread=arguments.unread(cfg),
+        defaults=arguments.defaults(cfg),
         can_be_shown=can_be_shown(module, data),
         refit_needs_validation=refit_needs_validation,
         notes=tuple(_handed_over(cfg, data)),

@@ -24,7 +24,8 @@ class Facts:
     ``n_samples``: training samples that there are, whatever the limit and the split, but for those
     held out.
     ``noise_variance``: the mean squared error that noise alone causes, where the data know it.
-    ``unread``: parts of the configuration that nothing reads, and why.
+    ``unread``: parts of the configuration that nothing reads, and why. ``defaults``: what model and
+    data take for what the configuration does not give, by its keys.
     ``can_be_shown``: whether there is a figure of trials side by side for these data.
     ``refit_needs_validation``: why the refit cannot do without one; None: it can.
     ``notes``: what a user may want to know of how the model and the data were built; ``remarks``:
@@ -39,6 +40,7 @@ class Facts:
     device: str
     noise_variance: float | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     can_be_shown: bool = True
     refit_needs_validation: str | None = None
     notes: tuple[str, ...] = ()

@@ -358,16 +358,16 @@ class StudySweeperImpl(OptunaSweeperImpl):
         with display.shown():
             try:
                 with timed(search.study, "search"):
-                    self._run_search(search, display)
+                    self._run_search(search, display, facts)
                 with timed(search.study, "final"):
                     evaluate(search, fleet, display, self.settings, facts)
             except StudyFailed as failure:
                 return failure
         return None
 
-    def _run_search(self, search: Search, display: Display) -> None:
-        configured = self.composition.configured
-        starting.enqueue(search, self.settings, configured, sampler=self.sampler)
+    def _run_search(self, search: Search, display: Display, facts: Facts | None) -> None:
+        known = starting.known(search.space, self.composition.configured, facts)
+        starting.enqueue(search, self.settings, known, sampler=self.sampler)
         recovered = search.recover()
         if recovered:
             display.note(f"trials {recovered} lost their controller and are tried again")

@@ -62,6 +62,24 @@ def test_what_a_configuration_gives_wins_also_null(own):
     assert arguments.handed(node(build_net), ours) == {"optimizer": "ours"}
 
 
+class Data(pl.LightningDataModule):
+    def __init__(self, folder: str, batch_size: int = 32, shape=(1, 8), shuffle: bool = True):
+        super().__init__()
+
+
+# Rule: a subclass's default counts, of what it passes on the base's; what has none has none, and
+# what is no plain value could not be searched.
+def test_the_defaults_of_model_and_data():
+    found = arguments.defaults(OmegaConf.create({"model": node(Wider), "data": node(Data)}))
+    assert {key: value for key, value in found.items() if key.startswith("data.")} == {
+        "data.batch_size": 32,
+        "data.shuffle": True,
+    }
+    assert found["model.width"] == 8
+    assert found["model.dropout"] == 0.0
+    assert found["model.optimizer"] is None
+
+
 # Rule: study.hand_over says what is handed over; a name that there is not is one line.
 @pytest.mark.parametrize(
     ("asked", "expected"),

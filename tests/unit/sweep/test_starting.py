@@ -1,5 +1,6 @@
 """Which points a search begins with, stated with literal configurations."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,10 @@ from omegaconf import OmegaConf
 from optuna.distributions import FloatDistribution
 from optuna.trial import create_trial
 
+from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.conditions import Configured
 from lightning_hpo.sweep.search.space import SearchSpace, parse_space
-from lightning_hpo.sweep.starting import configured_point, enqueue
+from lightning_hpo.sweep.starting import configured_point, enqueue, known
 
 ARGUMENTS = (
     "optimizer=choice(sgd, adam)",
@@ -22,6 +24,7 @@ ARGUMENTS = (
 CONDITIONS = {"optimizer.momentum": {"optimizer": "sgd"}}
 SGD = {"optimizer": "sgd", "optimizer.lr": 0.01, "optimizer.momentum": 0.9, "model.filters": 32}
 ADAM = {"optimizer": "adam", "optimizer.lr": 0.001, "optimizer.momentum": 0.9, "model.filters": 32}
+FACTS = Facts("data", None, None, "cpu")
 TPE = OmegaConf.create({"_target_": "optuna.samplers.TPESampler"})
 GRID = OmegaConf.create({"_target_": "optuna.samplers.GridSampler"})
 
@@ -42,9 +45,10 @@ def space(*arguments: str, values: dict[str, Any] = SGD) -> SearchSpace:
     return parse_space(told, conditions=CONDITIONS, configured=configured(values))
 
 
-def point(*arguments: str, **values: Any) -> dict[str, Any]:
-    known = {**SGD, **values}
-    return configured_point(space(*arguments, values=known), configured(known))
+def point(*arguments: str, facts: Facts | None = None, **values: Any) -> dict[str, Any]:
+    all_values = {**SGD, **values}
+    its_space = space(*arguments, values=all_values)
+    return configured_point(its_space, known(its_space, configured(all_values), facts))
 
 
 def test_the_configured_values_are_the_point() -> None:
@@ -85,8 +89,8 @@ def test_keys_of_an_option_that_is_not_searched_are_left_out() -> None:
 
 
 def test_what_another_value_rules_out_is_left_out() -> None:
-    known = configured(ADAM)
-    found = configured_point(space(values=ADAM), known)
+    its_space = space(values=ADAM)
+    found = configured_point(its_space, known(its_space, configured(ADAM), None))
     assert found == {"optimizer": "adam", "optimizer.lr": 0.001, "model.filters": 32}
 
 
@@ -95,11 +99,25 @@ def test_options_that_are_lists_are_known_by_their_text() -> None:
     assert point(told, **{"model.layers": [32, 64]}) == {**SGD, "model.layers": "[32,64]"}
 
 
+# Rule: for what is not configured the default of the constructor counts; what is configured wins.
+def test_the_default_of_a_constructor_is_the_value_of_what_is_not_configured() -> None:
+    facts = replace(FACTS, defaults={"model.width": 64, "model.filters": 16, "model.depth": 9})
+    arguments = ("+model.width=range(16, 129, 16)", "+model.depth=range(1, 5)")
+    assert point(*arguments, facts=facts) == {**SGD, "+model.width": 64}
+    assert point(*arguments) == SGD
+
+
+# Rule: of several options that are searched one alone told its defaults.
+def test_where_options_are_searched_no_default_counts() -> None:
+    facts = replace(FACTS, defaults={"optimizer.eps": 0.5})
+    assert point("+optimizer.eps=interval(0, 1)", facts=facts) == SGD
+
+
 def queued(
     *, sampler: Any = TPE, study: optuna.Study | None = None, **settings: Any
 ) -> list[dict[str, Any]]:
     """What ``enqueue`` queues of a search with these settings; marked are configured values."""
-    known = {"configured_first": True, "start_points": [], "replay": None, **settings}
+    told = {"configured_first": True, "start_points": [], "replay": None, **settings}
     found: list[dict[str, Any]] = []
 
     def keep(points: list[dict[str, Any]], marks: dict[str, Any] | None = None) -> None:
@@ -107,7 +125,8 @@ def queued(
         found.extend(points)
 
     search: Any = SimpleNamespace(space=space(), study=study or optuna.create_study(), enqueue=keep)
-    enqueue(search, SimpleNamespace(**known), configured(SGD), sampler=sampler)  # type: ignore[arg-type]
+    values = known(search.space, configured(SGD), None)
+    enqueue(search, SimpleNamespace(**told), values, sampler=sampler)  # type: ignore[arg-type]
     return found
 
 

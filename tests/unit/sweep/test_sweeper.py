@@ -248,7 +248,7 @@ def study_of(*values: float | None) -> optuna.Study:
 def test_what_is_said_of_the_trials_to_come(left: int, words: str) -> None:
     search: Any = Searched(study_of(0.5, 0.25), left)
     shown = display()
-    sweeper()._run_search(search, shown)
+    sweeper()._run_search(search, shown, None)
     assert words in said(shown)
     # Also with none left: trials that run elsewhere may yet need this controller.
     assert search.runs == 1
@@ -258,7 +258,7 @@ def test_what_is_said_of_the_trials_to_come(left: int, words: str) -> None:
 def test_start_points_and_lost_trials_come_first() -> None:
     search: Any = Searched(study_of(0.5), 2, recovered=(0,))
     shown = display()
-    sweeper(config={"enqueue": [{"x": 0.75}]})._run_search(search, shown)
+    sweeper(config={"enqueue": [{"x": 0.75}]})._run_search(search, shown, None)
     assert search.queued == [{"x": 0.75}]
     assert "trials [0] lost their controller and are tried again" in said(shown)
 
@@ -266,7 +266,7 @@ def test_start_points_and_lost_trials_come_first() -> None:
 def test_a_search_without_a_complete_trial_fails() -> None:
     search: Any = Searched(study_of(None), 1)
     with pytest.raises(StudyFailed, match="at least one trial must complete"):
-        sweeper()._run_search(search, display())
+        sweeper()._run_search(search, display(), None)
 
 
 # Rule: a trial for the final job that cannot be there is refused before the search goes on.
@@ -274,9 +274,9 @@ def test_a_final_trial_that_will_not_be_there_is_refused() -> None:
     search: Any = Searched(study_of(0.5), 2)
     keys = {"final": True, "final_trial": 3}
     with pytest.raises(UserError, match=r"got 3; there are \[0\] and 2 to come"):
-        sweeper(config=keys)._run_search(search, display())
+        sweeper(config=keys)._run_search(search, display(), None)
     assert search.runs == 0
-    sweeper(config=keys | {"final_trial": 2})._run_search(search, display())
+    sweeper(config=keys | {"final_trial": 2})._run_search(search, display(), None)
     assert search.runs == 1
 
 
