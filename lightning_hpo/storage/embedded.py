@@ -8,9 +8,11 @@ Nothing but speed is changed: what is stored is what Optuna's own storage would 
 import sqlite3
 import sys
 import weakref
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session
@@ -55,7 +57,15 @@ class EmbeddedStorage(PlainStorage):
             # For each connection, also for those of a storage that was pickled into a rank.
             "pool_events": [(_write_without_waiting_for_the_disk, "connect")],
         }
-        super().__init__(url_of(path), engine_kwargs=options)
+        # Else each process would read all versions of the tables that Optuna ever had, a third of a
+        # second that the first trial waits for.
+        made = _is_made(path)
+        super().__init__(
+            url_of(path),
+            engine_kwargs=options,
+            skip_compatibility_check=made,
+            skip_table_creation=made,
+        )
         # The last connection that is closed puts the log into the database, which is then a single
         # file. What is left to the end of the interpreter may never be closed.
         weakref.finalize(self, _close, self.scoped_session, self.engine)
@@ -64,6 +74,20 @@ class EmbeddedStorage(PlainStorage):
 def _close(session: scoped_session[Session], engine: Engine) -> None:
     session.remove()
     engine.dispose()
+
+
+def _is_made(path: Path) -> bool:
+    """Whether this very version of Optuna has made all tables there.
+
+    The version of the tables is the last that it writes.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as connection:
+            query = "SELECT library_version FROM version_info, alembic_version"
+            return connection.execute(query).fetchall() == [(optuna.__version__,)]
+    except sqlite3.Error:
+        # New, half made or damaged: Optuna makes what is missing, or says what is wrong.
+        return False
 
 
 def use_write_ahead_log(path: Path) -> None:

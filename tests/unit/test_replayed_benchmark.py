@@ -7,12 +7,22 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, distribution_to_json
-from optuna.pruners import BasePruner, NopPruner, ThresholdPruner
+from optuna.pruners import BasePruner, NopPruner, ThresholdPruner, WilcoxonPruner
 from optuna.samplers import RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.recordings import Recording, every, read
-from benchmarks.replayed.contestants import CONTESTANTS, DEFAULT, chosen, pruner, sampler
+from benchmarks.replayed.contestants import (
+    CONTESTANTS,
+    DEFAULT,
+    beginning,
+    chosen,
+    meeting,
+    pruner,
+    sampler,
+)
 from benchmarks.replayed.forest import Forest
 from benchmarks.replayed.results import Results, interval, key, table
 from benchmarks.replayed.simulation import Outcome, Simulation
@@ -21,6 +31,13 @@ from benchmarks.replayed.worlds import World
 
 # Three kinds of trial, which never differ among themselves; a third of all each.
 CURVES = {"a": [3.0, 2.0, 1.0], "b": [4.0, 4.0, 4.0], "c": [9.0, 9.0, 5.0]}
+
+
+class EndsAtOnce(WilcoxonPruner):
+    """Ends every trial after its first fold."""
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +148,48 @@ def test_trials_that_a_pruner_ends_make_room_for_others(recording: Recording) ->
     assert run(recording, ThresholdPruner(upper=0.0), 2) == [Outcome(None, 6, 6)]
 
 
+# Rule: a trial that the Wilcoxon pruner ends counts as the mean of its folds, never as the best.
+def test_a_trial_over_some_folds_alone_is_no_rival(recording: Recording) -> None:
+    folds = Simulation(World(recording, 0), (1, 2, 3), RandomSampler(seed=0), EndsAtOnce())
+    assert folds.run([2]) == [Outcome(None, 6, 6)]
+    ended = [trial for trial in folds.study.trials if trial.state.is_finished()]
+    assert {trial.state for trial in ended} == {TrialState.COMPLETE}
+    firsts = {kind: curve[0] for kind, curve in CURVES.items()}
+    for trial in ended:
+        assert trial.values == pytest.approx([firsts[trial.params["x"]]])
+
+
+# Rule: the first trial has the given parameters, and what they lack is suggested.
+def test_a_search_begins_with_the_given_point(recording: Recording) -> None:
+    world = World(recording, 0)
+    for kind in CURVES:
+        given = {"x": kind}
+        search = Simulation(world, (1, 2, 3), RandomSampler(seed=0), NopPruner(), given)
+        search.run([2])
+        assert search.study.trials[0].params == given
+
+
 # ---------------------------------------------------------------- contestants and tables
+
+
+def test_the_configured_values_are_those_of_the_recorded_study() -> None:
+    found = {each.name: beginning(DEFAULT, each) for each in every(searched=True)}
+    assert found["cnn_digits_cosine"] == {
+        **{"optimizer": "adam", "optimizer.lr": 0.001, "model.dropout": 0.0},
+        **{"model.filters_1": 32, "model.filters_2": 64},
+        **{"model.neurons_1": 128, "model.neurons_2": 64},
+    }
+    # 0, which the logarithmic range of the weight decay does not have, is not tried.
+    assert "optimizer.weight_decay" not in found["digits_fc"]
+    without = next(each for each in CONTESTANTS if not each.begins)
+    assert beginning(without, every(searched=True)[0]) == {}
+
+
+# Rule: fold by fold only those are compared that judge folds.
+def test_a_recording_of_folds_has_contestants_of_its_own() -> None:
+    recordings = {each.by_folds: each for each in every(searched=True)}
+    assert {c.group for c in meeting(recordings[True], CONTESTANTS)} == {"folds"}
+    assert {c.group for c in meeting(recordings[False], CONTESTANTS)}.isdisjoint({"folds"})
 
 
 def test_the_default_has_the_settings_of_the_configuration() -> None:

@@ -1,12 +1,16 @@
 """The embedded storage is Optuna's own, only faster."""
 
 import pickle
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.storage import _VersionManager
+from optuna.study import StudyDirection
 
 from lightning_hpo.storage.embedded import (
     EmbeddedStorage,
@@ -27,6 +31,53 @@ def test_every_connection_of_every_process_leaves_the_waiting_for_the_disk_to_ch
         # 1 is NORMAL in SQLite's numbers.
         assert modes == ["wal", 1]
         storage.engine.dispose()
+
+
+@pytest.fixture
+def versions_are_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled where Optuna looks which version of its tables is the latest."""
+    read: list[str] = []
+    head = _VersionManager.get_head_version
+
+    def noted(self: _VersionManager) -> str:
+        read.append("head")
+        return head(self)
+
+    monkeypatch.setattr(_VersionManager, "get_head_version", noted)
+    return read
+
+
+# Rule: what this version of Optuna has made whole is not looked through by every process again.
+def test_tables_of_this_version_are_not_checked_again(tmp_path, versions_are_read):
+    made = EmbeddedStorage(tmp_path / "study.db")
+    made.create_new_study([StudyDirection.MINIMIZE], "kept")
+    made.engine.dispose()
+    versions_are_read.clear()
+    again = EmbeddedStorage(tmp_path / "study.db")
+    assert versions_are_read == []
+    assert [study.study_name for study in again.get_all_studies()] == ["kept"]
+    again.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "DROP TABLE trial_params; DELETE FROM alembic_version",
+        "UPDATE version_info SET library_version = '4.0.0'",
+    ],
+)
+def test_tables_that_are_half_made_or_anothers_are_checked(tmp_path, versions_are_read, damage):
+    EmbeddedStorage(tmp_path / "study.db").engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+        connection.executescript(damage)
+    versions_are_read.clear()
+    again = EmbeddedStorage(tmp_path / "study.db")
+    assert versions_are_read
+    study = again.create_new_study([StudyDirection.MINIMIZE], "new")
+    assert again.get_all_trials(study) == []
+    again.engine.dispose()
 
 
 @pytest.mark.parametrize("name", ["a?b=c", "a%41", "a#b", "a b;c&d", "é'x\"y", "{a}[b],c"])
