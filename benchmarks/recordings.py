@@ -7,7 +7,8 @@ was searched, which an older recording does not tell.
 
 To record: ``python -m lightning_hpo ... hydra/sweeper/sampler=random pruner=none
 callbacks=[none] study.final=false study.race=false``, then ``python -m benchmarks.recordings
-STUDY_DIR``.
+STUDY_DIR``. With ``cv=kfold pruner=wilcoxon pruner.n_startup_steps=1000``, which reports folds and
+never judges them, the reports are those of the folds.
 """
 
 import argparse
@@ -58,6 +59,11 @@ class Recording:
     space: Mapping[str, BaseDistribution]
     conditions: Mapping[str, Mapping[str, Any]]
     scheduled: bool
+
+    @property
+    def by_folds(self) -> bool:
+        """Whether the reports are the values of folds, one after the other."""
+        return "pruner=wilcoxon" in self.overrides
 
 
 @cache

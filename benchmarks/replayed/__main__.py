@@ -9,14 +9,14 @@ train side by side; trials cost one unit for each report, and a search may spend
 
 The figure is the regret of the trial that looks best in the end: what its objective lacks, without
 luck, as a share of the way from the world's median to its best. All contestants meet the same
-worlds, so their differences from the defaults of ``conf/`` (a random search's, from that with the
-default pruner) vary less than their regrets; ± is half of a 95 % interval, and a difference beyond
-it is called better or worse.
+worlds, and all begin with the configured values but those that say otherwise, so their differences
+from the defaults of ``conf/`` (a random search's, from that with the default pruner) vary less than
+their regrets; ± is half of a 95 % interval, and a difference beyond it is called better or worse.
 
 Results are kept as JSON lines: what has been run once is not run again, and a run with more trials
 or seeds adds to them; ``--seeds 0`` prints what there is. Most of the time is the samplers': some
-ten milliseconds for each of TPE's suggestions. No recording is of a study that validates fold by
-fold in turn, so the Wilcoxon pruner, which compares folds, has nothing to do here.
+ten milliseconds for each of TPE's suggestions. A recording of a study that validates fold by fold
+in turn has contestants of its own: the Wilcoxon pruner, which compares folds, and none.
 """
 
 import argparse
@@ -33,7 +33,15 @@ import optuna
 
 from benchmarks.conditions import conditions
 from benchmarks.recordings import Recording, every, named
-from benchmarks.replayed.contestants import CONTESTANTS, Contestant, chosen, pruner, sampler
+from benchmarks.replayed.contestants import (
+    CONTESTANTS,
+    Contestant,
+    beginning,
+    chosen,
+    meeting,
+    pruner,
+    sampler,
+)
 from benchmarks.replayed.results import Results, key, table
 from benchmarks.replayed.simulation import Outcome, Simulation
 from benchmarks.replayed.worlds import World
@@ -68,6 +76,7 @@ def replay(run: Run) -> dict[int, Outcome]:
         recording.epochs,
         sampler(run.contestant, run.seed),
         pruner(run.contestant, recording),
+        beginning(run.contestant, recording),
     ).run(run.budgets)
     return dict(zip(run.budgets, found, strict=True))
 
@@ -88,7 +97,7 @@ def missing(
     for seed in range(seeds):
         for recording in recordings:
             # On some recordings a contestant is what the defaults are.
-            distinct = {key(recording, each): each for each in contestants}
+            distinct = {key(recording, c): c for c in meeting(recording, contestants)}
             for its_key, contestant in distinct.items():
                 if not results.has(its_key, seed, budgets[-1]):
                     yield Run(recording.name, contestant, seed, budgets)
@@ -114,7 +123,7 @@ def show(
         n = len(recording.values)
         rank = fmean(World(recording, seed).rank_correlation for seed in range(N_CORRELATED))
         print(f"\n## {recording.name}: {n} trials, rank correlation on those left out {rank:.2f}\n")
-        print(table(results, recording, contestants, BUDGETS))
+        print(table(results, recording, meeting(recording, contestants), BUDGETS))
 
 
 def main() -> None:

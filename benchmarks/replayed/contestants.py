@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from benchmarks.recordings import Recording
+from benchmarks.replayed.beginning import configured, told
 from lightning_hpo.entry import config_dir
 from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.sampling import make_sampler
@@ -28,16 +29,14 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "cmaes": ("CmaEsSampler", {"n_startup_trials": 10, **_QUIET}),
     "qmc": ("QMCSampler", {"scramble": True, "warn_asynchronous_seeding": False, **_QUIET}),
 }
-# What a recording's command said of itself alone.
-_OF_RECORDING = ("pruner", "callbacks", "logger", "study.")
 
 
 @dataclass(frozen=True)
 class Contestant:
     """A sampler by ``kind``, with other ``settings`` than ours, and overrides of the pruner.
 
-    In an override ``{quarter}`` stands for that share of the recorded epochs. ``against``: whom it
-    is compared with; None: the defaults.
+    In an override ``{quarter}`` stands for that share of the recorded epochs. ``begins``: with the
+    configured values, as ours do. ``against``: whom it is compared with; None: the defaults.
     """
 
     name: str
@@ -45,6 +44,7 @@ class Contestant:
     kind: str = "tpe"
     settings: Mapping[str, Any] = field(default_factory=dict)
     pruner: Sequence[str] = ()
+    begins: bool = True
     against: "Contestant | None" = None
 
 
@@ -83,17 +83,46 @@ PRUNERS = [
 ]
 # Random suggestions cost no time, so that many more searches show what a pruner alone is worth.
 PRUNERS_OF_RANDOM = [
-    Contestant(f"random, {each.name}", "pruners of random", "random", {}, each.pruner, _RANDOM)
+    Contestant(
+        *(f"random, {each.name}", "pruners of random", "random"),
+        pruner=each.pruner,
+        against=_RANDOM,
+    )
     for each in PRUNERS
 ]
-CONTESTANTS = [DEFAULT, *SAMPLERS, *STARTUP, *PRUNERS, *PRUNERS_OF_RANDOM]
+BEGINNINGS = [
+    Contestant("no configured values first", "beginnings", begins=False),
+    Contestant("random, no configured values", "beginnings", "random", begins=False),
+]
+# Of a recording that reports folds one after the other, which the others cannot judge.
+_ALL_FOLDS = Contestant("all folds", "folds", pruner=["pruner=none"])
+FOLDS = [
+    _ALL_FOLDS,
+    Contestant("wilcoxon", "folds", pruner=["pruner=wilcoxon"], against=_ALL_FOLDS),
+    Contestant(
+        *("wilcoxon, p below 0.2", "folds"),
+        pruner=["pruner=wilcoxon", "pruner.p_threshold=0.2"],
+        against=_ALL_FOLDS,
+    ),
+    Contestant(
+        *("random, wilcoxon", "folds", "random"),
+        pruner=["pruner=wilcoxon"],
+        against=_ALL_FOLDS,
+    ),
+]
+CONTESTANTS = [DEFAULT, *BEGINNINGS, *SAMPLERS, *STARTUP, *PRUNERS, *PRUNERS_OF_RANDOM, *FOLDS]
 
 
 def chosen(groups: Collection[str], names: Collection[str] | None = None) -> list[Contestant]:
     """Those of ``groups`` that are called so, if ``names`` are given, and whom they meet."""
-    told = [c for c in CONTESTANTS if c.group in groups and c.name in (names or [c.name])]
-    met = [each.against or DEFAULT for each in told]
-    return [each for each in CONTESTANTS if each in told or each in met]
+    asked = [c for c in CONTESTANTS if c.group in groups and c.name in (names or [c.name])]
+    met = [each.against or DEFAULT for each in asked]
+    return [each for each in CONTESTANTS if each in asked or each in met]
+
+
+def meeting(recording: Recording, contestants: Sequence[Contestant]) -> list[Contestant]:
+    """Those of ``contestants`` that can be compared on this recording."""
+    return [each for each in contestants if (each.group == "folds") is recording.by_folds]
 
 
 def sampler(contestant: Contestant, seed: int) -> BaseSampler:
@@ -107,8 +136,13 @@ def sampler(contestant: Contestant, seed: int) -> BaseSampler:
 
 def _made(kind: str, seed: int, settings: Mapping[str, Any]) -> BaseSampler:
     name, fixed = _KINDS[kind]
-    told = {"_target_": f"optuna.samplers.{name}", "seed": seed, **fixed, **settings}
-    return make_sampler(OmegaConf.create(told))
+    node = {"_target_": f"optuna.samplers.{name}", "seed": seed, **fixed, **settings}
+    return make_sampler(OmegaConf.create(node))
+
+
+def beginning(contestant: Contestant, recording: Recording) -> dict[str, Any]:
+    """The first trial's parameters; what they lack, be it all of them, is suggested."""
+    return configured(recording) if contestant.begins else {}
 
 
 def pruner(contestant: Contestant, recording: Recording) -> BasePruner:
@@ -120,15 +154,16 @@ def described(contestant: Contestant, recording: Recording) -> dict[str, Any]:
     """All that makes it search as it does."""
     settings = {**_ours(), **contestant.settings} if "tpe" in contestant.kind else {}
     pruner_node = OmegaConf.to_container(_pruner_node(tuple(contestant.pruner), recording))
-    return {"sampler": contestant.kind, "settings": settings, "pruner": pruner_node}
+    first = beginning(contestant, recording)
+    said = {"sampler": contestant.kind, "settings": settings, "pruner": pruner_node}
+    return {**said, "first": first}
 
 
 @cache
 def _pruner_node(overrides: tuple[str, ...], recording: Recording) -> DictConfig:
-    told = [each for each in recording.overrides if not each.startswith(_OF_RECORDING)]
-    told += [each.format(quarter=recording.epochs[-1] // 4) for each in overrides]
+    more = [each.format(quarter=recording.epochs[-1] // 4) for each in overrides]
     with initialize_config_dir(str(config_dir())):
-        node: DictConfig = compose("config", told).pruner
+        node: DictConfig = compose("config", [*told(recording), *more]).pruner
     OmegaConf.resolve(node)
     return node
 

@@ -1,15 +1,18 @@
 """One search in a world: two slots, a sampler, a pruner, and an epoch of each slot at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
 
 import optuna
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, WilcoxonPruner
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from benchmarks.replayed.spaces import suggest
 from benchmarks.replayed.worlds import World
+from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
 
 N_SLOTS = 2
 
@@ -40,12 +43,14 @@ class Simulation:
     """A search whose trials cost the same for each report, so that slots keep step.
 
     A slot whose trial has ended asks for the next one while the others still run, as ours do.
+    ``first``: parameters of the first trial; what they lack is suggested.
     """
 
     world: World
     epochs: Sequence[int]
     sampler: BaseSampler
     pruner: BasePruner
+    first: Mapping[str, Any] = field(default_factory=dict)
     running: list[_Running | None] = field(default_factory=lambda: [None] * N_SLOTS)
 
     def run(self, budgets: Sequence[int]) -> list[Outcome]:
@@ -53,6 +58,8 @@ class Simulation:
         # Hyperband draws a trial's bracket by the study's name.
         name = f"world {self.world.seed}"
         self.study = optuna.create_study(sampler=self.sampler, pruner=self.pruner, study_name=name)
+        if self.first:
+            self.study.enqueue_trial(dict(self.first))
         outcomes, spent = [], 0
         for budget in budgets:
             while spent < budget * len(self.epochs):
@@ -71,10 +78,18 @@ class Simulation:
         if now.n_reported == len(self.epochs):
             self.study.tell(now.trial, now.objective)
         elif now.trial.should_prune():
-            self.study.tell(now.trial, state=TrialState.PRUNED)
+            self._end(now)
         else:
             return
         self.running[slot] = None
+
+    def _end(self, now: _Running) -> None:
+        """As ours do: the Wilcoxon pruner's word leaves the mean of the folds so far."""
+        if not isinstance(self.pruner, WilcoxonPruner):
+            self.study.tell(now.trial, state=TrialState.PRUNED)
+            return
+        now.trial.set_user_attr(STOPPED_AFTER_FOLD, now.n_reported - 1)
+        self.study.tell(now.trial, fmean(now.reports[: now.n_reported]))
 
     def _asked(self) -> _Running:
         trial = self.study.ask()
@@ -84,7 +99,13 @@ class Simulation:
 
     def _outcome(self) -> Outcome:
         trials = self.study.get_trials(deepcopy=False)
-        whole = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        ended = [trial for trial in trials if trial.state.is_finished()]
+        whole = [trial for trial in ended if _is_whole(trial)]
         best = min(whole, key=lambda trial: trial.values[0], default=None)
-        pruned = sum(trial.state is TrialState.PRUNED for trial in trials)
-        return Outcome(best and self.world.regret(best.params), len(trials), pruned)
+        regret = best and self.world.regret(best.params)
+        return Outcome(regret, len(trials), len(ended) - len(whole))
+
+
+def _is_whole(trial: FrozenTrial) -> bool:
+    """Not one over some folds alone, either."""
+    return trial.state is TrialState.COMPLETE and STOPPED_AFTER_FOLD not in trial.user_attrs

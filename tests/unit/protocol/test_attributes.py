@@ -9,6 +9,7 @@ def test_the_marks_of_recorded_studies_keep_their_names() -> None:
     assert marks == {
         "FORCED_RESUMES": "forced_resumes",
         "FORCED_RESUME": "forced_resume",
+        "CONFIGURED": "configured",
         "CONTINUES": "continues",
         "STOPPED_AFTER_FOLD": "stopped_after_fold",
         "RETRIED": "retried",
