@@ -81,13 +81,14 @@ def table(
 
 
 def _cell(results: Results, recording: Recording, contestant: Contestant, budget: int) -> str:
-    ours = results.regrets(key(recording, contestant.against or DEFAULT), budget)
+    base = contestant.against or (contestant if recording.by_folds else DEFAULT)
+    ours = results.regrets(key(recording, base), budget)
     theirs = results.regrets(key(recording, contestant), budget)
     both = sorted(ours.keys() & theirs.keys())
     if len(both) < 2:
         return "-"
     regrets = np.array([theirs[seed] for seed in both])
-    if contestant == DEFAULT:
+    if contestant == base:
         return f"{regrets.mean():.3f} ± {interval(regrets):.3f} (n={len(both)})"
     more = regrets - np.array([ours[seed] for seed in both])
     mark = "" if abs(more.mean()) <= interval(more) else " worse" if more.mean() > 0 else " better"

@@ -242,6 +242,19 @@ def test_a_table_compares_on_the_worlds_that_both_have_met(tmp_path: Path) -> No
     assert lines[3] == f"| {other.name} | 0.400 (+0.200 ± 0.000 worse) | - |"
 
 
+# Rule: on a recording of folds all are compared with the search that trains all of them.
+def test_a_table_of_folds_has_a_base_of_its_own(tmp_path: Path) -> None:
+    recording = next(each for each in every(searched=True) if each.by_folds)
+    results = Results(tmp_path / "results.jsonl")
+    base, other = meeting(recording, CONTESTANTS)[:2]
+    for seed, (ours, theirs) in enumerate([(0.25, 0.5), (0.5, 0.75)]):
+        results.add(key(recording, base), "", seed, {12: Outcome(ours, 12, 0)})
+        results.add(key(recording, other), "", seed, {12: Outcome(theirs, 12, 0)})
+    lines = table(results, recording, [base, other], [12]).splitlines()
+    assert lines[2].startswith(f"| {base.name} | 0.375 ± ")
+    assert lines[3] == f"| {other.name} | 0.625 (+0.250 ± 0.000 worse) |"
+
+
 def test_an_interval_of_few_searches_is_wide() -> None:
     # The standard error is 1 in both; Student's t for one and for 399 degrees of freedom.
     assert interval(np.array([0.0, 2.0])) == pytest.approx(12.706, abs=1e-3)
