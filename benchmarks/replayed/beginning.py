@@ -12,7 +12,7 @@ from lightning_hpo.entry import config_dir
 from lightning_hpo.sweep.search.arguments import Assignment
 from lightning_hpo.sweep.search.composition import Composition
 from lightning_hpo.sweep.search.space import SearchSpace
-from lightning_hpo.sweep.starting import configured_point, known
+from lightning_hpo.sweep.starting import configured_point, configured_values
 
 # What a recording's command said of itself alone.
 _OF_RECORDING = ("pruner", "callbacks", "logger", "study.")
@@ -30,7 +30,7 @@ def configured(recording: Recording) -> dict[str, Any]:
         cfg = compose("config", told(recording), return_hydra_config=True)
         configured = Composition(cfg, GlobalHydra.instance().config_loader()).configured
         space = _space(recording, configured.value)
-        return configured_point(space, known(space, configured, None))
+        return configured_point(space, configured_values(space, configured, None))
 
 
 def _space(recording: Recording, value: Any) -> SearchSpace:

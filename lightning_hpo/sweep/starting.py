@@ -34,7 +34,7 @@ def enqueue(search: Search, settings: Settings, known: Known, *, sampler: Any) -
         search.enqueue([point] if point else [], {CONFIGURED: [*point]})
 
 
-def known(space: SearchSpace, configured: Configured, facts: Facts | None) -> Known:
+def configured_values(space: SearchSpace, configured: Configured, facts: Facts | None) -> Known:
     """What the configuration says of a key, else the default of the constructor that takes it.
 
     The defaults are those of one option; where options are searched, none of them counts.

@@ -366,7 +366,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         return None
 
     def _run_search(self, search: Search, display: Display, facts: Facts | None) -> None:
-        known = starting.known(search.space, self.composition.configured, facts)
+        known = starting.configured_values(search.space, self.composition.configured, facts)
         starting.enqueue(search, self.settings, known, sampler=self.sampler)
         recovered = search.recover()
         if recovered:

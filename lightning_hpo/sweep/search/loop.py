@@ -173,8 +173,8 @@ class Search:
     ) -> None:
         """Queue start points, those that the study has not had, as far as its total allows.
 
-        ``marks``: attributes of their trials.
         More would stand in the way of a trial that is to be tried again, which queues behind them.
+        ``marks``: attributes of their trials.
         """
         with whole(), self.owner.exclusive():
             for point in points:

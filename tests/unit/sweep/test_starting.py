@@ -13,7 +13,7 @@ from optuna.trial import create_trial
 from lightning_hpo.protocol.messages import Facts
 from lightning_hpo.sweep.search.conditions import Configured
 from lightning_hpo.sweep.search.space import SearchSpace, parse_space
-from lightning_hpo.sweep.starting import configured_point, enqueue, known
+from lightning_hpo.sweep.starting import configured_point, configured_values, enqueue
 
 ARGUMENTS = (
     "optimizer=choice(sgd, adam)",
@@ -48,7 +48,7 @@ def space(*arguments: str, values: dict[str, Any] = SGD) -> SearchSpace:
 def point(*arguments: str, facts: Facts | None = None, **values: Any) -> dict[str, Any]:
     all_values = {**SGD, **values}
     its_space = space(*arguments, values=all_values)
-    return configured_point(its_space, known(its_space, configured(all_values), facts))
+    return configured_point(its_space, configured_values(its_space, configured(all_values), facts))
 
 
 def test_the_configured_values_are_the_point() -> None:
@@ -90,7 +90,7 @@ def test_keys_of_an_option_that_is_not_searched_are_left_out() -> None:
 
 def test_what_another_value_rules_out_is_left_out() -> None:
     its_space = space(values=ADAM)
-    found = configured_point(its_space, known(its_space, configured(ADAM), None))
+    found = configured_point(its_space, configured_values(its_space, configured(ADAM), None))
     assert found == {"optimizer": "adam", "optimizer.lr": 0.001, "model.filters": 32}
 
 
@@ -125,7 +125,7 @@ def queued(
         found.extend(points)
 
     search: Any = SimpleNamespace(space=space(), study=study or optuna.create_study(), enqueue=keep)
-    values = known(search.space, configured(SGD), None)
+    values = configured_values(search.space, configured(SGD), None)
     enqueue(search, SimpleNamespace(**told), values, sampler=sampler)  # type: ignore[arg-type]
     return found
 
