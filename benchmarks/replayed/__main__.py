@@ -33,6 +33,7 @@ import optuna
 
 from benchmarks.conditions import conditions
 from benchmarks.recordings import Recording, every, named
+from benchmarks.replayed.beginning import standing
 from benchmarks.replayed.contestants import (
     CONTESTANTS,
     Contestant,
@@ -48,7 +49,8 @@ from benchmarks.replayed.worlds import World
 
 BUDGETS = (12, 40, 100, 300)
 RESULTS = Path("build", "replayed.jsonl")
-N_CORRELATED = 20
+# Worlds over which what is said of a recording itself is a mean.
+N_WORLDS = 20
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,13 @@ def show(
 ) -> None:
     for recording in recordings:
         n = len(recording.values)
-        rank = fmean(World(recording, seed).rank_correlation for seed in range(N_CORRELATED))
+        worlds = [World(recording, seed) for seed in range(N_WORLDS)]
+        rank = fmean(world.rank_correlation for world in worlds)
         print(f"\n## {recording.name}: {n} trials, rank correlation on those left out {rank:.2f}\n")
+        regret, worse = map(fmean, zip(*map(standing, worlds), strict=True))
+        print(
+            f"configured values: regret {regret:.3f}, {worse:.0f} of 100 random points are worse\n"
+        )
         print(table(results, recording, meeting(recording, contestants), BUDGETS))
 
 

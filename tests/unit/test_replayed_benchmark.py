@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.recordings import Recording, every, read
+from benchmarks.replayed import beginning as replayed_beginning
 from benchmarks.replayed.contestants import (
     CONTESTANTS,
     DEFAULT,
@@ -26,7 +27,7 @@ from benchmarks.replayed.contestants import (
 from benchmarks.replayed.forest import Forest
 from benchmarks.replayed.results import Results, interval, key, table
 from benchmarks.replayed.simulation import Outcome, Simulation
-from benchmarks.replayed.spaces import points, suggest
+from benchmarks.replayed.spaces import points, random_params, suggest
 from benchmarks.replayed.worlds import World
 
 # Three kinds of trial, which never differ among themselves; a third of all each.
@@ -183,6 +184,17 @@ def test_the_configured_values_are_those_of_the_recorded_study() -> None:
     assert "optimizer.weight_decay" not in found["digits_fc"]
     without = next(each for each in CONTESTANTS if not each.begins)
     assert beginning(without, every(searched=True)[0]) == {}
+
+
+# Of three points, a third each, the configured one is the best.
+def test_the_standing_of_the_configured_values(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replayed_beginning, "configured", lambda of: {"x": "a"})
+    regret, worse = replayed_beginning.standing(World(recording, 0))
+    params = random_params(recording, replayed_beginning.N_RANDOM)
+    assert regret == pytest.approx(0, abs=1e-9)
+    assert worse == pytest.approx(100 * np.mean([each["x"] != "a" for each in params]))
 
 
 # Rule: fold by fold only those are compared that judge folds.
