@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Else each process that is started here would compile this package again, three seconds each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A suite that a shell has started in the background ignores interrupts, and so would all that it
+# starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Helpers that several folders share, the modules beside this file, are imported by their names.
 sys.path.insert(0, str(Path(__file__).parent))
