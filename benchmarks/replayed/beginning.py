@@ -1,6 +1,5 @@
 """With which point a replayed search begins: the configured values, as a study of ours does."""
 
-from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import fmean
 from typing import Any
@@ -14,6 +13,7 @@ from benchmarks.replayed.worlds import World
 from lightning_hpo.entry import config_dir
 from lightning_hpo.sweep.search.arguments import Assignment
 from lightning_hpo.sweep.search.composition import Composition
+from lightning_hpo.sweep.search.conditions import NOTHING_CONFIGURED, checked
 from lightning_hpo.sweep.search.space import SearchSpace
 from lightning_hpo.sweep.starting import configured_point, configured_values
 
@@ -33,7 +33,7 @@ def configured(recording: Recording) -> dict[str, Any]:
     with initialize_config_dir(str(config_dir())):
         cfg = compose("config", told(recording), return_hydra_config=True)
         configured = Composition(cfg, GlobalHydra.instance().config_loader()).configured
-        space = _space(recording, configured.value)
+        space = _space(recording)
         return configured_point(space, configured_values(space, configured, None))
 
 
@@ -42,32 +42,15 @@ def standing(world: World) -> tuple[float, float]:
 
     What the configured values lack is random, and the regret a mean over that.
     """
-    recording = world.recording
+    recording, space = world.recording, _space(world.recording)
     others = random_params(recording, N_RANDOM)
-    points = [_existing({**each, **configured(recording)}, recording) for each in others]
+    points = [space.existing({**each, **configured(recording)}) for each in others]
     regret = fmean(map(world.regret, points))
     return regret, 100 * fmean(world.regret(each) > regret for each in others)
 
 
-def _existing(params: Mapping[str, Any], recording: Recording) -> dict[str, Any]:
-    """Without those whose conditions do not hold."""
-    conditions = recording.conditions
-    return {
-        name: value
-        for name, value in params.items()
-        if all(params[p] in _as_list(wanted) for p, wanted in conditions.get(name, {}).items())
-    }
-
-
-def _space(recording: Recording, value: Any) -> SearchSpace:
-    conditions = {
-        name: {parent: _as_list(wanted) for parent, wanted in parents.items()}
-        for name, parents in recording.conditions.items()
-    }
+def _space(recording: Recording) -> SearchSpace:
     space = recording.space.items()
     assignments = [Assignment(name, tuple(name.split(".")), d) for name, d in space]
-    return SearchSpace(assignments, conditions, value)
-
-
-def _as_list(wanted: Any) -> Sequence[Any]:
-    return wanted if isinstance(wanted, list) else [wanted]
+    conditions = checked(recording.conditions, assignments, NOTHING_CONFIGURED)
+    return SearchSpace(assignments, conditions, NOTHING_CONFIGURED.value)
