@@ -28,7 +28,8 @@ from lightning_hpo.data.folds import Split
 from lightning_hpo.fitting.stackable import member_of
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.module import Group, StackedFit
-from lightning_hpo.stack.training import Member, Stopping
+from lightning_hpo.stack.regression import RegressionMember
+from lightning_hpo.stack.training import Stopping
 
 N_FOLDS = 8
 REPEATS = 3
@@ -36,7 +37,7 @@ OPTIMIZER = partial(torch.optim.RAdam, lr=0.007248)
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def members() -> list[Member]:
+def members() -> list[RegressionMember]:
     """Eight freshly initialised networks with their folds of the curve."""
     made = []
     for fold in range(N_FOLDS):

@@ -20,7 +20,8 @@ from lightning_hpo.fitting.plan import steps_are_folds
 from lightning_hpo.fitting.row_weights import require_weighed
 from lightning_hpo.flavour import pl
 from lightning_hpo.models.mlp import MLPRegressor
-from lightning_hpo.stack.training import Member, Stopping
+from lightning_hpo.stack.regression import RegressionMember
+from lightning_hpo.stack.training import Stopping
 
 _SERIAL = "set cv.parallel=serial."
 # Trainer settings that change the training of a network, and their values that change nothing.
@@ -42,7 +43,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 class Fold:
     """A network of the stack, the module that it belongs to, and its data module."""
 
-    member: Member
+    member: RegressionMember
     module: MLPRegressor
     data: TensorDataModule
 
@@ -56,7 +57,7 @@ class Fold:
         return cls(member_of(module, data, seed, epochs=epochs), module, data)
 
 
-def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
+def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> RegressionMember:
     """The network of ``module`` with its optimizer and all of its data at once.
 
     ``epochs``: the length of the fit, over which a learning-rate schedule extends.
@@ -76,7 +77,7 @@ def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> Member:
     make_schedule = module.make_scheduler
     x, y = data.raw("train")
     val_x, val_y = data.raw("val")
-    return Member(
+    return RegressionMember(
         network=module.network,
         optimizer=module.make_optimizer(module.parameters()),
         dropout=module.dropout,

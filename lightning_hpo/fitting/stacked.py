@@ -25,7 +25,6 @@ from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.protocol.stages import Stage
 from lightning_hpo.stack.module import Group, Report, StackedFit
-from lightning_hpo.stack.network import linear_layers
 from lightning_hpo.stack.training import Stopping
 
 STAGES: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
@@ -131,14 +130,14 @@ def train(
     stop: Stopping | None = None,
     on_end: Callable[[StackedFits], None] | None = None,
 ) -> None:
-    """Train all of ``fits``, those of one depth in one stack; ``on_end`` sees each that ends.
+    """Train all of ``fits``, those of one kind in one stack; ``on_end`` sees each that ends.
 
     ``stop``: None means the early stopping that is configured.
     """
     require_alike([fit.cfg for fit in fits])
     cfg = fits[0].cfg
     owners = {id(fit.group): fit for fit in fits}
-    for _, alike in groupby(sorted(fits, key=_layers), key=_layers):
+    for _, alike in groupby(sorted(fits, key=_kind), key=_kind):
         module = StackedFit(
             [fit.group for fit in sorted(alike, key=_optimizer)],
             epochs=int(cfg.trainer.max_epochs),
@@ -209,9 +208,8 @@ def _trainer(cfg: DictConfig) -> pl.Trainer:
     )
 
 
-def _layers(fits: StackedFits) -> tuple[int, int]:
-    module = fits.folds[0].module
-    return len(module.widths), linear_layers(module.network)[0].in_features
+def _kind(fits: StackedFits) -> str:
+    return fits.group.members[0].kind
 
 
 def _optimizer(fits: StackedFits) -> str:

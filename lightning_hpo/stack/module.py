@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.outputs import OutputsByEpoch
-from lightning_hpo.stack.training import Finished, Losses, Member, Stack, Stopping
+from lightning_hpo.stack.learner import Member
+from lightning_hpo.stack.training import Finished, Losses, Stack, Stopping
 
 # Called after each step with the latest epoch (0-based) and the mean over the group's networks of
 # the best validation loss so far; raises optuna.TrialPruned to end the group.
@@ -86,10 +87,10 @@ class Group:
         epochs = (losses.validated.nonzero().flatten() + first_epoch).tolist()
         for epoch, outputs in zip(epochs, losses.outputs, strict=True):
             for member, row in rows.items():
-                val = self.members[member].val
-                if val is not None and epoch < first_epoch + int(losses.epochs[row]):
+                n_val = self.members[member].n_val
+                if n_val and epoch < first_epoch + int(losses.epochs[row]):
                     # Behind its samples stand others that fill the stack up.
-                    output = outputs[row, : len(val[1])].numpy().copy()
+                    output = outputs[row, :n_val].numpy().copy()
                     self.outputs[member].add(epoch, output)
 
 

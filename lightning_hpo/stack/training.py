@@ -1,43 +1,17 @@
-"""A stack of networks in training: data, updates, validation, early stopping, each by itself.
+"""A stack of networks in training: updates, validation, early stopping, each by itself.
 
-Shapes: S networks, N training and V validation samples (the largest fold's; smaller ones are padded
-with samples that do not count), I inputs (the same; each fold of a table may have its own), P
-parameters, E epochs.
+Shapes: S networks, V validation samples, P parameters, E epochs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from lightning_hpo.stack.dropout import DropoutStreams
-from lightning_hpo.stack.network import Masks, StackedMLP
+from lightning_hpo.stack.learner import Member
 from lightning_hpo.stack.optimizers import StackedOptimizer
-from lightning_hpo.stack.schedules import MakeSchedule, StackedSchedules
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network with its optimizer and its data: what a fit of it alone would have.
-
-    ``train``, ``val``: inputs (N, I), as the network sees them, and targets (N,). Without ``val``
-    nothing stops the network, and its last epoch is its best. ``seed``: of its dropout.
-    ``target_scale``: mean and standard deviation by which outputs get the units of the targets;
-    gradients are those of errors in units of the latter. None: outputs have them as they are.
-    ``schedule`` makes the optimizer's learning-rate schedule; None: a constant rate.
-    When it leaves the stack, ``network`` has the trained weights (see :class:`Stopping`).
-    """
-
-    network: nn.Sequential
-    optimizer: Optimizer
-    dropout: float
-    seed: int
-    train: tuple[Tensor, Tensor]
-    val: tuple[Tensor, Tensor] | None = None
-    schedule: MakeSchedule | None = None
-    target_scale: tuple[float, float] | None = None
+from lightning_hpo.stack.schedules import StackedSchedules
 
 
 @dataclass(frozen=True)
@@ -100,27 +74,15 @@ class Stack:
         self.ids = list(range(len(members)))
         self.stopping = stopping
         self.epoch = 0
-        self.network = StackedMLP.of([m.network for m in members], device=device)
+        assert len({bool(m.n_val) for m in members}) == 1, (
+            "all networks of a stack validate, or none"
+        )
+        self.learner = members[0].among(members, device)
         self.schedules = StackedSchedules(
             [m.optimizer for m in members], [m.schedule for m in members]
         )
         self.optimizer = StackedOptimizer([m.optimizer for m in members], device=device)
-        self.train_x, self.train_y, self.train_share = _padded([m.train for m in members], device)
-        self.dropout = DropoutStreams(
-            [m.seed for m in members],
-            [m.dropout for m in members],
-            n_samples=self.train_x.shape[1],
-            widths=self.network.widest[1:-1],
-            device=device,
-        )
-        val = [m.val for m in members if m.val is not None]
-        assert len(val) in (0, len(members)), "all networks of a stack validate, or none"
-        self._val = _padded(val, device) if val else None
-        self._scale = _scales(members, device)
-        if self._scale is not None:
-            mean, std = self._scale
-            self.train_y = (self.train_y - mean) / std
-        self._progress = _Progress(self.network.flat)
+        self._progress = _Progress(self.learner.flat)
         self._tells_outputs = tells_outputs
         self._outputs: list[Tensor] = []
 
@@ -132,11 +94,8 @@ class Stack:
         self._outputs = []
         with torch.no_grad():
             for epoch in range(n_epochs):
-                if rates is not None:
-                    self.optimizer.set_rates(rates[epoch])
-                masks = self.dropout.masks(self.epoch)
-                train.append(self._gradient(masks))
-                self.optimizer.step(self.network.flat, self.network.grad)
+                self._update(None if rates is None else rates[epoch])
+                train.append(self.learner.trained()["loss"])
                 val.append(self._validate())
                 self.epoch += 1
         return Losses(
@@ -149,14 +108,16 @@ class Stack:
             outputs=torch.stack(self._outputs).cpu().unbind() if self._outputs else (),
         )
 
-    def _gradient(self, masks: Masks) -> Tensor:
-        """Fill the gradients in; the training losses (S,)."""
-        loss = self.network.gradient(self.train_x, self.train_y, self.train_share, masks)
-        return loss if self._scale is None else loss * self._scale[1].squeeze(1) ** 2
+    def _update(self, rates: Tensor | None) -> None:
+        """One epoch's optimizer steps, at ``rates`` (S, 1)."""
+        for _ in self.learner.gradients(self.epoch):
+            if rates is not None:
+                self.optimizer.set_rates(rates)
+            self.optimizer.step(self.learner.flat, self.learner.grad)
 
     def _rates(self, n_epochs: int) -> Tensor | None:
         rates = self.schedules.rates(n_epochs)
-        return None if rates is None else rates.to(self.network.flat.device)
+        return None if rates is None else rates.to(self.learner.flat.device)
 
     def drop(self, rows: Sequence[int]) -> dict[int, Finished]:
         """Take the networks in these rows out of the stack; how they ended, by their ids."""
@@ -165,15 +126,15 @@ class Stack:
         self.ids = [self.ids[row] for row in left]
         if left:
             self.schedules.keep(left)
-            self._keep(torch.tensor(left, device=self.network.flat.device))
+            self._keep(torch.tensor(left, device=self.learner.flat.device))
         return ended
 
     def _finish(self, row: int) -> Finished:
         progress = self._progress
         # One that has stopped went on with the others to the end of the step.
         is_kept = self.stopping.restore_best or not bool(progress.running[row])
-        flat = progress.kept_flat if is_kept else self.network.flat
-        self.network.copy_to(self.members[self.ids[row]].network, row, flat)
+        flat = progress.kept_flat if is_kept else self.learner.flat
+        self.learner.hand_back(self.members[self.ids[row]], row, flat)
         return Finished(
             float(progress.best_loss[row]),
             int(progress.best_epoch[row]),
@@ -181,40 +142,26 @@ class Stack:
         )
 
     def _validates(self, epoch: int) -> bool:
-        return self._val is not None and (epoch + 1) % self.stopping.validate_every == 0
+        return self.learner.validates and (epoch + 1) % self.stopping.validate_every == 0
 
     def _validate(self) -> Tensor:
         """Validation losses (S,), and who has improved and who stops."""
         progress = self._progress
         progress.epochs += progress.running
         if not self._validates(self.epoch):
-            if self._val is None:
-                progress.follow(self.network.flat, self.epoch)
+            if not self.learner.validates:
+                progress.follow(self.learner.flat, self.epoch)
             return torch.full_like(progress.best_loss, torch.nan)
-        assert self._val is not None
-        x, y, share = self._val
-        outputs = self.network(x)
-        if self._scale is not None:
-            mean, std = self._scale
-            outputs = outputs * std + mean
+        measures, outputs = self.learner.validated()
         if self._tells_outputs:
             self._outputs.append(outputs)
-        loss = ((outputs - y).square_() * share).sum(1)
-        progress.update(loss, self.network.flat, self.epoch, self.stopping)
-        return loss
+        progress.update(measures["loss"], self.learner.flat, self.epoch, self.stopping)
+        return measures["loss"]
 
     def _keep(self, rows: Tensor) -> None:
-        self.network.keep(rows)
+        self.learner.keep(rows)
         self.optimizer.keep(rows)
-        self.dropout.keep(rows)
         self._progress.keep(rows)
-        self.train_x, self.train_y = self.train_x[rows], self.train_y[rows]
-        self.train_share = self.train_share[rows]
-        if self._scale is not None:
-            self._scale = self._scale[0][rows], self._scale[1][rows]
-        if self._val is not None:
-            x, y, share = self._val
-            self._val = x[rows], y[rows], share[rows]
 
 
 class _Progress:
@@ -255,25 +202,3 @@ class _Progress:
     def keep(self, rows: Tensor) -> None:
         for name, value in vars(self).items():
             setattr(self, name, value[rows])
-
-
-def _scales(members: Sequence[Member], device: torch.device) -> tuple[Tensor, Tensor] | None:
-    """Means and deviations (S, 1); None: nobody has them."""
-    if all(member.target_scale is None for member in members):
-        return None
-    pairs = [member.target_scale or (0.0, 1.0) for member in members]
-    mean, std = torch.tensor(pairs, device=device).unbind(1)
-    return mean[:, None], std[:, None]
-
-
-def _padded(
-    samples: Sequence[tuple[Tensor, Tensor]], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs (S, N, I), targets (S, N), each sample's share in the mean (S, N), zero if padded."""
-    n_most, widest = max(len(y) for _, y in samples), max(x.shape[1] for x, _ in samples)
-    x_sni = torch.zeros(len(samples), n_most, widest)
-    y_sn, share_sn = torch.zeros(len(samples), n_most), torch.zeros(len(samples), n_most)
-    for row, (x, y) in enumerate(samples):
-        x_sni[row, : len(y), : x.shape[1]], y_sn[row, : len(y)] = x, y
-        share_sn[row, : len(y)] = 1 / len(y)
-    return x_sni.to(device), y_sn.to(device), share_sn.to(device)

@@ -13,15 +13,18 @@ from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.stack.module import Group, StackedFit
-from lightning_hpo.stack.training import Member, Stopping
+from lightning_hpo.stack.regression import RegressionMember
+from lightning_hpo.stack.training import Stopping
 
 
-def member(seed: int, lr: float = 0.02) -> Member:
+def member(seed: int, lr: float = 0.02) -> RegressionMember:
     torch.manual_seed(seed)
     module = MLPRegressor(neurons=(6,))
     x, val_x = torch.randn(12, 1), torch.randn(5, 1)
     samples = [(part, torch.sin(part[:, 0])) for part in (x, val_x)]
-    return Member(module.network, optim.SGD(module.parameters(), lr=lr), 0.0, seed, *samples)
+    return RegressionMember(
+        module.network, optim.SGD(module.parameters(), lr=lr), 0.0, seed, *samples
+    )
 
 
 def fit(*groups: Group, epochs: int = 40, **options) -> StackedFit:

@@ -5,53 +5,16 @@ from functools import partial
 
 import pytest
 import torch
+from perceptrons import EPOCHS, alone, member
 from torch import nn, optim
 
-from lightning_hpo.models.mlp import MLPRegressor
-from lightning_hpo.stack.training import Member, Stack, Stopping
+from lightning_hpo.stack.regression import RegressionMember
+from lightning_hpo.stack.training import Stack, Stopping
 
 CPU = torch.device("cpu")
-EPOCHS = 60
 
 
-def member(seed: int, *, n=12, inputs=1, neurons=(6, 4), make=None, dropout=0.0, n_val=5) -> Member:
-    torch.manual_seed(seed)
-    module = MLPRegressor(input_shape=(inputs,), neurons=neurons, dropout=dropout)
-    make = make or partial(optim.Adam, lr=0.02)
-    x, val_x = torch.randn(n, inputs), torch.randn(n_val, inputs)
-    y, val_y = torch.sin(2 * x[:, 0]), torch.sin(2 * val_x[:, 0]) + 0.3 * torch.randn(n_val)
-    return Member(
-        module.network,
-        make(module.parameters()),
-        dropout,
-        seed,
-        (x, y),
-        (val_x, val_y) if n_val else None,
-    )
-
-
-def alone(member: Member, patience: int | None) -> tuple[list[float], list[float], int]:
-    """The plainest loop there is: training and validation losses, and the best epoch."""
-    network, loss_of = member.network, nn.MSELoss()
-    train, val, best, waited = [], [], 0, 0
-    for epoch in range(EPOCHS):
-        network.train()
-        loss = loss_of(network(member.train[0])[:, 0], member.train[1])
-        member.optimizer.zero_grad()
-        loss.backward()
-        member.optimizer.step()
-        train.append(loss.item())
-        network.eval()
-        with torch.no_grad():
-            val.append(loss_of(network(member.val[0])[:, 0], member.val[1]).item())
-        improved = epoch == 0 or val[-1] < val[best]
-        best, waited = (epoch, 0) if improved else (best, waited + 1)
-        if waited == patience:
-            break
-    return train, val, best
-
-
-def many() -> list[Member]:
+def many() -> list[RegressionMember]:
     """Different data, widths, sizes of folds, optimizers and settings."""
     return [
         member(0),
@@ -80,24 +43,6 @@ def test_each_network_trains_as_if_alone(patience):
         assert ended[row].best_loss == pytest.approx(val[best], rel=1e-4)
     if patience is not None:
         assert len({end.epochs for end in ended.values()}) > 1, "they stop at different epochs"
-
-
-# Rule: so it is beside networks with other inputs, as where the training rows of a fold lack a
-# category.
-def test_networks_may_have_different_inputs():
-    def made() -> list[Member]:
-        return [member(seed, inputs=inputs) for seed, inputs in enumerate((3, 1, 2))]
-
-    members = made()
-    stack = Stack(members, stopping=Stopping(restore_best=False), device=CPU)
-    losses = stack.train(EPOCHS)
-    stack.drop(range(3))
-    for row, own in enumerate(made()):
-        train, val, _ = alone(own, None)
-        torch.testing.assert_close(losses.train[:, row], torch.tensor(train))
-        torch.testing.assert_close(losses.val[:, row], torch.tensor(val))
-        kept, trained = members[row].network[0].weight, own.network[0].weight
-        torch.testing.assert_close(kept, trained, rtol=1e-3, atol=1e-4)
 
 
 # Rule: in the end a network has the weights of its best epoch: it validates to its best loss.
@@ -184,7 +129,7 @@ def test_validation_every_few_epochs():
 # Rule: with dropout, stacked and serial networks agree in distribution: the means of their last
 # losses over 64 seeds lie within five standard errors; without dropout the loss is far lower.
 def test_with_dropout_networks_agree_with_torchs_in_distribution():
-    def made(p: float) -> list[Member]:
+    def made(p: float) -> list[RegressionMember]:
         return [replace(member(0, neurons=(16,), dropout=p), seed=seed) for seed in range(64)]
 
     def last_losses(p: float) -> torch.Tensor:
@@ -198,26 +143,3 @@ def test_with_dropout_networks_agree_with_torchs_in_distribution():
     errors = (serial.var(1) / 64 + stacked.var(1) / 64).sqrt()
     assert ((serial.mean(1) - stacked.mean(1)).abs() < 5 * errors).all()
     assert stacked[0].mean() - without[0].mean() > 10 * errors[0]
-
-
-def scaled(member: Member) -> Member:
-    """The same network on the same targets in other units."""
-    (x, y), (val_x, val_y) = member.train, member.val
-    train, val = (x, y * 80_000 + 200_000), (val_x, val_y * 80_000 + 200_000)
-    return replace(member, train=train, val=val, target_scale=(200_000.0, 80_000.0))
-
-
-# Rule: a scale is in losses and outputs, not in what is learnt; one beside it has its own, or none.
-def test_a_network_with_a_scaled_target_learns_what_it_learns_without():
-    stopping = Stopping(patience=None)
-    plain = Stack([member(0), member(1)], stopping=stopping, device=CPU, tells_outputs=True)
-    ours = Stack([scaled(member(0)), member(1)], stopping=stopping, device=CPU, tells_outputs=True)
-    first, second = plain.train(9), ours.train(9)
-    unit = torch.tensor([80_000.0**2, 1.0])
-    torch.testing.assert_close(second.train, first.train * unit, rtol=1e-3, atol=0)
-    torch.testing.assert_close(second.val, first.val * unit, rtol=1e-3, atol=0)
-    in_units = first.outputs[-1][0] * 80_000 + 200_000
-    torch.testing.assert_close(second.outputs[-1][0], in_units, rtol=1e-3, atol=1)
-    ours.drop([1])
-    assert ours.train(1).train.shape == (1, 1)
-    assert ours.train(1).val[0, 0] > 80_000
