@@ -60,8 +60,8 @@ class Member(Protocol):
 
     ``schedule`` makes the optimizer's learning-rate schedule; None: a constant rate. ``n_val``: how
     many samples it validates on; with none nothing stops it, and its last epoch is its best.
-    ``among`` makes the learner of members of its kind. Members whose ``kind`` is the same can share
-    a stack; when it leaves, its network has the trained weights (see ``Stopping``).
+    ``steps_per_epoch``: optimizer steps. Members of one ``kind`` can share a stack, whose learner
+    ``among`` makes; when one leaves, its network has the trained weights (see ``Stopping``).
     """
 
     @property
@@ -72,6 +72,9 @@ class Member(Protocol):
 
     @property
     def n_val(self) -> int: ...
+
+    @property
+    def steps_per_epoch(self) -> int: ...
 
     @property
     def kind(self) -> str: ...

@@ -1,4 +1,4 @@
-"""The stack under a Trainer: one ``training_step`` is many epochs of all networks.
+"""The stack under a Trainer: one ``training_step`` is one or many epochs of all networks.
 
 Lightning's loop is paid once a step. Networks that stop, diverge or are pruned leave the stack at
 the end of the step, so that the others go on at their own cost.
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import optuna
 import torch
-from numpy.typing import NDArray
 
 from lightning_hpo.errors import NonFiniteLoss
 from lightning_hpo.flavour import pl
+from lightning_hpo.protocol.metrics import Curve
 from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.stack.learner import Member
 from lightning_hpo.stack.training import Finished, Losses, Stack, Stopping
@@ -31,9 +31,9 @@ class Group:
     """Networks that belong together, such as the folds of one trial; a group ends as one.
 
     ``outputs``: take what each member gives in its validations.
-    After the fit, ``finished`` holds each member's end and ``train``, ``val`` its losses by epoch,
-    unless ``error`` says why there is none: :class:`optuna.TrialPruned`, :class:`NonFiniteLoss`
-    or :class:`TimeIsUp`.
+    After the fit, ``finished`` holds each member's end, ``train`` and ``val`` its losses by epoch,
+    and ``curves`` all that is told of it, unless ``error`` says why there is none:
+    :class:`optuna.TrialPruned`, :class:`NonFiniteLoss` or :class:`TimeIsUp`.
     """
 
     def __init__(
@@ -47,29 +47,36 @@ class Group:
         self.outputs = outputs
         self.finished: dict[int, Finished] = {}
         self.error: Exception | None = None
-        self._train: list[list[NDArray[np.float32]]] = [[] for _ in members]
-        self._val: list[list[NDArray[np.float32]]] = [[] for _ in members]
+        self._told: list[dict[str, list[Curve]]] = [{} for _ in members]
 
     @property
     def is_done(self) -> bool:
         return len(self.finished) == len(self.members)
 
     @property
-    def train(self) -> list[NDArray[np.float32]]:
+    def train(self) -> list[Curve]:
         """The training losses of each member, one for each epoch that it trained."""
-        return [np.concatenate(steps) for steps in self._train]
+        return [curves["train/loss"] for curves in self.curves]
 
     @property
-    def val(self) -> list[NDArray[np.float32]]:
+    def val(self) -> list[Curve]:
         """The validation losses of each member; NaN in epochs without a validation."""
-        return [np.concatenate(steps) for steps in self._val]
+        return [curves["val/loss"] for curves in self.curves]
+
+    @property
+    def curves(self) -> list[dict[str, Curve]]:
+        """Of each member: those losses and, in the same way, what else is told, by its name."""
+        return [
+            {name: np.concatenate(steps) for name, steps in told.items()} for told in self._told
+        ]
 
     def observe(self, epoch: int, rows: Mapping[int, int], losses: Losses) -> None:
         """Take note of a step that ended with ``epoch``; ``rows``: of each member still there."""
+        curves = {"train/loss": losses.train, "val/loss": losses.val, **losses.further}
         for member, row in rows.items():
             n = int(losses.epochs[row])
-            self._train[member].append(losses.train[:n, row].numpy())
-            self._val[member].append(losses.val[:n, row].numpy())
+            for name, values in curves.items():
+                self._told[member].setdefault(name, []).append(values[:n, row].numpy())
         first = epoch + 1 - len(losses.train)
         if self.outputs:
             self._keep_outputs(rows, losses, first)
@@ -113,7 +120,7 @@ def _check_finite(losses: Losses, row: int, first_epoch: int, member: int) -> No
 class StackedFit(pl.LightningModule):
     """Trains groups of networks as one stack for at most ``epochs``, ``epochs_per_step`` a step.
 
-    Each group that ends is handed to ``on_end`` at once. Loss: mean squared error.
+    Each group that ends is handed to ``on_end`` at once.
     """
 
     def __init__(

@@ -41,6 +41,10 @@ class RegressionMember:
         return 0 if self.val is None else len(self.val[1])
 
     @property
+    def steps_per_epoch(self) -> int:
+        return 1
+
+    @property
     def kind(self) -> str:
         layers = linear_layers(self.network)
         return f"regression, {len(layers)} layers, {layers[0].in_features} inputs"

@@ -14,7 +14,7 @@ MakeSchedule = Callable[[Optimizer], LRScheduler]
 
 
 class StackedSchedules:
-    """The rates that S networks have in the epochs to come; an epoch is one optimizer step.
+    """The rates that S networks have in the optimizer steps to come.
 
     ``makers``: of each network's schedule; None: its optimizer's rate throughout. What a schedule
     changes besides the rate would be lost on the stack: :meth:`rates` refuses it.
@@ -33,11 +33,11 @@ class StackedSchedules:
             # Without gradients nothing moves, and torch warns of a schedule that steps first.
             optimizer.step()
 
-    def rates(self, n_epochs: int) -> Tensor | None:
-        """Rates (n_epochs, S, 1) on the host, and that many steps on; None if all are constant."""
+    def rates(self, n_steps: int) -> Tensor | None:
+        """Rates (n_steps, S, 1) on the host, and that many steps on; None if all are constant."""
         if not any(self._schedules):
             return None
-        rates = torch.tensor([self._next() for _ in range(n_epochs)])
+        rates = torch.tensor([self._next() for _ in range(n_steps)])
         for optimizer, rest in zip(self._optimizers, self._rest, strict=True):
             if _all_but_rate(optimizer) != rest:
                 raise UserError(

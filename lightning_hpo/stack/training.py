@@ -3,13 +3,13 @@
 Shapes: S networks, V validation samples, P parameters, E epochs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from lightning_hpo.stack.learner import Member
+from lightning_hpo.stack.learner import Measures, Member
 from lightning_hpo.stack.optimizers import StackedOptimizer
 from lightning_hpo.stack.schedules import StackedSchedules
 
@@ -44,7 +44,8 @@ class Losses:
     ``validated`` (E,): in which epochs ``val`` says something; elsewhere it is NaN.
     ``epochs`` (S,): in how many of them each network trained; what comes later does not count.
     ``best`` (S,): each network's best so far; ``stopped`` (S,): whether it has ended.
-    ``outputs``: of the epochs with a validation, (S, V) of each, if they are asked for.
+    ``outputs``: of the epochs with a validation, (S, V, ...) of each, if they are asked for.
+    ``further``: what else is told, such as "val/accuracy", each as ``train`` and ``val``.
     """
 
     train: Tensor
@@ -54,6 +55,7 @@ class Losses:
     best: Tensor
     stopped: Tensor
     outputs: Sequence[Tensor] = ()
+    further: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Stack:
@@ -88,36 +90,45 @@ class Stack:
 
     def train(self, n_epochs: int) -> Losses:
         """Train every network for ``n_epochs`` more, or until it stops."""
-        progress, train, val = self._progress, [], []
-        before, first = progress.epochs.clone(), self.epoch
+        progress, first = self._progress, self.epoch
+        before = progress.epochs.clone()
+        told: dict[str, list[Tensor]] = {}
         rates = self._rates(n_epochs)
         self._outputs = []
         with torch.no_grad():
             for epoch in range(n_epochs):
                 self._update(None if rates is None else rates[epoch])
-                train.append(self.learner.trained()["loss"])
-                val.append(self._validate())
+                measures = {"train": self.learner.trained(), "val": self._validate()}
+                for stage, found in measures.items():
+                    for name, value in found.items():
+                        told.setdefault(f"{stage}/{name}", []).append(value)
                 self.epoch += 1
+        curves = {name: torch.stack(values).cpu() for name, values in told.items()}
         return Losses(
-            train=torch.stack(train).cpu(),
-            val=torch.stack(val).cpu(),
+            train=curves.pop("train/loss"),
+            val=curves.pop("val/loss"),
             validated=torch.tensor([self._validates(e) for e in range(first, self.epoch)]),
             epochs=(progress.epochs - before).cpu(),
             best=progress.best_loss.cpu(),
             stopped=~progress.running.cpu(),
             outputs=torch.stack(self._outputs).cpu().unbind() if self._outputs else (),
+            further=curves,
         )
 
     def _update(self, rates: Tensor | None) -> None:
-        """One epoch's optimizer steps, at ``rates`` (S, 1)."""
-        for _ in self.learner.gradients(self.epoch):
+        """One epoch's optimizer steps, at ``rates`` (steps, S, 1)."""
+        for step, _ in enumerate(self.learner.gradients(self.epoch)):
             if rates is not None:
-                self.optimizer.set_rates(rates)
+                self.optimizer.set_rates(rates[step])
             self.optimizer.step(self.learner.flat, self.learner.grad)
 
     def _rates(self, n_epochs: int) -> Tensor | None:
-        rates = self.schedules.rates(n_epochs)
-        return None if rates is None else rates.to(self.learner.flat.device)
+        """Of each step of the epochs to come (E, steps, S, 1); None: they are constant."""
+        steps = self.learner.steps_per_epoch
+        rates = self.schedules.rates(n_epochs * steps)
+        if rates is None:
+            return None
+        return rates.unflatten(0, (n_epochs, steps)).to(self.learner.flat.device)
 
     def drop(self, rows: Sequence[int]) -> dict[int, Finished]:
         """Take the networks in these rows out of the stack; how they ended, by their ids."""
@@ -144,19 +155,20 @@ class Stack:
     def _validates(self, epoch: int) -> bool:
         return self.learner.validates and (epoch + 1) % self.stopping.validate_every == 0
 
-    def _validate(self) -> Tensor:
-        """Validation losses (S,), and who has improved and who stops."""
+    def _validate(self) -> Measures:
+        """Of the validation samples, NaN without one; who has improved and who stops."""
         progress = self._progress
         progress.epochs += progress.running
         if not self._validates(self.epoch):
             if not self.learner.validates:
                 progress.follow(self.learner.flat, self.epoch)
-            return torch.full_like(progress.best_loss, torch.nan)
+            nothing = torch.full_like(progress.best_loss, torch.nan)
+            return dict.fromkeys(self.learner.trained(), nothing)
         measures, outputs = self.learner.validated()
         if self._tells_outputs:
             self._outputs.append(outputs)
         progress.update(measures["loss"], self.learner.flat, self.epoch, self.stopping)
-        return measures["loss"]
+        return measures
 
     def _keep(self, rows: Tensor) -> None:
         self.learner.keep(rows)

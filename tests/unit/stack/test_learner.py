@@ -21,6 +21,7 @@ class Point:
     optimizer: optim.Optimizer
     schedule: Any = None
     n_val: int = 1
+    steps_per_epoch: int = 2
     kind: str = "point"
 
     @classmethod
