@@ -50,6 +50,7 @@ class StackedLauncher(WorkersLauncher):
             )
         return StackedWorkers(
             batch=OmegaConf.select(self.config, "study.batch", default="auto"),
+            model=str(OmegaConf.select(self.config, "model._target_", default="")),
             n_slots=n_slots,
             run_batch=RUN_BATCH,
             **self.settings(),

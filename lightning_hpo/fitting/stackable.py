@@ -6,7 +6,6 @@ it does not know must be refused, since otherwise it would silently do nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,13 +16,13 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting import build, splits
 from lightning_hpo.fitting.observers import listed
 from lightning_hpo.fitting.plan import steps_are_folds
-from lightning_hpo.fitting.row_weights import require_weighed
+from lightning_hpo.fitting.stack_members import SERIAL, member_of
 from lightning_hpo.flavour import pl
-from lightning_hpo.models.mlp import MLPRegressor
-from lightning_hpo.stack.regression import RegressionMember
+from lightning_hpo.stack.learner import Member
 from lightning_hpo.stack.training import Stopping
 
-_SERIAL = "set cv.parallel=serial."
+# With cv.epochs_per_step=auto: epochs of a single step that are trained at a time.
+_SHORT_EPOCHS = 50
 # Trainer settings that change the training of a network, and their values that change nothing.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "precision": (None, "32-true", "32", 32),
@@ -43,8 +42,8 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 class Fold:
     """A network of the stack, the module that it belongs to, and its data module."""
 
-    member: RegressionMember
-    module: MLPRegressor
+    member: Member
+    module: Any
     data: TensorDataModule
 
     @classmethod
@@ -57,36 +56,23 @@ class Fold:
         return cls(member_of(module, data, seed, epochs=epochs), module, data)
 
 
-def member_of(module: Any, data: Any, seed: int, *, epochs: int) -> RegressionMember:
-    """The network of ``module`` with its optimizer and all of its data at once.
+def require_alike_steps(members: Sequence[Member]) -> None:
+    """Raise :class:`UserError` for networks of one stack that take different numbers of steps."""
+    steps = sorted({member.steps_per_epoch for member in members})
+    if len(steps) > 1:
+        raise UserError(
+            "stacked networks take equally many minibatches in an epoch, got"
+            f" {steps[0]} and {steps[-1]} of different folds; set another data.batch_size, or"
+            f" {SERIAL}"
+        )
 
-    ``epochs``: the length of the fit, over which a learning-rate schedule extends.
-    """
-    if not isinstance(module, MLPRegressor) or not isinstance(data, TensorDataModule):
-        raise UserError(
-            "stacked networks need an MLPRegressor and a TensorDataModule, got"
-            f" {type(module).__name__} and {type(data).__name__}; {_SERIAL}"
-        )
-    if module.embeddings is not None:
-        raise UserError(
-            "stacked networks take numbers alone, got cardinalities="
-            f"{module.embeddings.cardinalities}, categories to embed; {_SERIAL}"
-        )
-    require_weighed(module, data, stacked=True)
-    _check_full_batch(data)
-    make_schedule = module.make_scheduler
-    x, y = data.raw("train")
-    val_x, val_y = data.raw("val")
-    return RegressionMember(
-        network=module.network,
-        optimizer=module.make_optimizer(module.parameters()),
-        dropout=module.dropout,
-        seed=seed,
-        train=(data.normalised(x), y),
-        val=(data.normalised(val_x), val_y) if len(val_y) else None,
-        target_scale=module.target_scale,
-        schedule=make_schedule and partial(make_schedule, total_steps=epochs),
-    )
+
+def epochs_per_step(cfg: DictConfig, member: Member) -> int:
+    """Epochs that a stack trains at a time, for ``auto`` by how many steps one of them has."""
+    asked = cfg.cv.epochs_per_step
+    if asked != "auto":
+        return int(asked)
+    return _SHORT_EPOCHS if member.steps_per_epoch == 1 else 1
 
 
 def checked_stopping(cfg: DictConfig) -> Stopping:
@@ -94,31 +80,28 @@ def checked_stopping(cfg: DictConfig) -> Stopping:
     if cfg.monitor != "val/loss" or cfg.mode != "min":
         raise UserError(
             "stacked networks are monitored by val/loss, mode=min, got"
-            f" monitor={cfg.monitor}, mode={cfg.mode}; {_SERIAL}"
+            f" monitor={cfg.monitor}, mode={cfg.mode}; {SERIAL}"
         )
     step = cfg.cv.get("epochs_per_step")
-    if not isinstance(step, int) or step < 1:
+    if step != "auto" and (not isinstance(step, int) or step < 1):
         raise UserError(
-            f"cv.epochs_per_step must be an integer of at least 1, got cv.epochs_per_step={step}."
+            "cv.epochs_per_step must be an integer of at least 1 or auto, got"
+            f" cv.epochs_per_step={step}."
         )
     for name, neutral in _NEUTRAL.items():
         value = cfg.trainer.get(name, neutral[0])
         if value not in neutral:
-            raise UserError(f"stacked networks do not know trainer.{name}={value}; {_SERIAL}")
+            raise UserError(f"stacked networks do not know trainer.{name}={value}; {SERIAL}")
     if cfg.trainer.get("enable_checkpointing") or _further_loggers(cfg):
         raise UserError(
             "stacked networks have loggers of their own and no checkpoints, got trainer.logger,"
             " another logger than tensorboard and csv, or trainer.enable_checkpointing; take it"
-            f" out, or {_SERIAL}"
-        )
-    if cfg.get("augment"):
-        raise UserError(
-            f"stacked networks train on the data as they are; augment=none, or {_SERIAL}"
+            f" out, or {SERIAL}"
         )
     if steps_are_folds(OmegaConf.select(cfg, "pruner._target_")):
         raise UserError(
             "the Wilcoxon pruner compares fold after fold, but stacked folds end together;"
-            f" choose pruner=median, or {_SERIAL}"
+            f" choose pruner=median, or {SERIAL}"
         )
     return _stopping(cfg)
 
@@ -137,7 +120,7 @@ def _stopping(cfg: DictConfig) -> Stopping:
         if not isinstance(callback, pl.callbacks.EarlyStopping) or len(found) > 1:
             raise UserError(
                 "stacked networks know one EarlyStopping and no other callback, got"
-                f" {type(callback).__name__}; {_SERIAL}"
+                f" {type(callback).__name__}; {SERIAL}"
             )
     if not found:
         return Stopping(validate_every=every)
@@ -146,7 +129,7 @@ def _stopping(cfg: DictConfig) -> Stopping:
     if early.monitor != cfg.monitor or early.mode != cfg.mode or thresholds != (None, None):
         raise UserError(
             "stacked networks stop by patience on the monitor, got an EarlyStopping with"
-            f" monitor={early.monitor}, mode={early.mode} and thresholds {thresholds}; {_SERIAL}"
+            f" monitor={early.monitor}, mode={early.mode} and thresholds {thresholds}; {SERIAL}"
         )
     return Stopping(early.patience, abs(early.min_delta), every)
 
@@ -164,16 +147,6 @@ def require_alike(configs: Sequence[DictConfig]) -> None:
                     f"trials that are stacked must share {part}, got"
                     f" {_difference(values[0], value)}; set hydra/launcher=workers."
                 )
-
-
-def _check_full_batch(data: TensorDataModule) -> None:
-    n = len(data.train_indices)
-    if data.batch_size < n:
-        raise UserError(
-            f"stacked networks see all {n} training samples at once, got"
-            f" data.batch_size={data.batch_size}; set data.batch_size={n} or more (of a"
-            f" table also null), or {_SERIAL}"
-        )
 
 
 def _plain(node: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -16,18 +16,23 @@ from lightning_hpo.data import told
 from lightning_hpo.data.folds import Split
 from lightning_hpo.explain.predictions import save_over_grid
 from lightning_hpo.fitting import build, stacked_files
-from lightning_hpo.fitting.stackable import Fold, checked_stopping, member_of, require_alike
+from lightning_hpo.fitting.stack_members import member_of
+from lightning_hpo.fitting.stackable import (
+    Fold,
+    checked_stopping,
+    epochs_per_step,
+    require_alike,
+    require_alike_steps,
+)
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.messages import FitResult, JobContext
-from lightning_hpo.protocol.metrics import Curve, cell, write_metrics
+from lightning_hpo.protocol.metrics import Columns, Curve, cell, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch
 from lightning_hpo.protocol.stages import Stage
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.training import Stopping
-
-STAGES: dict[str, Stage] = {"train/loss": "train", "val/loss": "val"}
 
 
 class StackedFits:
@@ -50,7 +55,10 @@ class StackedFits:
         self.stopping = checked_stopping(cfg)
         self.cfg = cfg
         self.folds = [Fold.of(cfg, split, seed) for split, seed in zip(splits, seeds, strict=True)]
-        self.group = Group([fold.member for fold in self.folds], report, outputs)
+        members = [fold.member for fold in self.folds]
+        require_alike_steps(members)
+        self.epochs_per_step = epochs_per_step(cfg, members[0])
+        self.group = Group(members, report, outputs)
         self._started_s = time.monotonic()
 
     def results(self) -> list[FitResult]:
@@ -60,14 +68,15 @@ class StackedFits:
         if not all(math.isfinite(end.best_loss) for end in self.group.finished.values()):
             raise not_validated("val/loss", self.cfg.trainer.max_epochs)
         seconds = time.monotonic() - self._started_s
-        curves = enumerate(zip(self.group.train, self.group.val, strict=True))
-        return [self._result(fold, train, val, seconds) for fold, (train, val) in curves]
+        return [
+            self._result(fold, curves, seconds) for fold, curves in enumerate(self.group.curves)
+        ]
 
-    def _result(self, fold: int, train: Curve, val: Curve, seconds: float) -> FitResult:
+    def _result(self, fold: int, curves: Columns, seconds: float) -> FitResult:
         end = self.group.finished[fold]
         module = self.folds[fold].module
         metrics = {
-            "train/loss": float(train[end.best_epoch]),
+            **{name: float(curve[end.best_epoch]) for name, curve in curves.items()},
             "val/loss": end.best_loss,
             "n_parameters": float(sum(p.numel() for p in module.parameters())),
             "seconds": seconds,
@@ -78,20 +87,21 @@ class StackedFits:
             end.epochs,
             metrics,
             seconds,
-            last={"train/loss": _last(train), "val/loss": _last(val)},
-            stages=STAGES,
-            curve=_validated(val),
+            last={name: _last(curve) for name, curve in curves.items()},
+            stages=stages_of(curves),
+            curve=_validated(curves),
         )
 
     def write_together(self, context: JobContext) -> None:
         """One ``metrics.csv`` and one event file: means over folds, and each fold now and then."""
-        every = int(self.cfg.cv.epochs_per_step)
+        every = self.epochs_per_step
         best = [self.group.finished[fold].best_epoch for fold in range(len(self.folds))]
-        stages = {"train/loss": self.group.train, "val/loss": self.group.val}
-        means = {name: stacked_files.mean_curve(curves, best) for name, curves in stages.items()}
+        folds = self.group.curves
+        of_all = {name: [curves[name] for curves in folds] for name in folds[0]}
+        means = {name: stacked_files.mean_curve(curves, best) for name, curves in of_all.items()}
         of_folds = {
             f"{name}/fold_{fold}": curve
-            for name, curves in stages.items()
+            for name, curves in of_all.items()
             for fold, curve in enumerate(curves)
         }
         write_metrics(context.folder, means, of_folds, every)
@@ -99,10 +109,9 @@ class StackedFits:
 
     def write_apart(self, fold: int, context: JobContext) -> None:
         """What a fit of this fold alone leaves: metrics, events, indices, predictions, outputs."""
-        columns = {"train/loss": self.group.train[fold], "val/loss": self.group.val[fold]}
-        every = int(self.cfg.cv.epochs_per_step)
+        columns = self.group.curves[fold]
         write_metrics(context.folder, columns)
-        stacked_files.write_events(context.folder, columns, every)
+        stacked_files.write_events(context.folder, columns, self.epochs_per_step)
         data, module = self.folds[fold].data, self.folds[fold].module
         save_indices(JobFolder(context.folder).indices, data)
         save_over_grid(JobFolder(context.folder).predictions, module, data)
@@ -112,10 +121,16 @@ class StackedFits:
             self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
 
 
-def _validated(val: Curve) -> dict[str, list[float]]:
-    """The epochs with a validation, and their losses."""
-    epochs = np.flatnonzero(np.isfinite(val))
-    return {EPOCH: epochs.tolist(), "val/loss": val[epochs].tolist()}
+def stages_of(names: Iterable[str]) -> dict[str, Stage]:
+    """In which stage a stack tells what, by its name."""
+    return {name: "train" if name.startswith("train/") else "val" for name in names}
+
+
+def _validated(curves: Columns) -> dict[str, list[float]]:
+    """The epochs with a validation, and what is told of them."""
+    epochs = np.flatnonzero(np.isfinite(curves["val/loss"]))
+    of_val = {name: curve for name, curve in curves.items() if name.startswith("val/")}
+    return {EPOCH: epochs.tolist(), **{name: c[epochs].tolist() for name, c in of_val.items()}}
 
 
 def _last(curve: Curve) -> float:
@@ -141,7 +156,7 @@ def train(
         module = StackedFit(
             [fit.group for fit in sorted(alike, key=_optimizer)],
             epochs=int(cfg.trainer.max_epochs),
-            epochs_per_step=int(cfg.cv.epochs_per_step),
+            epochs_per_step=fits[0].epochs_per_step,
             stopping=stop or fits[0].stopping,
             on_end=None if on_end is None else lambda group: on_end(owners[id(group)]),
         )
@@ -178,19 +193,19 @@ def train_in_place(
     *,
     seed: int,
     report: Report | None = None,
-) -> Curve:
-    """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its losses (E,).
+) -> dict[str, Curve]:
+    """Train ``module`` on all of ``data`` for ``epochs``, without a validation; its curves (E,).
 
     ``seed``: of its dropout.
     """
     checked_stopping(cfg)
-    group = Group([member_of(module, data, seed, epochs=epochs)], report)
-    step = int(cfg.cv.epochs_per_step)
+    member = member_of(module, data, seed, epochs=epochs)
+    group, step = Group([member], report), epochs_per_step(cfg, member)
     fit = StackedFit([group], epochs=epochs, epochs_per_step=step, stopping=Stopping())
     _trainer(cfg).fit(fit)
     if group.error is not None:
         raise group.error
-    return group.train[0]
+    return {name: c for name, c in group.curves[0].items() if name.startswith("train/")}
 
 
 def _trainer(cfg: DictConfig) -> pl.Trainer:

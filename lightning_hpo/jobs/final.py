@@ -33,7 +33,7 @@ from lightning_hpo.fitting.hyperparameters import plain_splits
 from lightning_hpo.fitting.observers import callback_nodes
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.fitting.stacked import train_alone, train_in_place
+from lightning_hpo.fitting.stacked import stages_of, train_alone, train_in_place
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.fit_facts import fit_facts
@@ -53,7 +53,7 @@ from lightning_hpo.protocol.judging import (
     refit_epochs,
 )
 from lightning_hpo.protocol.messages import FitResult, JobContext
-from lightning_hpo.protocol.metrics import Curve, write_metrics
+from lightning_hpo.protocol.metrics import Columns, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch, settle
 from lightning_hpo.protocol.seeds import derive_seed
 from lightning_hpo.protocol.stages import Stage
@@ -198,9 +198,9 @@ def _refit(cfg: DictConfig, context: JobContext, ends: ExitStack) -> dict[str, A
     tested = run_test(trainer, module, data, JobFolder(context.folder).samples)
     if kept and plan.stacked:
         _save(trainer, data, checkpoint)
-    if trained.losses is not None:
+    if trained.curves is not None:
         # After the test, whose logger would write over it.
-        write_metrics(context.folder, {"train/loss": trained.losses})
+        write_metrics(context.folder, trained.curves)
     found = {"seed": seed, "epochs": trained.epochs, **tested._asdict()}
     found |= {"stages": trained.stages, "val_fraction": splits.refit_val_fraction(cfg)}
     found |= fit_facts(module, data, trainer)
@@ -272,11 +272,11 @@ def attribution_methods(trainer: pl.Trainer) -> list[AttributionMethod]:
 
 @dataclass(frozen=True)
 class Trained:
-    """How long a refit trained and where it logged what; ``losses``: of a stack alone."""
+    """How long a refit trained and where it logged what; ``curves``: of a stack alone."""
 
     epochs: int
     stages: dict[str, Stage]
-    losses: Curve | None = None
+    curves: Columns | None = None
 
 
 def _train_refit(
@@ -301,8 +301,8 @@ def _train_refit(
     ends.enter_context(finishing(trainer.loggers))
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
-        losses = train_in_place(cfg, module, data, epochs, seed=training_seed, report=file.report)
-        return trainer, Trained(epochs, {"train/loss": "train"}, losses)
+        curves = train_in_place(cfg, module, data, epochs, seed=training_seed, report=file.report)
+        return trainer, Trained(epochs, stages_of(curves), curves)
     done = ranks.fit(trainer, module, data, folder=context.folder, errors=(UserError,))
     return trainer, Trained(done, logged.stages)
 

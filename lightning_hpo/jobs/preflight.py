@@ -15,7 +15,7 @@ from lightning_hpo.data.leaks import require_test_apart
 from lightning_hpo.data.resplit import parts_of
 from lightning_hpo.errors import UserError
 from lightning_hpo.explain.trials import can_be_shown
-from lightning_hpo.fitting import arguments, build, observers, splits, stackable
+from lightning_hpo.fitting import arguments, build, observers, splits, stack_members, stackable
 from lightning_hpo.fitting.boundary import lightning_mistakes
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.fitting.row_weights import require_weighed
@@ -52,7 +52,9 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     # Lightning announces devices at every Trainer; once in the log of the first trial is enough.
     logging.getLogger(flavour.name()).setLevel(logging.WARNING)
     module = build.module(cfg, data)
-    require_weighed(module, data, stacked=plan.stacked)
+    if plan.stacked:
+        stack_members.member_of(module, data, cfg.seed, epochs=1)
+    require_weighed(module, data)
     _require_test(cfg, module)
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])

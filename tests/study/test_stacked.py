@@ -111,7 +111,7 @@ def test_folds_of_a_scaled_target_are_what_stock_fits_give(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("model=fc data=digits", "MLPRegressor"),
+        ("model=fc data=digits model.batch_norm=true", "model.batch_norm=false"),
         ("data.batch_size=10", "data.batch_size=10"),
         ("trainer.precision=bf16-mixed", "trainer.precision=bf16-mixed"),
         ("+trainer.gradient_clip_val=1.0", "trainer.gradient_clip_val=1.0"),

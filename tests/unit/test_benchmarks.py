@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import figures, fleet, image_folders, report, shares
+from benchmarks import figures, fleet, image_folders, report, shares, small_cnns
 from lightning_hpo.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +132,17 @@ def test_the_clock_of_parts_counts_each_moment_once(monkeypatch):
     with shares.Shares().of(parts) as clock:
         assert Outer().call(Inner()) == "done"
     assert dict(clock.seconds) == {"rest": 17.0, "outer": 10.0, "inner": 4.0}
+
+
+# Rule: ways are compared with the first one, round by round.
+def test_the_small_cnns_are_compared_with_processes():
+    assert [*small_cnns.ways(8, 2, [4])] == [
+        "2 processes, fold after fold",
+        "2 processes, folds as a stack",
+        "stacks of 4 trials",
+    ]
+    assert [*small_cnns.ways(1, 4, [])] == ["4 processes"]
+    assert small_cnns.table({"one": [60.0, 40.0], "other": [20.0, 20.0]}, 30)[2:] == [
+        "| one | 60, 40 | 36 | 1.00 (1.00 to 1.00) |",
+        "| other | 20, 20 | 90 | 2.50 (2.00 to 3.00) |",
+    ]

@@ -1,25 +1,24 @@
 """What can be trained as a stack, and that all else is named rather than trained wrongly."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from lightning_hpo.data.curve import CurveDataModule
-from lightning_hpo.data.digits import DigitsDataModule
 from lightning_hpo.data.folds import Split
 from lightning_hpo.entry import config_dir
 from lightning_hpo.errors import UserError
 from lightning_hpo.fitting.stackable import (
     Fold,
     checked_stopping,
-    member_of,
+    epochs_per_step,
     require_alike,
+    require_alike_steps,
 )
-from lightning_hpo.models.fc import FCClassifier
-from lightning_hpo.models.mlp import MLPClassifier, MLPRegressor
 from lightning_hpo.stack.training import Stopping
 
 STOPPING = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/loss, patience: 3"
@@ -51,14 +50,14 @@ def test_the_stopping_is_that_of_the_callback() -> None:
     [
         (["monitor=val/accuracy"], "monitored by val/loss, mode=min, got monitor=val/accuracy"),
         (["mode=max"], "got monitor=val/loss, mode=max"),
-        (["cv.epochs_per_step=0"], "an integer of at least 1, got cv.epochs_per_step=0"),
+        (["cv.epochs_per_step=0"], "at least 1 or auto, got cv.epochs_per_step=0"),
+        (["cv.epochs_per_step=many"], "at least 1 or auto, got cv.epochs_per_step=many"),
         (["trainer.precision=16-mixed"], "do not know trainer.precision=16-mixed"),
         (["+trainer.gradient_clip_val=0.5"], "do not know trainer.gradient_clip_val=0.5"),
         (["+trainer.accumulate_grad_batches=2"], "do not know trainer.accumulate_grad_batches=2"),
         (["+trainer.max_steps=9"], "do not know trainer.max_steps=9"),
         (["+trainer.limit_val_batches=0"], "do not know trainer.limit_val_batches=0"),
         (["++trainer.enable_checkpointing=true"], "loggers of their own and no checkpoints"),
-        (["augment=standard"], "train on the data as they are; augment=none"),
         (["pruner=wilcoxon"], "choose pruner=median"),
         (["+callbacks.rate={_target_: pytorch_lightning.callbacks.Timer}"], "callback, got Timer"),
         ([f"+callbacks.early={STOPPING}, stopping_threshold: 0.1}}"], r"thresholds \(0.1, None\)"),
@@ -99,27 +98,20 @@ def test_a_member_has_its_splits_data_at_once() -> None:
     assert Fold.of(composed(), Split("none"), 1).member.val is None
 
 
-def test_other_networks_and_data_are_refused() -> None:
-    digits = DigitsDataModule(train_limit=100)
-    with pytest.raises(UserError, match=r"got FCClassifier and DigitsDataModule; set cv\.parallel"):
-        member_of(FCClassifier(input_shape=(1, 8, 8)), digits, 0, epochs=1)
+# Rule: with auto, epochs of a single step come in fifties, those of minibatches one by one.
+@pytest.mark.parametrize(
+    ("asked", "steps", "epochs"), [("auto", 1, 50), ("auto", 23, 1), ("7", 1, 7), ("7", 23, 7)]
+)
+def test_epochs_that_are_trained_at_a_time(asked: str, steps: int, epochs: int) -> None:
+    member: Any = SimpleNamespace(steps_per_epoch=steps)
+    assert epochs_per_step(composed(f"cv.epochs_per_step={asked}"), member) == epochs
 
 
-def test_networks_that_classify_or_embed_categories_are_refused() -> None:
-    data = CurveDataModule()
-    data.setup("fit")
-    with pytest.raises(UserError, match=r"got MLPClassifier and CurveDataModule; set cv\.parallel"):
-        member_of(MLPClassifier(), data, 0, epochs=1)
-    with pytest.raises(UserError, match=r"numbers alone, got cardinalities=\(3,\).*cv\.parallel"):
-        member_of(MLPRegressor(cardinalities=(3,)), data, 0, epochs=1)
-
-
-def test_data_in_several_batches_are_refused() -> None:
-    data = CurveDataModule(batch_size=16)
-    data.setup("fit")
-    n = len(data.train_indices)
-    with pytest.raises(UserError, match=f"see all {n} training samples at once, got data.batch_"):
-        member_of(MLPRegressor(input_shape=(1,)), data, 0, epochs=1)
+def test_networks_of_different_numbers_of_steps_are_refused() -> None:
+    members: list[Any] = [SimpleNamespace(steps_per_epoch=steps) for steps in (3, 2, 3)]
+    require_alike_steps(members[::2])
+    with pytest.raises(UserError, match="got 2 and 3 of different folds; set another data"):
+        require_alike_steps(members)
 
 
 # Rule: trials of one stack may differ in model, optimizer and seed, and in nothing else.

@@ -17,12 +17,15 @@ from lightning_hpo.fitting.stacked import StackedFits, train, train_alone, train
 from lightning_hpo.flavour import pl
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import read_curves
+from lightning_hpo.protocol.outputs import OutputsByEpoch
 
 # Lightning's, on its loggers, intervals and idle hardware.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning"),
     pytest.mark.filterwarnings("ignore:Experiment logs directory"),
 ]
+CURVE = ("data=curve", "model=mlp", "model.neurons.layer_1=4")
+CLASSES = ("data=digits", "data.train_limit=200", "model=fc", "cv.epochs_per_step=auto")
 SPLITS = [Split("kfold", 3, fold) for fold in range(3)]
 
 
@@ -33,7 +36,7 @@ def _hydra() -> Iterator[None]:
 
 
 def composed(*overrides: str) -> DictConfig:
-    told = ["data=curve", "model=mlp", "model.neurons.layer_1=4", "callbacks=none"]
+    told = [*(CURVE if "data=digits" not in overrides else ()), "callbacks=none"]
     told += ["cv=kfold", "cv.n_splits=3", "cv.parallel=stacked", "cv.epochs_per_step=2"]
     return compose("config", overrides=[*told, "trainer.max_epochs=5", *overrides])
 
@@ -97,6 +100,40 @@ def test_files_are_those_of_a_fit_alone_or_of_a_trial(tmp_path: Path) -> None:
     assert rows["val/loss"][1] == pytest.approx(sum(of_folds) / 3, rel=1e-5)
 
 
+# Rule: of classes the accuracy is told too, wherever the loss is.
+def test_fits_of_classifiers_tell_their_accuracy(tmp_path: Path) -> None:
+    outputs = OutputsByEpoch()
+    result = train_alone(
+        composed(*CLASSES), SPLITS[0], 1, JobContext(tmp_path / "alone"), outputs=outputs
+    )
+    rows = read_curves(tmp_path / "alone" / "metrics.csv")
+    assert set(rows) == {"train/loss", "val/loss", "train/accuracy", "val/accuracy"}
+    assert result.metrics["val/accuracy"] == pytest.approx(rows["val/accuracy"][result.best_epoch])
+    assert result.curve["val/accuracy"] == pytest.approx(rows["val/accuracy"], rel=1e-6)
+    assert result.last["train/accuracy"] == rows["train/accuracy"][-1]
+    assert result.stages["val/accuracy"] == "val"
+    assert outputs.by_epoch[4].shape == (67, 10)
+    fits = StackedFits(composed(*CLASSES), SPLITS, [1, 2, 3])
+    train([fits])
+    fits.write_together(JobContext(tmp_path / "trial"))
+    rows = read_curves(tmp_path / "trial" / "metrics.csv")
+    of_folds = [rows[f"val/accuracy/fold_{fold}"] for fold in range(3)]
+    assert rows["val/accuracy"] == pytest.approx(np.mean(of_folds, axis=0), rel=1e-5)
+
+
+# Rule: networks that cannot share a stack train one stack after the other.
+def test_trials_of_different_kinds_train_in_turn() -> None:
+    changes = ("data.batch_size=64", "data.batch_size=32", "model.neurons_1=9")
+    fits = [StackedFits(composed(*CLASSES, change), SPLITS[:2], [1, 2]) for change in changes]
+    ended: list[StackedFits] = []
+    train(fits, on_end=ended.append)
+    assert len(ended) == 3
+    for each in fits:
+        alone = StackedFits(each.cfg, SPLITS[:2], [1, 2])
+        train([alone])
+        assert values(each.results()) == pytest.approx(values(alone.results()), rel=1e-4)
+
+
 # Rule: the epochs of a fit in place are as many as were asked for, and nothing validates.
 def test_a_fit_in_place_trains_its_module(tmp_path: Path) -> None:
     cfg = composed()
@@ -104,7 +141,9 @@ def test_a_fit_in_place_trains_its_module(tmp_path: Path) -> None:
     data = build.data_module(cfg, Split("none"))
     module = build.module(cfg, data)
     before = module.network[0].weight.detach().clone()
-    losses = train_in_place(cfg, module, data, 7, seed=1)
+    curves = train_in_place(cfg, module, data, 7, seed=1)
+    assert list(curves) == ["train/loss"]
+    losses = curves["train/loss"]
     assert losses.shape == (7,)
     assert losses[-1] < losses[0]
     assert not module.network[0].weight.equal(before)
@@ -116,7 +155,8 @@ def test_a_fit_in_place_drops_by_its_own_seed() -> None:
         cfg = composed("model.dropout=0.5")
         pl.seed_everything(1, verbose=False)
         data = build.data_module(cfg, Split("none"))
-        return train_in_place(cfg, build.module(cfg, data), data, 3, seed=seed).tolist()
+        curves = train_in_place(cfg, build.module(cfg, data), data, 3, seed=seed)
+        return curves["train/loss"].tolist()
 
     first, again, other = losses(1), losses(1), losses(2)
     assert first == again

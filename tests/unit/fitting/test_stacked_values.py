@@ -14,10 +14,16 @@ from lightning_hpo.fitting.stacked_values import values_of
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:(pytorch_)?lightning")
 
 
-@pytest.fixture
-def fits() -> Iterator[StackedFits]:
-    told = ["data=curve", "model=mlp", "model.neurons.layer_1=4", "callbacks=none", "cv=kfold"]
-    told += ["cv.n_splits=3", "cv.parallel=stacked", "optimizer.lr=0.5", "trainer.max_epochs=8"]
+OF = {
+    "numbers": ["data=curve", "model=mlp", "model.neurons.layer_1=4", "optimizer.lr=0.5"],
+    "classes": ["data=digits", "data.train_limit=90", "model=fc", "optimizer.lr=0.03"],
+}
+
+
+@pytest.fixture(params=OF)
+def fits(request: pytest.FixtureRequest) -> Iterator[StackedFits]:
+    told = [*OF[request.param], "callbacks=none", "cv=kfold"]
+    told += ["cv.n_splits=3", "cv.parallel=stacked", "trainer.max_epochs=8"]
     with initialize_config_dir(str(config_dir())):
         cfg = compose("config", overrides=told)
     yield StackedFits(cfg, [splits.search_split(cfg, k) for k in range(3)], [0, 1, 2])

@@ -7,6 +7,8 @@ from lightning_hpo.launchers.job import Batch, Job, SlotDied
 from lightning_hpo.launchers.stacked import StackedWorkers, trials_of_batch
 from lightning_hpo.launchers.workers import Workers
 
+MLP, CNN = "lightning_hpo.models.mlp.MLP", "lightning_hpo.models.cnn.CNNClassifier"
+
 
 class FakeSlot:
     """A slot without a process."""
@@ -29,7 +31,7 @@ def make(monkeypatch):
     def made(n_slots: int, batch: int) -> StackedWorkers:
         monkeypatch.setattr(Workers, "__init__", lambda self, **_: None)
         monkeypatch.setattr(Workers, "wait", lambda self, timeout_s=None: [])
-        workers = StackedWorkers(batch=batch)
+        workers = StackedWorkers(batch=batch, model="")
         workers._slots = [FakeSlot(index) for index in range(n_slots)]
         return workers
 
@@ -108,4 +110,14 @@ def test_a_death_alone_is_blamed(make, monkeypatch):
 @pytest.mark.parametrize("batch", [0, -1, 1.5, "all"])
 def test_a_batch_is_auto_or_a_positive_number(batch):
     with pytest.raises(UserError, match=f"study.batch={batch}"):
-        trials_of_batch(batch)
+        trials_of_batch(batch, MLP)
+
+
+# Rule: a GPU holds more networks of rows than of images; on a CPU further trials leave its cache.
+@pytest.mark.parametrize(
+    ("gpus", "model", "trials"), [("0,1", MLP, 256), ("0", CNN, 32), ("", MLP, 1), ("", CNN, 1)]
+)
+def test_an_automatic_batch_is_by_machine_and_model(monkeypatch, gpus, model, trials):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    assert trials_of_batch("auto", model) == trials
+    assert trials_of_batch(7, model) == 7
