@@ -25,7 +25,7 @@ from benchmarks import figures
 from benchmarks.conditions import conditions, quiet_lightning
 from lightning_hpo.data.curve import CurveDataModule
 from lightning_hpo.data.folds import Split
-from lightning_hpo.fitting.stackable import member_of
+from lightning_hpo.fitting.stack_members import member_of
 from lightning_hpo.models.mlp import MLPRegressor
 from lightning_hpo.stack.module import Group, StackedFit
 from lightning_hpo.stack.regression import RegressionMember

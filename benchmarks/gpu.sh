@@ -7,15 +7,17 @@
 #   bash benchmarks/gpu.sh throughput   an epoch of ours, of a bare loop and of stock Lightning
 #   bash benchmarks/gpu.sh folds        eight folds as one stack, by hand, and by stock Lightning
 #   bash benchmarks/gpu.sh fits         time and memory of 300 x 8 regression fits
+#   bash benchmarks/gpu.sh networks     small CNNs: four processes on the GPU, and stacks of trials
 #   bash benchmarks/gpu.sh race         one search by ours and by the hand-written loop
-#   bash benchmarks/gpu.sh all          check, throughput, folds, fits, race
+#   bash benchmarks/gpu.sh all          check, throughput, folds, fits, networks, race
 #   bash benchmarks/gpu.sh push         a teacher, and the small networks that learn from it
 #
 # All figures and the seconds of each part are in one file at the end, $STUDIES/gpu.json.
 #
 # PYTHON: the interpreter; STUDIES: where studies and figures go; ARGS: more overrides for every
 # study, such as "trainer.max_epochs=3"; LIMIT_S [240]: the most seconds of each part of all; ROUNDS
-# [2], FITS [300]: of throughput and fits. Exit status 1 when any part failed.
+# [2], FITS [300], NETWORKS [64]: of throughput, fits and networks, whose data are NETWORKS_DATA
+# [fashion_mnist]. Exit status 1 when any part failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3} STUDIES=${STUDIES:-studies} ARGS=${ARGS:-} LIMIT_S=${LIMIT_S:-240}
@@ -71,6 +73,12 @@ fits() {
     benchmark fits study --trials "${FITS:-300}" --launchers stacked --batches --to "$LINES"
 }
 
+networks() {
+    # shellcheck disable=SC2086
+    benchmark networks small_cnns --data "${NETWORKS_DATA:-fashion_mnist}" --folds 1 --slots 4 \
+        --trials "${NETWORKS:-64}" --epochs 5 --batches 8 32 --rounds 1 --to "$LINES" $ARGS
+}
+
 race() {
     benchmark race race --seeds 1 --contenders ours,optuna --file "$RACE"
 }
@@ -80,6 +88,7 @@ all() {
     throughput
     folds
     fits
+    networks
     race
 }
 
@@ -91,14 +100,14 @@ push() {
         model.distillation.teacher.checkpoint_path="$STUDIES/teacher/final/model.ckpt"
 }
 
-[[ $# -gt 0 ]] || { sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,21s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$STUDIES"
 : >"$LINES"
 : >"$RACE"
 for part in "$@"; do
     case $part in
-        check | search | stacked | throughput | folds | fits | race | all | push) "$part" ;;
-        *) echo "benchmarks/gpu.sh must be told check, search, stacked, throughput, folds, fits, race, all or push, got $part" >&2; exit 2 ;;
+        check | search | stacked | throughput | folds | fits | networks | race | all | push) "$part" ;;
+        *) echo "benchmarks/gpu.sh must be told check, search, stacked, throughput, folds, fits, networks, race, all or push, got $part" >&2; exit 2 ;;
     esac
 done
 "$PYTHON" -m benchmarks.figures "$LINES" "$RACE" --to "$STUDIES/gpu.json" || failed=1
