@@ -18,7 +18,7 @@ from lightning_hpo.errors import UserError, with_type
 from lightning_hpo.jobs.exporting import weights
 from lightning_hpo.jobs.exporting.graph import Graph
 
-INPUT = "samples"
+INPUT, FREE_AXIS = "samples", "batch"
 Runner = Callable[[Tensor], Tensor]
 
 
@@ -82,7 +82,8 @@ def _captured(graph: Graph, x: Tensor) -> torch.export.ExportedProgram:
     """Its operations, for any number of samples."""
     # A single sample would be taken for the only number that there is.
     example = x[:2] if len(x) > 1 else torch.cat((x, x))
-    batch = torch.export.Dim("batch", min=1)
+    # A slice x[:, a:b] in a network makes torch 2.6 ask for a largest number.
+    batch = torch.export.Dim(FREE_AXIS, min=1, max=2**62)
     with torch.no_grad():
         return torch.export.export(graph, (example,), dynamic_shapes={INPUT: {0: batch}})
 
@@ -93,25 +94,39 @@ def _write_torch(graph: Graph, x: Tensor, path: Path) -> None:
 
 def _write_torchscript(graph: Graph, x: Tensor, path: Path) -> None:
     # A Trainer and metrics that a LightningModule holds are none of TorchScript's business.
-    plain = _captured(graph, x).module()
+    plain: Any = _captured(graph, x).module()
+    # Again, without its hook: torch 2.6's looks at the sizes of inputs, which no trace can follow.
+    plain = torch.fx.GraphModule(plain, plain.graph)
     with torch.no_grad():
         traced: Any = torch.jit.trace(plain, (x[:2],), check_trace=False)
     traced.save(str(path))
 
 
 def _write_onnx(graph: Graph, x: Tensor, path: Path) -> None:
-    torch.onnx.export(
+    program = torch.onnx.export(
         _captured(graph, x),
         (x[:2],),
-        path,
         dynamo=True,
-        # One file, which can be moved.
-        external_data=False,
         verbose=False,
         input_names=[INPUT],
         output_names=["values" if graph.given == "values" else "probabilities"],
-        dynamic_shapes={INPUT: {0: "batch"}},
+        dynamic_shapes={INPUT: {0: FREE_AXIS}},
     )
+    assert program is not None
+    _name_free_axis(program.model.graph)
+    # One file, which can be moved.
+    program.save(path, external_data=False)
+
+
+def _name_free_axis(graph: Any) -> None:
+    """In all shapes of an ONNX graph, where torch 2.6 leaves a symbol of its own."""
+    free = graph.inputs[0].shape[0]
+    if free == FREE_AXIS:
+        return
+    for value in (*graph.inputs, *(output for node in graph for output in node.outputs)):
+        for axis, size in enumerate(value.shape or ()):
+            if size == free:
+                value.shape[axis] = FREE_AXIS
 
 
 def _onnx_runner(path: Path) -> Runner:

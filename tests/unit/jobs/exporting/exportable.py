@@ -68,6 +68,13 @@ class Sum(pl.LightningModule):
         return self.weight * x.sum(1, keepdim=True)
 
 
+class Difference(Sum):
+    """Values (N, 1): twice the first column less the second, each cut out of the rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * (x[:, :1] - x[:, 1:])
+
+
 class Softmax(pl.LightningModule):
     """Probabilities by itself."""
 

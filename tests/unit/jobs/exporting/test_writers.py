@@ -11,6 +11,7 @@ from exportable import (
     OF_ROWS,
     PIXELS,
     Choosy,
+    Difference,
     Images,
     N,
     Rows,
@@ -72,6 +73,16 @@ def test_a_regressor_gives_a_value_for_each_row(to: str, tmp_path: Path) -> None
     assert given.tolist() == [4.0, -1.0]
     takes = found.interface
     assert (takes.dtype, takes.classes, takes.columns) == ("float32", None, ("length", "width"))
+
+
+# Rule: columns that are cut out of the rows, as categories are, do not bind the number of these.
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_network_may_cut_columns_out_of_any_number_of_rows(to: str, tmp_path: Path) -> None:
+    found = export(study(tmp_path, Rows, OF_ROWS, Difference()), to)
+    run = writers.runner(found.path, to)
+    # 2 ((3 - 1) / 2 - (6 - 2) / 4) and 2 ((1 - 1) / 2 - (0 - 2) / 4).
+    rows = torch.tensor([[3.0, 6.0], [1.0, 0.0], [1.0, 0.0]])
+    assert [run(rows[:n]).tolist() for n in (1, 2, 3)] == [[0.0], [0.0, 1.0], [0.0, 1.0, 1.0]]
 
 
 # Rule: an image is judged as in the study's own test, there by the mean of it and its mirror image.
