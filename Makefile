@@ -79,7 +79,7 @@ test: $(INSTALLED_DEV) ## Set up, then lint, types and tests
 
 test-lowest: ## The core of the tests with the oldest versions allowed, in .venv-lowest (6 GB)
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --editable . --constraint tests/lowest.txt \
+	$(LOWEST)/bin/python -m pip install --quiet --editable ".[export]" --constraint tests/lowest.txt \
 		captum hypothesis lightning psutil pytest pytest-timeout pytest-xdist
 	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" $(IN_PARALLEL) $(OF_LOWEST)
 

@@ -24,7 +24,8 @@ def project() -> dict[str, Any]:
 
 def test_what_is_tested_is_what_is_allowed() -> None:
     told = project()
-    needed = map(Requirement, told["dependencies"])
+    extra = told["optional-dependencies"]
+    needed = map(Requirement, [*told["dependencies"], *extra["export"]])
     bounds = {n.name: next(s.version for s in n.specifier if s.operator == ">=") for n in needed}
     lines = (ROOT / "tests" / "lowest.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
@@ -34,6 +35,7 @@ def test_what_is_tested_is_what_is_allowed() -> None:
         name: ".".join(pin.split(".")[: len(bounds[name].split("."))]) for name, pin in pins.items()
     }
     assert short == bounds
+    assert set(extra["export"]) <= set(extra["dev"])
     assert told["requires-python"] == ">=3.11"
 
 
