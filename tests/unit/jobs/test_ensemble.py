@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from checkpoints import opened
 from hydra import initialize_config_dir
 from small_configs import composed
 
@@ -57,12 +58,12 @@ def test_the_ensemble_is_the_mean_of_its_members(tmp_path: Path) -> None:
     assert (found["n"], found["no_test"], found["no_model"]) == (2, None, None)
     assert json.loads(final.ensemble.result.read_text()) == found
 
-    model = Ensemble.load_from_checkpoint(final.ensemble_checkpoint, weights_only=True).eval()
+    model = opened(Ensemble, final.ensemble_checkpoint).eval()
     members = [
-        FCClassifier.load_from_checkpoint(path, weights_only=True).eval()
+        opened(FCClassifier, path).eval()
         for path in (final.checkpoint, final.job("refit_1").checkpoint)
     ]
-    data = DigitsDataModule.load_from_checkpoint(final.ensemble_checkpoint, weights_only=True)
+    data = opened(DigitsDataModule, final.ensemble_checkpoint)
     data.setup("test")
     x, y = data.normalised(data.raw("test")[0]), data.raw("test")[1]
     with torch.no_grad():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from checkpoints import opened
 from omegaconf import OmegaConf
 from quiet import quiet_trainer
 from torch import Tensor, nn
@@ -204,7 +205,7 @@ def test_a_checkpoint_opens_without_arguments_as_weights_only(tmp_path: Path) ->
     trainer.fit(model, loader(), loader(seed=1))
     path = tmp_path / "model.ckpt"
     trainer.save_checkpoint(path)
-    loaded = CNNClassifier.load_from_checkpoint(path, weights_only=True)
+    loaded = opened(CNNClassifier, path)
     x = torch.randn(2, 1, 8, 8)
     assert torch.equal(loaded.eval()(x), model.eval()(x))
     assert CNNClassifier.load_from_checkpoint(path).hparams == model.hparams

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from checkpoints import opened
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from quiet import quiet_trainer
@@ -151,7 +152,7 @@ def test_two_epochs_on_one_fold_and_a_checkpoint_that_opens_without_arguments(
     assert not torch.equal(model.network[0].weight, before["network.0.weight"])
     assert trainer.global_step == 2  # an epoch is one step
     trainer.save_checkpoint(tmp_path / "model.ckpt")
-    loaded = MLPRegressor.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True)
+    loaded = opened(MLPRegressor, tmp_path / "model.ckpt")
     x = torch.randn(5, 1)
     assert torch.equal(loaded.eval()(x), model.eval()(x))
     assert loaded.hparams == model.hparams
@@ -272,11 +273,11 @@ def test_a_checkpoint_opens_as_what_it_is(tmp_path: Path, kind: Any, weights_onl
     trainer = quiet_trainer(max_epochs=0, default_root_dir=tmp_path)
     trainer.strategy.connect(model)
     trainer.save_checkpoint(tmp_path / "model.ckpt")
-    opened = MLP.load_from_checkpoint(tmp_path / "model.ckpt", "cpu", weights_only=weights_only)
-    assert type(opened) is kind
-    assert opened.hparams == model.hparams
+    found = opened(MLP, tmp_path / "model.ckpt", "cpu", weights_only=weights_only)
+    assert type(found) is kind
+    assert found.hparams == model.hparams
     x = torch.tensor([[0.5, 1.5, 2.0]])
-    assert torch.equal(opened.eval()(x), model(x))
+    assert torch.equal(found.eval()(x), model(x))
 
 
 # Rule: a scaled target is learnt as its z-score would be, and logged and predicted in its units.
