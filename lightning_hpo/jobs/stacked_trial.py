@@ -13,6 +13,7 @@ from lightning_hpo.fitting.stacked import StackedFits, train
 from lightning_hpo.fitting.stacked_values import values_of
 from lightning_hpo.jobs import objective
 from lightning_hpo.jobs.retries import lineage
+from lightning_hpo.protocol.files import write_json
 from lightning_hpo.protocol.folder import JobFolder
 from lightning_hpo.protocol.messages import JobContext, TrialResult
 from lightning_hpo.stack.training import Stopping
@@ -49,9 +50,11 @@ class StackedTrial:
         self.fits.write_together(self.context)
         fits = self.fits.results()
         if self.plan.n_folds > 1 and not self.plan.objectives:
-            values = values_of(self.fits, [objective.value_of(fit, self.plan) for fit in fits])
+            counted, folder = [objective.value_of(f, self.plan) for f in fits], self.context.folder
+            values = values_of(self.fits, counted)
             if values is not None:
-                values.write(JobFolder(self.context.folder).losses)
+                values.write(JobFolder(folder).losses)
+            write_json(JobFolder(folder).fold_values, counted)
         return objective.of(fits, self.plan)
 
     def _report(self, epoch: int, value: float) -> None:

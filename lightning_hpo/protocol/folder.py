@@ -78,6 +78,11 @@ class JobFolder:
         return self.path / "losses.npz"
 
     @property
+    def fold_values(self) -> Path:
+        """What each fold of a stacked trial counts for, a list; other folds have folders."""
+        return self.path / "fold_values.json"
+
+    @property
     def network(self) -> Path:
         """The state dict of a shown trial; a trial's own lies there until it has been shown."""
         return self.path / "network.pt"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial, TrialState
 
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
-from lightning_hpo.protocol.files import stored_object
+from lightning_hpo.protocol.files import stored_json, stored_object
 from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.protocol.judging import Rule, rule_of
 from lightning_hpo.report.study import race, trivial
@@ -98,8 +98,11 @@ def _corrected(record: Record) -> list[str]:
 
 
 def _fold_values(record: Record, number: int) -> list[float]:
-    """A trial's value in each fold of the search; none where it has left none, as of a stack."""
+    """A trial's value in each fold of the search; none where it has left none."""
     folder = StudyFolder(record.folder).trial(number)
+    stacked = stored_json(folder.fold_values)
+    if isinstance(stacked, list):
+        return [float(value) for value in stacked]
     values: list[float] = []
     while (found := stored_object(folder.fold(len(values)).result)) is not None:
         # Of an older study the best value, which was what counted.

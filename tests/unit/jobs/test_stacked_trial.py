@@ -1,5 +1,6 @@
 """A trial whose folds train as one stack: its seeds, its reports and its end."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_a_trial_leaves_its_loss_on_each_sample(tmp_path: Path, schedule: str) -
     assert (kept.quantity, kept.index.tolist()) == ("loss", list(range(n)))
     # Folds of almost one size.
     assert kept.values.mean() == pytest.approx(result.value, rel=0.02)
+
+
+# Rule: it leaves what each fold counts for too, the mean of which is the trial's value.
+@pytest.mark.parametrize("schedule", ["none", "cosine"])
+def test_a_trial_leaves_the_value_of_each_fold(tmp_path: Path, schedule: str) -> None:
+    result = run(tmp_path, None, f"scheduler={schedule}", "optimizer.lr=0.3")
+    counted = json.loads((tmp_path / "fold_values.json").read_text())
+    assert sum(counted) / 3 == pytest.approx(result.value, rel=1e-9)
+    assert len(set(counted)) == 3
 
 
 # Rule: the original trial's number decides the seeds, so that a retry does what it would have done.

@@ -12,6 +12,7 @@ from literal_trials import record, values
 
 from benchmarks.honesty import World, cross_validated, folds_of, share, shuffled, with_test
 from lightning_hpo.protocol.attributes import STOPPED_AFTER_FOLD
+from lightning_hpo.protocol.folder import StudyFolder
 from lightning_hpo.report.study import sureness
 from lightning_hpo.results.record import Record
 
@@ -68,6 +69,17 @@ def test_the_folds_of_older_trials_are_read(tmp_path: Path) -> None:
         "The best trial leads the second by 0.29, over the 2 folds of the search by more than "
         "noise: the winner is a clear one."
     )
+
+
+# Rule: folds of a stack, which have no folders, count in the same way.
+def test_the_folds_of_stacked_trials_are_read(tmp_path: Path) -> None:
+    trials = [0.5, 0.6], [0.2, 0.32]
+    for number, losses in enumerate(trials):
+        place = StudyFolder(tmp_path).trial(number).fold_values
+        place.parent.mkdir(parents=True)
+        place.write_text(json.dumps(losses))
+    study = replace(record(values(*map(fmean, trials)), cv=None), folder=tmp_path)
+    assert "over the 2 folds of the search by more than noise" in sureness.sureness(study)[0]
 
 
 # Rule: without that, those that cannot be told from the best are counted.
