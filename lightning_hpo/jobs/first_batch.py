@@ -207,7 +207,9 @@ def _folder_for_now(folder: Path) -> Iterator[Path]:
 
 
 def shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
-    """A module of ours may take a whole epoch in one batch; see minibatches.py."""
+    """One batch of ours may be a whole epoch (see minibatches.py), or very many to validate on."""
+    if isinstance(data, TensorDataModule):
+        data.eval_batch_size = min(data.eval_batch_size, data.batch_size)
     if steps_per_call(module) != 1 and isinstance(data, TensorDataModule):
         data.train_indices = data.train_indices[: data.batch_size]
 

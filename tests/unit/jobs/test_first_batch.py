@@ -43,6 +43,24 @@ def test_one_batch_of_a_fit_of_full_length_that_leaves_nothing(tmp_path: Path, m
     assert not list(tmp_path.iterdir())
 
 
+class Validated(pl.Callback):
+    """Notes of how many samples each validation batch is."""
+
+    sizes: list[int]
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs, batch, *_: int
+    ) -> None:
+        self.sizes.append(len(batch[1]))
+
+
+# Rule: of the 20 samples that validate, a rehearsal takes no more at a time than it trains on.
+def test_the_validation_is_no_longer_than_the_training(tmp_path: Path) -> None:
+    Validated.sizes = []
+    prepared(tmp_path, f"+callbacks.seen={{_target_: {__name__}.Validated}}", "data.batch_size=8")
+    assert Validated.sizes == [8]
+
+
 def test_a_rate_monitor_and_rare_validations_pass(tmp_path: Path) -> None:
     often = ["trainer.max_epochs=3", "+trainer.check_val_every_n_epoch=3", "+trainer.min_epochs=2"]
     assert prepared(tmp_path, f"+callbacks.rate={RATE}", *often).data_name == "digits"
