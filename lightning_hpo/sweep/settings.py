@@ -4,12 +4,11 @@ In another application the plugin's own keys apply, everything that is ours is s
 no key of its configuration is taken for one of ours, whatever its name.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from hydra_plugins.hydra_optuna_sweeper.config import Direction
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_hpo.composition.instantiate import make
@@ -19,13 +18,10 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.fitting.plan import TrialPlan, n_folds
 from lightning_hpo.machine.devices import automatic_slots, visible_gpus
 from lightning_hpo.protocol.parts import ROLES, Asked, first_fits, rounds
-from lightning_hpo.sweep import held
+from lightning_hpo.sweep import checks, held
 from lightning_hpo.sweep.display.display import Verbosity
 from lightning_hpo.sweep.display.progress import Steps
 from lightning_hpo.sweep.search.loop import Limits
-
-# numpy's, and so Lightning's.
-_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -50,98 +46,9 @@ class Settings:
                 f" got hydra.sweeper.max_failure_rate={self.max_failure_rate}."
             )
         if self.is_study:
-            self._check_seed_and_monitor()
-            for select in (self._select, self._select_final):
-                self._require_epochs(select)
-                self._require_integer("cv.n_splits", select, low=2)
-                self._require_integer("cv.repeats", select, low=1)
-            self._require_integer("study.n_refits", self._select, low=1)
-            self._check_validated()
-            self._require_integer("study.final_epochs", self._select, low=1)
-            self._require_integer("study.final_trial", self._select, low=0)
-            self._require_integer("study.n_trials", self._select, low=0)
-            self._require_seconds("study.timeout_s")
-            self._require_seconds("study.trial_timeout_s")
-            self._check_devices()
-            self._check_whole_fits()
-            held.check_nested(self._select)
-            held.check_final(self._select, self._select_final)
+            checks.check_study(self._select, self._select_final)
         self.slots(1)
         _ = self.verbosity, self.race
-
-    @staticmethod
-    def _require_integer(key: str, select: Callable[[str], Any], *, low: int) -> None:
-        value = select(key)
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and (not is_integer or value < low):
-            raise UserError(f"{key} must be an integer of at least {low}, got {key}={value}.")
-
-    @staticmethod
-    def _require_epochs(select: Callable[[str], Any]) -> None:
-        """Epochs are the steps of a pruner, of a schedule and of the refit."""
-        epochs = select("trainer.max_epochs")
-        if epochs is None and select("trainer") is None:
-            # Jobs without a Trainer.
-            return
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            got = "null" if epochs is None else epochs
-            raise UserError(
-                "trainer.max_epochs must be an integer of at least 1, got"
-                f" trainer.max_epochs={got}; give it a large one where trainer.max_steps"
-                " or trainer.max_time ends a fit."
-            )
-
-    def _check_validated(self) -> None:
-        """A fit without a validation would have no value."""
-        for select in (self._select, self._select_final):
-            every, epochs = select("trainer.check_val_every_n_epoch"), select("trainer.max_epochs")
-            if isinstance(every, int) and isinstance(epochs, int) and every > epochs > 0:
-                raise UserError(
-                    "a fit must be validated at least once, got trainer.check_val_every_n_epoch="
-                    f"{every} with trainer.max_epochs={epochs}; lower the one or raise the other."
-                )
-
-    def _require_seconds(self, key: str) -> None:
-        value = self._select(key)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        # Not even NaN is above 0.
-        if value is not None and not (is_number and value > 0):
-            raise UserError(
-                f"{key} must be a number of seconds above 0, or null for no limit,"
-                f" got {key}={value}."
-            )
-
-    def _check_seed_and_monitor(self) -> None:
-        seed, monitor = self._select("seed", 0), self._select("monitor", "value")
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
-            raise UserError(
-                f"seed must be an integer from 0 to {_LARGEST_SEED}, got seed={_typed(seed)}."
-            )
-        if not isinstance(monitor, str) or not monitor:
-            raise UserError(
-                f"monitor must name a metric that is logged, got monitor={_typed(monitor)}."
-            )
-
-    def _check_devices(self) -> None:
-        devices, strategy = self._select("trainer.devices", 1), self._select("trainer.strategy", "")
-        # What auto finds is seen in a slot, by the preparation; on a CPU it is one.
-        several = devices not in (1, "1", "auto", None)
-        if OmegaConf.is_list(devices):
-            several = len(devices) > 1
-        if several and not any(word in str(strategy) for word in ("spawn", "fork")):
-            # Lightning's default would start this whole command again for each further device.
-            raise UserError(
-                "a trial on several devices needs a strategy that spawns or forks, got"
-                f" trainer.devices={devices}; add trainer.strategy=ddp_spawn."
-            )
-
-    def _check_whole_fits(self) -> None:
-        fast = self._select("trainer.fast_dev_run")
-        if fast:
-            raise UserError(
-                f"a study needs the metrics of its fits, which trainer.fast_dev_run={fast} leaves"
-                " out; try a small one with trainer.max_epochs=1 +trainer.limit_train_batches=1."
-            )
 
     def check_searched(self, names: Iterable[str]) -> None:
         """Raise :class:`UserError` for what no study can search that holds samples out."""
@@ -331,33 +238,6 @@ class Settings:
                 )
         return ["minimize" if mode == "min" else "maximize", *further.values()]
 
-    def check_direction(self, asked: Any) -> None:
-        """Raise :class:`UserError` unless ``asked``, the plugin's key, is what ``mode`` says.
-
-        None: nothing is asked.
-        """
-        if asked is None:
-            return
-        of_study = self.directions()
-        is_list = isinstance(asked, Sequence) and not isinstance(asked, str)
-        given = asked if is_list else [asked]
-        words = [each.name if isinstance(each, Direction) else each for each in given]
-        got = f"got hydra.sweeper.direction={', '.join(map(str, words))}"
-        if not set(words) <= {"minimize", "maximize"}:
-            raise UserError(f"hydra.sweeper.direction must be minimize or maximize, {got}.")
-        if is_list and len(words) != len(of_study):
-            raise UserError(
-                "hydra.sweeper.direction must have one direction for the monitor and one for each"
-                f" of study.objectives, {got}; name the further objectives, for example"
-                " study.objectives={n_parameters: minimize}."
-            )
-        if words != of_study[: len(words)]:
-            raise UserError(
-                "hydra.sweeper.direction must be what mode and study.objectives say, which is"
-                f" {', '.join(of_study)}, {got}; leave it away, and say the monitor's with"
-                f" mode={'min' if words[0] == 'minimize' else 'max'}."
-            )
-
     def slots(self, n_trials: int) -> int:
         """How many jobs run at a time: as many as wanted, but no more than there can be."""
         wanted = self.n_jobs
@@ -385,11 +265,6 @@ class Settings:
     def _select(self, key: str, default: Any = None) -> Any:
         """The value of one of our keys; in another application its default."""
         return OmegaConf.select(self.config, key, default=default) if self.is_study else default
-
-
-def _typed(value: Any) -> Any:
-    """As Hydra reads it on a command line."""
-    return "null" if value is None else value
 
 
 def _leaves(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

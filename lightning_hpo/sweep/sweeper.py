@@ -42,6 +42,7 @@ from lightning_hpo.strategies.pruning import make_pruner
 from lightning_hpo.strategies.replay import ReplaySampler
 from lightning_hpo.strategies.sampling import GridSampler, SeededPerTrial, is_grid, make_sampler
 from lightning_hpo.sweep import application, starting
+from lightning_hpo.sweep.checks import check_direction
 from lightning_hpo.sweep.conclusion import conclude
 from lightning_hpo.sweep.display import tally
 from lightning_hpo.sweep.display.display import Display, quieten_log
@@ -121,7 +122,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         warnings.simplefilter("ignore", ExperimentalWarning)
         self.settings.check()
         if self.settings.is_study:
-            self.settings.check_direction(self.direction)
+            check_direction(self.direction, self.settings.directions())
         else:
             application.refuse_in_a_trial()
         if self.settings.verbosity == "quiet":
