@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from warm_server import Remote, asked_for, request, spawn_from
+from warm_client import Remote, asked_for, request, spawn_from
 
 # Read when they matter, by the programs and not by a library as it is loaded.
 _HARMLESS = {"PYTHONPATH", "PYTHONUNBUFFERED", "OMP_NUM_THREADS"}
