@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
@@ -18,6 +16,7 @@ from lightning_hpo.errors import UserError
 from lightning_hpo.explain.attempts import failure
 from lightning_hpo.explain.attribution import evaluating
 from lightning_hpo.flavour import pl
+from lightning_hpo.plots import rendered
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ class FigureCallback(pl.Callback):
         folder = figures_dir(trainer)
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in figures.items():
-            pixels = rendered(figure)
+            pixels = rendered(figure, dpi=_DPI)
             Image.fromarray(pixels).save(folder / f"{name}{suffix}.png")
             for writer in tensorboards(trainer):
                 writer.add_image(name, pixels, trainer.global_step, dataformats="HWC")
@@ -117,11 +116,3 @@ def tensorboards(trainer: pl.Trainer) -> Iterator[SummaryWriter]:
     for logger in trainer.loggers:
         if isinstance(logger, pl.loggers.TensorBoardLogger):
             yield logger.experiment
-
-
-def rendered(figure: Figure) -> np.ndarray:
-    """RGB pixels (H, W, 3), bytes; rendered once for all the places that show them."""
-    figure.set_dpi(_DPI)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

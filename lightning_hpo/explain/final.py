@@ -69,9 +69,11 @@ def explain(
 
     def keep(draw: Callable[[], Mapping[str, Figure]]) -> None:
         for name, figure in draw().items():
-            drawn.paths.append(plots.save_png(figure, folder / f"{name}.png"))
+            path = folder / f"{name}.png"
+            pixels_hwc = plots.save_png(figure, path)
+            drawn.paths.append(path)
             for board in boards:
-                board.experiment.add_figure(name, figure, close=False)
+                board.experiment.add_image(name, pixels_hwc, dataformats="HWC")
 
     def draw_all() -> None:
         attempts = _attempts(module, data, final_dir, untrained or {}, methods, tested=tested)

@@ -157,9 +157,9 @@ def draw(final_dir: Path, folder: Path) -> dict[str, Any]:
     def draw_them() -> None:
         trials = [_shown(role, result, folders[role]) for role, result in shown.items()]
         figure = trials_side_by_side(trials, n_folds=n_folds)
-        save_png(figure, final.figures / f"{FIGURE}.png")
+        pixels_hwc = save_png(figure, final.figures / f"{FIGURE}.png")
         with SummaryWriter(str(folder)) as writer:
-            writer.add_figure(FIGURE, figure, close=False)
+            writer.add_image(FIGURE, pixels_hwc, dataformats="HWC")
 
     reason = failure(draw_them)
     if reason is None:

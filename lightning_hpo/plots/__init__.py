@@ -20,7 +20,7 @@ from lightning_hpo.plots.images import attribution_panel, filters, grad_cam_pane
 from lightning_hpo.plots.layers import hidden_activations, weight_histograms
 from lightning_hpo.plots.regression import fitted_curve, predicted_against_true, residuals
 from lightning_hpo.plots.reliability import reliability
-from lightning_hpo.plots.style import save_png
+from lightning_hpo.plots.style import rendered, save_png
 from lightning_hpo.plots.trials import (
     trial_curves,
     trial_maps,
@@ -42,6 +42,7 @@ __all__ = [
     "learning_curves",
     "predicted_against_true",
     "reliability",
+    "rendered",
     "residuals",
     "save_png",
     "trial_curves",

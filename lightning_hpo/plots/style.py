@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from lightning_hpo.errors import UserError
 
 Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 Values = Tensor | NDArray[Any] | Sequence[Any]
 
 WIDTH_IN = 8.0
@@ -37,15 +40,27 @@ def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int = 3) ->
     )
 
 
-def save_png(figure: Figure, path: Path, *, max_kb: int = 350) -> Path:
-    """Write ``figure`` at the highest of a few resolutions whose file has at most ``max_kb`` kB."""
+def rendered(figure: Figure, *, dpi: float) -> Pixels:
+    """RGB pixels (H, W, 3), bytes; rendered once for all the places that show them."""
+    # ``savefig`` would draw twice: a first time without a picture, to lay out the panels.
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def save_png(figure: Figure, path: Path, *, max_kb: int = 350) -> Pixels:
+    """Write ``figure`` at the highest of a few resolutions whose file has at most ``max_kb`` kB.
+
+    Returns the pixels of the file, as :func:`rendered` does.
+    """
     for dpi in (150, 120, 100, 80, 60):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi)
+        pixels, buffer = rendered(figure, dpi=dpi), io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="png", dpi=(dpi, dpi))
         if buffer.tell() <= max_kb * 1000:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(buffer.getvalue())
-            return path
+            return pixels
     raise UserError(
         f"{path.name} must fit into max_kb={max_kb}, got {buffer.tell() / 1000:.0f} kB at the "
         "lowest resolution; raise max_kb or draw fewer panels."

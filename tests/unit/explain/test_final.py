@@ -1,12 +1,16 @@
 """Which figures a final job draws, from what its fits left behind."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from fits_left import Regressor, Rows, write_fit
 from foreign import Loaded, diabetes, digits, image_classifier, regressor, segmenter
+from matplotlib.figure import Figure
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
@@ -102,12 +106,27 @@ def test_which_attribution_methods_are_drawn(
         assert figure.axes[6].get_ylabel().replace("\n", " ") == title
 
 
-def test_tensorboard_has_the_same_figures(final_dir: Path) -> None:
+# Rule: a figure is drawn once, whoever shows it.
+def test_tensorboard_has_the_same_figures(final_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+
+    def draw(figure: Figure, renderer: Any) -> None:
+        drawn.append(figure)
+        inherited(figure, renderer)
+
+    inherited = Figure.draw
+    monkeypatch.setattr(Figure, "draw", draw)
     logger = pl.loggers.TensorBoardLogger(final_dir, name="", version="")
     names = explained(final_dir, 1, logger)
     logger.finalize("success")
     events = EventAccumulator(str(final_dir)).Reload()
     assert set(events.Tags()["images"]) == names
+    for name in names:
+        (event,) = events.Images(name)
+        shown = Image.open(io.BytesIO(event.encoded_image_string))
+        kept = Image.open(final_dir / "figures" / f"{name}.png")
+        assert np.array_equal(np.asarray(shown), np.asarray(kept))
+    assert len(drawn) == len(names)
 
 
 PICTURES = {"grad_cam", "mistakes", "feature_maps"}

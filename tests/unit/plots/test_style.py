@@ -20,10 +20,12 @@ def test_a_png_keeps_its_size_limit_by_a_lower_resolution(tmp_path: Path) -> Non
     figure = Figure(figsize=(8, 4))
     noise = np.random.default_rng(0).random((400, 800))
     figure.add_axes((0, 0, 1, 1)).imshow(noise, cmap="gray", aspect="auto")
-    large = save_png(figure, tmp_path / "new" / "large.png", max_kb=2000)
-    assert imread(large).shape[1] == 1200
-    small = save_png(figure, tmp_path / "small.png", max_kb=350)
+    large, small = tmp_path / "new" / "large.png", tmp_path / "small.png"
+    pixels_hwc = save_png(figure, large, max_kb=2000)
+    assert imread(large).shape == pixels_hwc.shape == (600, 1200, 3)
+    pixels_hwc = save_png(figure, small, max_kb=350)
     assert small.stat().st_size <= 350_000
+    assert imread(small).shape == pixels_hwc.shape
     assert imread(small).shape[1] < 1200
     with pytest.raises(UserError, match=r"none\.png must fit into max_kb=1, got .* kB"):
         save_png(figure, tmp_path / "none.png", max_kb=1)
