@@ -8,7 +8,6 @@ Tests whose subject is a start, an import or the tree of the processes use :mod:
 """
 
 import atexit
-import inspect
 import os
 import shutil
 import subprocess
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from warm_client import Remote, asked_for, request, spawn_from
+from warm_client import Warm, asked_for, start_from
 
 # Read when they matter, by the programs and not by a library as it is loaded.
 _HARMLESS = {"PYTHONPATH", "PYTHONUNBUFFERED", "OMP_NUM_THREADS"}
@@ -45,7 +44,7 @@ def popen(
     if cold or not _may_be_warm(words, env):
         flags = ["-W", "error"] if strict else []
         return subprocess.Popen([sys.executable, *flags, *words], text=True, **how)
-    return _Warm([sys.executable, *words], text=True, strict=strict, **how)
+    return Warm([sys.executable, *words], address=_address(), text=True, strict=strict, **how)
 
 
 def run(
@@ -64,19 +63,19 @@ def run(
 
 @contextmanager
 def spawning() -> Iterator[None]:
-    """What :mod:`multiprocessing` spawns in this process starts warm."""
-    before = util.spawnv_passfds, popen_spawn_posix.Popen.poll
+    """What :mod:`multiprocessing` spawns in this process starts warm, and so does a study."""
+    before = util.spawnv_passfds, popen_spawn_posix.Popen.poll, subprocess.Popen
     if sys.platform == "linux" and not os.environ.get("LIGHTNING_HPO_COLD_TESTS"):
-        spawn_from(_address())
+        start_from(_address())
     try:
         yield
     finally:
-        util.spawnv_passfds, popen_spawn_posix.Popen.poll = before
+        util.spawnv_passfds, popen_spawn_posix.Popen.poll, subprocess.Popen = before
 
 
 def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     """What a program has spawned by :mod:`multiprocessing` and still runs."""
-    if isinstance(process, _Warm):
+    if isinstance(process, Warm):
         spawned = asked_for(_address(), process.pid).items()
         return [psutil.Process(pid) for pid, words in spawned if _is_spawned(words)]
     children = psutil.Process(process.pid).children()
@@ -85,7 +84,7 @@ def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 def spawned_words(process: "subprocess.Popen[str]") -> set[str]:
     """The command lines, as cold starts would show them, of all that a warm start has led to."""
-    found, pids = set(), [process.pid] if isinstance(process, _Warm) else []
+    found, pids = set(), [process.pid] if isinstance(process, Warm) else []
     for pid in pids:
         asked = asked_for(_address(), pid)
         pids += asked
@@ -135,39 +134,3 @@ def _address() -> str:
     while not Path(address).exists():
         assert server.poll() is None, "the process that starts the tests' programs must start"
     return address
-
-
-class _Warm(subprocess.Popen):
-    """A process that the server forks for us, and whose end it tells us."""
-
-    def __init__(self, *words: Any, strict: bool, **how: Any) -> None:
-        self._warnoptions = ["error"] if strict else []
-        super().__init__(*words, **how)
-
-    def _execute_child(self, *values: Any) -> None:
-        how = inspect.signature(super()._execute_child).bind(*values).arguments
-        streams = [how["p2cread"], how["c2pwrite"], how["errwrite"]]
-        fds = [number if fd == -1 else fd for number, fd in enumerate(streams)]
-        folder = str(how["cwd"] or os.getcwd())
-        words, env = self.args[1:], dict(how["env"])
-        asked = request(words, env, folder, [0, 1, 2], self._warnoptions)
-        if how["process_group"] >= 0:
-            asked["group"] = how["process_group"]
-        self._remote = Remote(_address(), asked, fds)
-        self.pid = self._remote.pid
-        self._child_created = True
-        ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(how[end] for end in ends))
-
-    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
-        return self._remote.wait(wait_flags)
-
-    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
-        if self.returncode is None and self._waitpid_lock.acquire(False):
-            try:
-                pid, status = self._remote.wait(os.WNOHANG)
-                if pid:
-                    self._handle_exitstatus(status)
-            finally:
-                self._waitpid_lock.release()
-        return self.returncode

@@ -1,11 +1,13 @@
-"""Who asks :mod:`warm_server` for processes: a test, or what multiprocessing spawns."""
+"""Who asks :mod:`warm_server` for processes: a test, or a program that starts others."""
 
+import inspect
 import os
 import pickle
 import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -81,8 +83,70 @@ def asked_for(address: str, by: int) -> dict[int, list[str]]:
     return found
 
 
-def spawn_from(address: str) -> None:
-    """Let what :mod:`multiprocessing` spawns in this process start warm in its turn."""
+class Warm(subprocess.Popen):
+    """A process that the server at ``address`` forks for us, and whose end it tells us.
+
+    ``strict``: warnings are errors in it.
+    """
+
+    def __init__(self, *words: Any, address: str, strict: bool = False, **how: Any) -> None:
+        self._address = address
+        self._warnoptions = ["error"] if strict else []
+        super().__init__(*words, **how)
+
+    def _execute_child(self, *values: Any) -> None:
+        how = inspect.signature(super()._execute_child).bind(*values).arguments
+        streams = [how["p2cread"], how["c2pwrite"], how["errwrite"]]
+        fds = [number if fd == -1 else fd for number, fd in enumerate(streams)]
+        folder = str(how["cwd"] or os.getcwd())
+        words, env = self.args[1:], dict(how["env"])
+        asked = request(words, env, folder, [0, 1, 2], self._warnoptions)
+        if how["process_group"] >= 0:
+            asked["group"] = how["process_group"]
+        self._remote = Remote(self._address, asked, fds)
+        self.pid = self._remote.pid
+        self._child_created = True
+        ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(how[end] for end in ends))
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        return self._remote.wait(wait_flags)
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        if self.returncode is None and self._waitpid_lock.acquire(False):
+            try:
+                pid, status = self._remote.wait(os.WNOHANG)
+                if pid:
+                    self._handle_exitstatus(status)
+            finally:
+                self._waitpid_lock.release()
+        return self.returncode
+
+
+def start_from(address: str) -> None:
+    """Let what this process starts start warm in its turn: slots, and studies by their command."""
+    _spawn_from(address)
+    _start_studies_from(address)
+
+
+def _start_studies_from(address: str) -> None:
+    class Popen(subprocess.Popen):
+        """Of a study's command a warm one; of any other program what it would have been."""
+
+        def __new__(cls, args: Any, *more: Any, env: Any = None, **how: Any) -> Any:
+            if cls is not Popen or not _is_study(args):
+                return super().__new__(cls)
+            env = {**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"}
+            return Warm([sys.executable, *args[2:]], *more, address=address, env=env, **how)
+
+    subprocess.Popen = Popen
+
+
+def _is_study(args: Any) -> bool:
+    return isinstance(args, list) and args[:4] == [sys.executable, "-u", "-m", "lightning_hpo"]
+
+
+def _spawn_from(address: str) -> None:
     cold = util.spawnv_passfds
     remotes: dict[int, Remote] = {}
 

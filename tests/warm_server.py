@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import warm_modules
-from warm_client import IGNORABLE, SIZE, spawn_from
+from warm_client import IGNORABLE, SIZE, start_from
 
 LIBRARIES = (
     "torch",
@@ -161,7 +161,7 @@ def become(asked: dict[str, Any], fds: list[int], address: str, site: list[str])
     _open_streams()
     _forget()
     _heed(asked["warnoptions"])
-    spawn_from(address)
+    start_from(address)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, paths), *site]
     signal.pthread_sigmask(signal.SIG_SETMASK, asked["mask"])
@@ -182,13 +182,14 @@ def _default(signum: int) -> Any:
 
 def _open_streams() -> None:
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
     sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = io.FileIO(number, "w", closefd=False)
         stream = io.TextIOWrapper(
             raw if unbuffered else io.BufferedWriter(raw),
-            encoding=getattr(sys, name).encoding,
-            errors=getattr(sys, name).errors,
+            encoding=encoding or getattr(sys, name).encoding,
+            errors=errors or getattr(sys, name).errors,
             line_buffering=not unbuffered and (number == 2 or raw.isatty()),
             write_through=unbuffered,
         )

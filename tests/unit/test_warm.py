@@ -73,6 +73,24 @@ def test_an_interrupt_reaches_it_and_its_end_is_that_signals():
         assert process.wait(60) == -signal.SIGINT
 
 
+SAYS_HOW = "import sys; print(sys.argv[1:], 'warm_server' in open('/proc/self/cmdline').read())"
+STARTS_TWO = """
+import subprocess, sys
+for flags in (["-u"], []):
+    words = [sys.executable, *flags, "-m", "lightning_hpo", "a"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, process_group=0) as program:
+        print(program.stdout.read().strip(), program.wait())
+"""
+
+
+# Rule: a study that a program starts, as ours and a nested one do, starts warm as the program did.
+def test_a_study_that_a_program_starts_begins_with_the_libraries_too(tmp_path):
+    (tmp_path / "lightning_hpo.py").write_text(SAYS_HOW)
+    warm_one, cold_one = both("-c", STARTS_TWO, cwd=tmp_path)
+    assert warm_one == (0, "['a'] True 0\n['a'] False 0\n", "")
+    assert cold_one == (0, "['a'] False 0\n['a'] False 0\n", "")
+
+
 # Rule: what is ours, and Lightning, whose flavour is decided by what is imported, is not loaded.
 def test_it_begins_with_the_libraries_and_without_what_is_tested():
     loaded = set(warm.run(["-c", LOADED], timeout=120).stdout.split())
