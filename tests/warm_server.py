@@ -50,7 +50,12 @@ LIBRARIES = (
     "alembic.migration",
     "optuna.storages._rdb.storage",
     "optuna.storages._rdb.models",
+    "optuna.importance",
+    "sklearn.datasets",
+    "sklearn.ensemble",
+    "tensorboard.plugins.hparams.api_pb2",
     "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
     "pygments.formatters",
 )
 # Each after those that it needs.
