@@ -2,14 +2,13 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
+import warm
 from optuna.trial import TrialState
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,15 +17,6 @@ from command import TIMEOUT_S, command, run, trials
 pytestmark = pytest.mark.sweep
 
 KFOLD = ("cv=kfold", "cv.n_splits=3")
-
-
-def worker_of(process: subprocess.Popen[str]) -> psutil.Process:
-    (worker,) = [
-        child
-        for child in psutil.Process(process.pid).children()
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
-    return worker
 
 
 def wait_for(path: Path) -> None:
@@ -54,10 +44,11 @@ def test_a_trial_killed_between_folds_continues_at_the_next_and_gives_the_same_b
     study_dir = tmp_path / "studies" / "folds"
     first_fold = study_dir / "trials" / "0" / "fold_0"
     one = ("study.n_trials=1", "study.enqueue=[{optimizer.lr: 0.01}]")
-    process = command(tmp_path, *options, *one, experiment="folds", cold=True)
+    process = command(tmp_path, *options, *one, experiment="folds")
     try:
         wait_for(first_fold / "result.json")
-        worker_of(process).send_signal(signal.SIGKILL)
+        (worker,) = warm.workers(process)
+        worker.send_signal(signal.SIGKILL)
         before = (first_fold / "metrics.csv").stat().st_mtime_ns
         _, err = process.communicate(timeout=TIMEOUT_S)
     finally:

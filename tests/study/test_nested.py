@@ -27,7 +27,7 @@ def resumed(tmp_path_factory):
     """The study's folder; what was there after the interrupt; what the second run said."""
     folder = tmp_path_factory.mktemp("nested")
     study_dir = folder / "studies" / "tiny"
-    process = command(folder, *NESTED, cold=True)
+    process = command(folder, *NESTED)
     try:
         cost = until(process, r"^nested cross-validation: ")
         until(process, r"^outer fold 2 of 2: search")

@@ -284,7 +284,7 @@ def test_an_interrupted_study_exits_with_130_leaves_nothing_running_and_resumes(
 
 
 def test_a_killed_worker_costs_one_try_and_its_trial_is_retried(tmp_path):
-    process = command(tmp_path, "study.final=false", "study.n_jobs=2", cold=True)
+    process = command(tmp_path, "study.final=false", "study.n_jobs=2")
     try:
         until(process, r"trial +\d+ ")
         warm.workers(process)[0].send_signal(signal.SIGKILL)
