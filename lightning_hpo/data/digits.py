@@ -1,5 +1,7 @@
 """scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels, no download needed."""
 
+from functools import cache
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -19,10 +21,16 @@ class DigitsDataModule(TensorDataModule):
     name = "digits"
 
     def load(self) -> Arrays:
-        digits = load_digits()
-        images = digits.images.astype(np.uint8)[:, None]
-        labels = digits.target.astype(np.uint8)
-        train_x, test_x, train_y, test_y = train_test_split(
-            images, labels, test_size=0.2, random_state=0, stratify=labels
-        )
-        return Arrays(train_x, train_y, test_x, test_y, tuple("0123456789"))
+        """Read once: folds and trials in one process share a single copy."""
+        return _read()
+
+
+@cache
+def _read() -> Arrays:
+    digits = load_digits()
+    images = digits.images.astype(np.uint8)[:, None]
+    labels = digits.target.astype(np.uint8)
+    train_x, test_x, train_y, test_y = train_test_split(
+        images, labels, test_size=0.2, random_state=0, stratify=labels
+    )
+    return Arrays(train_x, train_y, test_x, test_y, tuple("0123456789"))

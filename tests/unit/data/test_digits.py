@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from lightning_hpo.data.digits import DigitsDataModule
@@ -32,6 +33,19 @@ def test_the_test_set_is_fixed_and_disjoint_from_the_training_data() -> None:
     arrays = first.load()
     every = np.concatenate((arrays.train_x, arrays.test_x)).reshape(1797, -1)
     assert len(np.unique(every, axis=0)) == 1797
+
+
+# Rule: fits that share a process read the data once, and each has its own view of them.
+def test_fits_in_one_process_share_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ready(seed=0).raw("test")[0].clone()
+
+    def read() -> None:
+        raise AssertionError("the data were read again")
+
+    monkeypatch.setattr("lightning_hpo.data.digits.load_digits", read)
+    limited = ready(seed=1, train_limit=100)
+    assert len(limited.train_indices) + len(limited.val_indices) == 100
+    assert torch.equal(limited.raw("test")[0], first)
 
 
 def test_classes_keep_their_proportions_in_every_split() -> None:
