@@ -1,5 +1,7 @@
 """A user's own digits: a data module with augmentation and loader processes, nothing of ours."""
 
+from functools import cache
+
 import pytorch_lightning as pl
 import torch
 from sklearn.datasets import load_digits
@@ -15,9 +17,14 @@ def shifted(x):
     return x
 
 
+@cache
+def digits():
+    return load_digits(return_X_y=True)
+
+
 class Pictures(Dataset):
     def __init__(self, transform=None):
-        x, y = load_digits(return_X_y=True)
+        x, y = digits()
         self.x, self.y = torch.tensor(x[:300], dtype=torch.float32) / 16, torch.tensor(y[:300])
         self.transform = transform
 
