@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -82,8 +83,8 @@ class Classification(Learner):
             widths=self.network.widths,
             device=device,
         )
-        smoothing = [m.label_smoothing for m in members]
-        self._smoothing = torch.tensor(smoothing, device=device)[:, None]
+        smoothing = torch.tensor([m.label_smoothing for m in members], device=device)[:, None]
+        self._smoothing = smoothing if smoothing.any() else None
         self._seen = _Seen(len(members), device)
 
     @property
@@ -128,7 +129,7 @@ class Classification(Learner):
     def keep(self, rows: Tensor) -> None:
         self.network.keep(rows)
         self._dropout.keep(rows)
-        self._smoothing = self._smoothing[rows]
+        self._smoothing = None if self._smoothing is None else self._smoothing[rows]
         self._train = [self._train[row] for row in rows.tolist()]
         if self._val:
             self._val = [self._val[row] for row in rows.tolist()]
@@ -189,9 +190,11 @@ def _together(minibatches: Sequence[tuple[Tensor, Tensor] | None]) -> _Batch:
 
 def _cross_entropy(logits: Tensor, y: Tensor, smoothing: Tensor | None = None) -> Tensor:
     """Of each sample (S, B); ``smoothing`` (S, 1): of the labels, as in torch's."""
-    log_p = logits.log_softmax(2)
-    found = -log_p.gather(2, y[:, :, None]).squeeze(2)
-    return found if smoothing is None else torch.lerp(found, -log_p.mean(2), smoothing)
+    of_all = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
+    found = of_all.view_as(y)
+    if smoothing is None:
+        return found
+    return torch.lerp(found, -logits.log_softmax(2).mean(2), smoothing)
 
 
 def _on(loader: TensorLoader, device: torch.device, known: dict[Any, Tensor]) -> TensorLoader:
