@@ -15,7 +15,7 @@ REGRESSION := mlp_two_layers mlp_two_layers_no_stopping mlp_one_layer mlp_one_la
 	mlp_depth mlp_xavier
 CLASSIFICATION := fc_baseline fc_best cnn_baseline cnn_dropout cnn_l2 cnn_augmented \
 	cnn_augmented_all cnn_best
-BENCHMARKS := allocator denormals folds stacks small_cnns study optima sweeper fleet input image_folders cnn callbacks quick_study report wrapper honesty winners pruners replayed race_honesty nested
+BENCHMARKS := allocator denormals folds stacks small_cnns study optima sweeper fleet input image_folders cnn callbacks quick_study report wrapper honesty winners pruners replayed confirmed race_honesty nested
 # Networks that each classification study trains and tests at its end, each with a seed of its own.
 REFITS ?= 3
 # Processes that share the test files; 0: all in this one, for a debugger.
