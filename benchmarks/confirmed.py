@@ -2,19 +2,18 @@
 
     nice -n 19 python -m benchmarks.confirmed [--seeds 12] [--minutes 75] [--file FILE]
 
-The command line searches what was recorded (``benchmarks/recordings.py``), two trials at a time: by
-the defaults, by TPE that models each parameter by itself, and at random. All ways share a seed's
-split, weights and random trials first, and are compared on seeds that all of them have. Losses
-alone count, no times, so that other work may run beside it.
+The command line searches what was recorded (``benchmarks/recordings.py``) by the defaults, by TPE
+that models each parameter by itself, and at random. All share a seed's split, weights and random
+trials first, and are compared on seeds that all have. No times are told: other work may run beside.
 
 A best value is partly luck, of weights and split, and who tries more of the same has more of it. So
 the winners are trained again with eight other seeds, the same for all of them, each on a split of
-its own. *Regret* is the mean of these less that of the recording's best trial, trained again
-likewise; it may be negative, for the recording chose by luck too. Regrets and *apart*, from the
-defaults, are shares of the way from the recording's best value to its median, as a replay's are.
+its own; what diverges counts as the recording's median. *Regret* is the mean less that of the
+recording's best trial, trained again likewise; it may be negative, for the recording chose by luck
+too. Regrets and *apart*, from the defaults, are shares of the way from the recording's best value
+to its median, as a replay's are; ± is a standard error.
 
-Printed are means and medians over seeds; ± is a standard error. What has ended is a line of the
-file; a later call goes on from there, and ``--seeds 0`` prints what there is.
+What has ended is a line of the file, and a later call goes on from there; ``--seeds 0`` prints it.
 """
 
 import argparse
@@ -120,7 +119,7 @@ def searched(name: str, way: str, seed: int, trials: int) -> Ended:
 
 
 def trained_again(recording: Recording, points: Sequence[Params]) -> Iterator[Ended]:
-    """As the first trials of a study that searches the seed too."""
+    """As the first trials of a study that searches the seed too; one that diverged is a median."""
     asked = [{**point, "seed": seed} for point in points for seed in _SEEDS_AGAIN]
     mappings = (",".join(f"{name}:{value}" for name, value in each.items()) for each in asked)
     found = study(
@@ -129,7 +128,8 @@ def trained_again(recording: Recording, points: Sequence[Params]) -> Iterator[En
         f"seed=range({_SEEDS_AGAIN.start},{_SEEDS_AGAIN.stop})",
         f"study.enqueue=[{','.join(f'{{{each}}}' for each in mappings)}]",
     )
-    by_point = {_key(trial.params): trial.value for trial in found.trials}
+    lost = float(np.median(recording.values))
+    by_point = {_key(t.params): lost if t.value is None else t.value for t in found.trials}
     for point in points:
         values = [by_point[_key({**point, "seed": seed})] for seed in _SEEDS_AGAIN]
         yield Ended(recording.name, AGAIN, 0, len(values), float(np.mean(values)), point)
