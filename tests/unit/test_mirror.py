@@ -26,6 +26,7 @@ OF_NO_MODULE = {
     "models/test_model_configs.py": "configurations: conf/model and conf/optimizer",
     "report/test_claims.py": "what no sentence of a report may claim",
     "test_benchmarks.py": "benchmarks",
+    "test_confirmed_benchmark.py": "benchmarks/confirmed.py",
     "test_configuration_page.py": "docs/configuration.py",
     "test_docs.py": "README.md and docs/",
     "test_docstrings.py": "docstrings of what a user calls, and their examples",
