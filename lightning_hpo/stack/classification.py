@@ -10,6 +10,7 @@ do not count), V validation samples, K classes; a sample is an image (C, H, W) o
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -65,6 +66,8 @@ class ClassificationMember:
 class Classification(Learner):
     """Classifiers of the same layers, each with its own minibatches, as many as the others'."""
 
+    network: StackedLayers
+
     def __init__(self, members: Sequence[ClassificationMember], device: torch.device) -> None:
         self.network = StackedLayers([m.layers for m in members], device=device)
         on_device: dict[Any, Tensor] = {}
@@ -86,14 +89,6 @@ class Classification(Learner):
         smoothing = torch.tensor([m.label_smoothing for m in members], device=device)[:, None]
         self._smoothing = smoothing if smoothing.any() else None
         self._seen = _Seen(len(members), device)
-
-    @property
-    def flat(self) -> Tensor:
-        return self.network.flat
-
-    @property
-    def grad(self) -> Tensor:
-        return self.network.grad
 
     def gradients(self, epoch: int) -> Iterator[None]:
         self._seen = _Seen(len(self.flat), self.flat.device)
@@ -147,7 +142,7 @@ class _Batch:
     y: Tensor
     n: Tensor
 
-    @property
+    @cached_property
     def is_there(self) -> Tensor:
         return torch.arange(self.y.shape[1], device=self.y.device) < self.n[:, None]
 

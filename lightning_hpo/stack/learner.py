@@ -17,22 +17,30 @@ from lightning_hpo.stack.schedules import MakeSchedule
 Measures = Mapping[str, Tensor]
 
 
+class Networks(Protocol):
+    """S networks as one: ``flat`` are all their parameters, ``grad`` the gradients, (S, P) each."""
+
+    flat: Tensor
+    grad: Tensor
+
+
 class Learner(ABC):
-    """S networks that learn side by side; ``flat`` and ``grad`` (S, P) are all their parameters.
+    """S networks that learn side by side.
 
     ``steps_per_epoch``: optimizer steps. ``validates``: whether there are samples to validate on.
     """
 
+    network: Networks
     steps_per_epoch: int = 1
     validates: bool = False
 
     @property
-    @abstractmethod
-    def flat(self) -> Tensor: ...
+    def flat(self) -> Tensor:
+        return self.network.flat
 
     @property
-    @abstractmethod
-    def grad(self) -> Tensor: ...
+    def grad(self) -> Tensor:
+        return self.network.grad
 
     @abstractmethod
     def gradients(self, epoch: int) -> Iterator[None]:

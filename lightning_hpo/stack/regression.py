@@ -57,6 +57,8 @@ class RegressionMember:
 class Regression(Learner):
     """Perceptrons of one depth, each with all of its samples at once."""
 
+    network: StackedMLP
+
     def __init__(self, members: Sequence[RegressionMember], device: torch.device) -> None:
         self.network = StackedMLP.of([m.network for m in members], device=device)
         self.train_x, self.train_y, self.train_share = _padded([m.train for m in members], device)
@@ -75,14 +77,6 @@ class Regression(Learner):
             mean, std = self._scale
             self.train_y = (self.train_y - mean) / std
         self._loss = torch.full((len(members),), torch.nan, device=device)
-
-    @property
-    def flat(self) -> Tensor:
-        return self.network.flat
-
-    @property
-    def grad(self) -> Tensor:
-        return self.network.grad
 
     def gradients(self, epoch: int) -> Iterator[None]:
         masks = self.dropout.masks(epoch)

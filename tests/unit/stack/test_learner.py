@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,39 +41,30 @@ class Points(Learner):
 
     def __init__(self, targets: Tensor) -> None:
         self.targets = targets
-        self._flat = torch.zeros(len(targets), 1)
-        self._grad = torch.zeros(len(targets), 1)
-
-    @property
-    def flat(self) -> Tensor:
-        return self._flat
-
-    @property
-    def grad(self) -> Tensor:
-        return self._grad
+        weights = torch.zeros(len(targets), 1)
+        self.network = SimpleNamespace(flat=weights, grad=weights.clone())
 
     def gradients(self, epoch: int) -> Iterator[None]:
         for _ in range(self.steps_per_epoch):
             self._loss = self._error().square()
-            self._grad.copy_(2 * self._error()[:, None])
+            self.grad.copy_(2 * self._error()[:, None])
             yield
 
     def trained(self) -> Measures:
         return {"loss": self._loss}
 
     def validated(self) -> tuple[Measures, Tensor]:
-        return {"loss": self._error().square()}, self._flat.clone()
+        return {"loss": self._error().square()}, self.flat.clone()
 
     def hand_back(self, member: Point, row: int, flat: Tensor) -> None:
         member.weight.data.copy_(flat[row])
 
     def keep(self, rows: Tensor) -> None:
-        self.targets, self._flat, self._grad = (
-            of[rows] for of in (self.targets, self._flat, self._grad)
-        )
+        self.targets = self.targets[rows]
+        self.network = SimpleNamespace(flat=self.flat[rows], grad=self.grad[rows])
 
     def _error(self) -> Tensor:
-        return self._flat[:, 0] - self.targets
+        return self.flat[:, 0] - self.targets
 
 
 # Rule: an optimizer step follows each gradient, a validation each epoch; half of the gradient
