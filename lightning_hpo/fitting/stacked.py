@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -30,7 +30,7 @@ from lightning_hpo.protocol.judging import EPOCH
 from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Columns, Curve, cell, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch
-from lightning_hpo.protocol.stages import Stage
+from lightning_hpo.protocol.stages import recorded_stages
 from lightning_hpo.stack.module import Group, Report, StackedFit
 from lightning_hpo.stack.training import Stopping
 
@@ -88,7 +88,7 @@ class StackedFits:
             metrics,
             seconds,
             last={name: _last(curve) for name, curve in curves.items()},
-            stages=stages_of(curves),
+            stages=recorded_stages({}, curves),
             curve=_validated(curves),
         )
 
@@ -119,11 +119,6 @@ class StackedFits:
         if self.group.outputs and parts is not None:
             target = data.targets("val").cpu().numpy()
             self.group.outputs[fold].write(JobFolder(context.folder).outputs, parts[1], target)
-
-
-def stages_of(names: Iterable[str]) -> dict[str, Stage]:
-    """In which stage a stack tells what, by its name."""
-    return {name: "train" if name.startswith("train/") else "val" for name in names}
 
 
 def _validated(curves: Columns) -> dict[str, list[float]]:

@@ -33,7 +33,7 @@ from lightning_hpo.fitting.hyperparameters import plain_splits
 from lightning_hpo.fitting.observers import callback_nodes
 from lightning_hpo.fitting.plan import TrialPlan
 from lightning_hpo.fitting.serial import fit
-from lightning_hpo.fitting.stacked import stages_of, train_alone, train_in_place
+from lightning_hpo.fitting.stacked import train_alone, train_in_place
 from lightning_hpo.flavour import pl
 from lightning_hpo.jobs.final_test import run_test
 from lightning_hpo.jobs.fit_facts import fit_facts
@@ -56,7 +56,7 @@ from lightning_hpo.protocol.messages import FitResult, JobContext
 from lightning_hpo.protocol.metrics import Columns, write_metrics
 from lightning_hpo.protocol.outputs import OutputsByEpoch, settle
 from lightning_hpo.protocol.seeds import derive_seed
-from lightning_hpo.protocol.stages import Stage
+from lightning_hpo.protocol.stages import Stage, recorded_stages
 
 # What a result says of figures until they are drawn.
 _WHILE_DRAWING = {"figures": "the process ended while they were drawn"}
@@ -302,7 +302,7 @@ def _train_refit(
     if plan.stacked:
         file = ProgressFile(context.folder, epochs=epochs, metric="train/loss")
         curves = train_in_place(cfg, module, data, epochs, seed=training_seed, report=file.report)
-        return trainer, Trained(epochs, stages_of(curves), curves)
+        return trainer, Trained(epochs, recorded_stages({}, curves), curves)
     done = ranks.fit(trainer, module, data, folder=context.folder, errors=(UserError,))
     return trainer, Trained(done, logged.stages)
 

@@ -208,9 +208,10 @@ def _folder_for_now(folder: Path) -> Iterator[Path]:
 
 def shorten(module: pl.LightningModule, data: pl.LightningDataModule) -> None:
     """One batch of ours may be a whole epoch (see minibatches.py), or very many to validate on."""
-    if isinstance(data, TensorDataModule):
-        data.eval_batch_size = min(data.eval_batch_size, data.batch_size)
-    if steps_per_call(module) != 1 and isinstance(data, TensorDataModule):
+    if not isinstance(data, TensorDataModule):
+        return
+    data.eval_batch_size = min(data.eval_batch_size, data.batch_size)
+    if steps_per_call(module) != 1:
         data.train_indices = data.train_indices[: data.batch_size]
 
 

@@ -54,7 +54,8 @@ def run_preflight(cfg: DictConfig, context: JobContext) -> Facts:
     module = build.module(cfg, data)
     if plan.stacked:
         stack_members.member_of(module, data, cfg.seed, epochs=1)
-    require_weighed(module, data)
+    else:
+        require_weighed(module, data)
     _require_test(cfg, module)
     rehearsed = rehearse(cfg, module, data, context.folder)
     objective.require_logged(plan.objectives, [*rehearsed.stages, *objective.OF_EVERY_FIT])
