@@ -30,12 +30,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 
+from benchmarks import figures
 from benchmarks.conditions import conditions
 from benchmarks.recordings import Recording, named
 from benchmarks.replayed.beginning import told
 from lightning_hpo.api import StudyRecord, load_study
+from lightning_hpo.scripting.ranges import from_distribution
 
 Params = Mapping[str, Any]
 RECORDINGS = ("digits_fc", "mlp_two_layers")
@@ -78,9 +80,7 @@ def read(path: Path) -> list[Ended]:
 
 
 def append(path: Path, row: Ended) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(row)) + "\n")
+    figures.append_line(path, asdict(row))
 
 
 def missing(rows: Sequence[Ended], seeds: int, trials: int) -> Iterator[tuple[str, str, int]]:
@@ -90,20 +90,15 @@ def missing(rows: Sequence[Ended], seeds: int, trials: int) -> Iterator[tuple[st
     return (each for each in every if each not in has)
 
 
-def as_range(d: Any) -> str:
-    """A distribution as Hydra reads it."""
-    if isinstance(d, CategoricalDistribution):
-        return f"choice({','.join(map(str, d.choices))})"
-    if isinstance(d, IntDistribution):
-        return f"range({d.low},{d.high + 1},{d.step})"
-    return f"tag(log,interval({d.low},{d.high}))" if d.log else f"interval({d.low},{d.high})"
+def ranges(space: Mapping[str, BaseDistribution]) -> list[str]:
+    """A recorded space as the command line has it."""
+    return [f"{name}={from_distribution(found)}" for name, found in space.items()]
 
 
 def study(recording: Recording, *overrides: str) -> StudyRecord:
     """What a study of the recorded search has found, in a folder of its own."""
     kept = [each for each in recording.overrides if each.startswith("study.conditions")]
-    given = [*told(recording), *kept]
-    given += [f"{name}={as_range(d)}" for name, d in recording.space.items()]
+    given = [*told(recording), *kept, *ranges(recording.space)]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "lightning_hpo", *_BARE.split(), *given, *overrides]
         made = subprocess.run(command, cwd=folder, capture_output=True, text=True)

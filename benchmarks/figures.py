@@ -5,7 +5,7 @@ python -m benchmarks.figures LINES.jsonl ... --to FIGURES.json
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,15 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 def append(path: Path | None, benchmark: str, **figures: Any) -> None:
     """One line for one table of ``benchmark``; nothing without a file."""
-    if path is None:
-        return
+    if path is not None:
+        append_line(path, {"benchmark": benchmark, **figures})
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """``content`` as a line of JSON at the end of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        file.write(json.dumps({"benchmark": benchmark, **figures}) + "\n")
+        file.write(json.dumps(content) + "\n")
 
 
 def gathered(files: Sequence[Path]) -> dict[str, Any]:

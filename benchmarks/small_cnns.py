@@ -13,18 +13,13 @@ round.
 """
 
 import argparse
-import json
 import statistics
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
 
-from benchmarks import figures
+from benchmarks import figures, study
 from benchmarks.conditions import conditions
-from benchmarks.quick_study import measure
 
 SPACE = (
     "optimizer=adam",
@@ -37,7 +32,7 @@ SPACE = (
 )
 STUDY = (
     *("model=cnn", "callbacks=none", "pruner=none", "hydra/sweeper/sampler=random", *SPACE),
-    *("study.final=false", "study.race=false", "study.dir=study", "study.verbosity=quiet"),
+    *("study.final=false", "study.race=false"),
 )
 
 
@@ -60,10 +55,7 @@ def ways(folds: int, slots: int, batches: Sequence[int]) -> Mapping[str, Sequenc
 
 def search_s(overrides: Sequence[str]) -> float:
     """Seconds of a search in an empty folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "lightning_hpo", *STUDY, *overrides]
-        measure(command, folder)
-        found = json.loads((Path(folder) / "study" / "results.json").read_text())
+    _, _, found = study.run(*overrides, study=STUDY)
     return float(found["seconds"]["search"])
 
 

@@ -24,15 +24,14 @@ from benchmarks.quick_study import measure
 STUDY = (
     "+experiment=mlp_two_layers",
     "study.final=false",
-    "study.dir=study",
-    "study.verbosity=quiet",
 )
+IN_FOLDER = ("study.dir=study", "study.verbosity=quiet")
 
 
-def run(*overrides: str) -> tuple[float, float, dict[str, Any]]:
-    """Wall seconds, peak memory in GiB and the results of a study in an empty folder."""
+def run(*overrides: str, study: Sequence[str] = STUDY) -> tuple[float, float, dict[str, Any]]:
+    """Wall seconds, peak memory in GiB and the results of ``study`` in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "lightning_hpo", *STUDY, *overrides]
+        command = [sys.executable, "-m", "lightning_hpo", *study, *IN_FOLDER, *overrides]
         seconds, pss, _ = measure(command, folder)
         found = json.loads((Path(folder) / "study" / "results.json").read_text())
     return seconds, pss / 2**30, found

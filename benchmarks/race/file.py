@@ -4,13 +4,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import figures
 from benchmarks.race.outcome import Outcome
 
 
 def append(path: Path, outcome: Outcome) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(outcome)) + "\n")
+    figures.append_line(path, asdict(outcome))
 
 
 def read(path: Path) -> list[Outcome]:

@@ -28,8 +28,7 @@ def again(value: float, **params: float) -> Ended:
 @pytest.mark.parametrize("name", confirmed.RECORDINGS)
 def test_the_overrides_of_a_recorded_space_are_that_space(name: str) -> None:
     space = named(name).space
-    told = [f"{param}={confirmed.as_range(d)}" for param, d in space.items()]
-    assert create_params_from_overrides(told)[:2] == (space, {})
+    assert create_params_from_overrides(confirmed.ranges(space))[:2] == (space, {})
 
 
 # Rule: seed by seed, and what the file has with so many trials is not run again.
