@@ -8,8 +8,8 @@ turns: as many processes as ``--slots``, whose trials train fold after fold; the
 with ``cv.parallel=stacked``; and ``hydra/launcher=stacked`` with so many trials in a stack. With
 ``--folds 1`` a trial is one network, and the second way is left out. Where there is a GPU, the
 processes of the first two ways share it, and the third way is one process. Seconds are those of
-the search, in which all processes start; the last column compares with the first way, round by
-round.
+the search, behind the preparation that starts the processes; the last column compares with the
+first way, round by round.
 """
 
 import argparse
